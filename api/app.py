@@ -1,0 +1,61 @@
+"""The HTTP application around a built system."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from api import errors
+from api.limits import LOOPBACK, BodyLimit, Guard
+from api.routes import asking, chat, collections, embedding, health, items
+from api.routes.chat_schemas import ChatIn
+from api.routes.request_schemas import QueryIn, TextIn
+from rag import __version__
+from rag.build import Olhar
+
+READ_BY_HAND: tuple[type[BaseModel], ...] = (QueryIn, TextIn, ChatIn)
+"""Bodies that routes read themselves: FastAPI does not describe them."""
+
+
+def create_app(olhar: Olhar) -> FastAPI:
+    """The application over ``olhar``, which stays the caller's: warm it before, close it after."""
+    app = FastAPI(
+        title="Olhar",
+        version=__version__,
+        description="Ask questions of image collections.",
+        redirect_slashes=False,
+    )
+    app.state.olhar = olhar
+    app.state.started = int(time.time())
+    app.state.health_threads = health.threads()
+    app.state.writer = CapacityLimiter(1)
+    for part in (asking, collections, items, chat, embedding, health):
+        app.include_router(part.router)
+    errors.install(app)
+    app.add_middleware(BodyLimit, max_bytes=olhar.settings.max_bytes)
+    app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})
+    _describe_bodies(app)
+    return app
+
+
+def _as_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _describe_bodies(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = plain()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in READ_BY_HAND:
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            known.update(schema.pop("$defs", {}))
+            known[model.__name__] = schema
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]  # the way FastAPI documents for extending it

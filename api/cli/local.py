@@ -1,0 +1,52 @@
+"""Commands carried out in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from api.cli.backend import OnFile, read_picture
+from api.schemas import AskOut, FileOut, IngestOut, SearchOut
+from ingest.receipts import FileReceipt
+from ingest.run import ingest
+from ingest.sources import SourceFile
+from rag.build import Olhar
+from rag.images import decode
+from rag.types import Query, Scope
+
+QUERY_SIDE = 1024
+"""Pixels: more than any encoder looks at."""
+
+
+class Local:
+    """A ``Backend`` on the library itself."""
+
+    def __init__(self, olhar: Olhar) -> None:
+        self._olhar = olhar
+
+    def ingest(
+        self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
+    ) -> IngestOut:
+        def seen(receipt: FileReceipt) -> None:
+            on_file(FileOut.of(receipt))
+
+        scope = self._scope(collection)
+        return IngestOut.of(ingest(self._olhar, scope, files, all_captions=all_captions, on_file=seen))
+
+    def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
+        query = self._query(text, image)
+        return SearchOut.of(self._olhar.pipeline.search(self._scope(collection), query, limit=limit))
+
+    def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
+        query = self._query(question, image)
+        return AskOut.of(self._olhar.pipeline.ask(self._scope(collection), query, limit=limit))
+
+    def _scope(self, collection: str) -> Scope:
+        return Scope(self._olhar.settings.tenant, collection)
+
+    def _query(self, text: str, image: Path | None) -> Query:
+        if image is None:
+            return Query(text)
+        settings = self._olhar.settings
+        data = read_picture(image, settings.max_bytes)
+        return Query(text, decode(data, max_pixels=settings.max_pixels, max_side=QUERY_SIDE))

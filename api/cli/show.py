@@ -1,0 +1,145 @@
+"""What the commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.schemas import AskOut, FileOut, HitOut, IngestOut, SearchOut
+from rag.settings import Origin
+
+if TYPE_CHECKING:
+    from api.cli.doctor import PartReport
+
+SHOWN_PROBLEMS = 20
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the current output; soft-wrapped, so that pipes see whole lines."""
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Callable[[FileOut], None]]:
+    """A bar on standard error with the rate; yields what to call for each file that is done."""
+    columns = (
+        TextColumn("ingesting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("", total=total, rate="")
+
+        def done(_: FileOut) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:.0f} files/s" if speed else "")
+
+        yield done
+
+
+def ingested(report: IngestOut, *, as_json: bool) -> None:
+    if as_json:
+        _json(report)
+        return
+    out = console()
+    problems = [file for file in report.files if file.status in {"failed", "quarantined"}]
+    for file in problems[:SHOWN_PROBLEMS]:
+        out.print(f"[red]{file.status}[/] {escape(file.source)}: {escape(file.reason)}")
+    if len(problems) > SHOWN_PROBLEMS:
+        out.print(f"… and {len(problems) - SHOWN_PROBLEMS} more; --json lists all")
+    counts = ", ".join(f"{n} {status}" for status, n in report.counts.items() if n) or "no files"
+    out.print(f"[bold]{escape(report.collection)}[/]: {counts}")
+
+
+def found(result: SearchOut, *, as_json: bool) -> None:
+    if as_json:
+        _json(result)
+        return
+    out = console()
+    _warn(out, result.warnings)
+    if not result.hits:
+        out.print("nothing found; is the collection empty? (`olhar ingest PATH`)")
+        return
+    out.print(hits_table(result.hits))
+
+
+def answered(answer: AskOut, *, as_json: bool) -> None:
+    if as_json:
+        _json(answer)
+        return
+    out = console()
+    _warn(out, answer.warnings)
+    out.print(f"[bold]{escape(answer.answer)}[/]")
+    cited = {citation.marker for citation in answer.citations}
+    for evidence in answer.evidence:
+        mark = "[green]" if evidence.marker in cited else "[dim]"
+        out.print(f"{mark}{escape(f'[{evidence.marker}]')}[/] {escape(evidence.source)}  {scores(evidence)}")
+    out.print(
+        f"[dim]{escape(answer.model)}; reranking {answer.rerank.state}: {escape(answer.rerank.reason)}[/]"
+    )
+
+
+def examined(reports: Sequence[PartReport], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(report) for report in reports], ensure_ascii=False))
+        return
+    table = Table("part", "chosen", "state", "device", "what to know", box=None, pad_edge=False)
+    colours = {"ok": "green", "failed": "red", "skipped": "yellow"}
+    for report in reports:
+        state = f"[{colours[report.state]}]{report.state}[/]"
+        table.add_row(report.part, escape(report.chosen), state, report.device, escape(report.detail))
+    Console().print(table)
+
+
+def settings(rows: Sequence[Origin], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        return
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row.name, escape(row.value), row.origin, escape(row.description))
+    Console().print(table)
+
+
+def hits_table(hits: Sequence[HitOut]) -> Table:
+    table = Table("", "relevance", "image", "caption", "bm25", "photo", "caption", box=None, pad_edge=False)
+    for hit in hits:
+        legs = [_number(value) for value in (hit.legs.image, hit.legs.caption, hit.legs.bm25)]
+        name = PurePath(hit.source).name or hit.source
+        table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(name), escape(hit.caption[:80]))
+    return table
+
+
+def scores(hit: HitOut) -> str:
+    """Relevance and the score of each leg, on one line."""
+    legs = hit.legs
+    return (
+        f"relevance {hit.relevance:.2f} (image {_number(legs.image)}, "
+        f"caption {_number(legs.caption)}, bm25 {_number(legs.bm25)})"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _warn(out: Console, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        out.print(f"[yellow]warning[/] {escape(warning)}")
+
+
+def _json(model: BaseModel) -> None:
+    typer.echo(model.model_dump_json())

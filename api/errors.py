@@ -1,0 +1,172 @@
+"""Errors as JSON: RFC 9457 problems, and under the OpenAI routes the shape that OpenAI's clients read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from rag.errors import (
+    BadImage,
+    BadSettings,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    OlharError,
+    Unavailable,
+)
+
+STATUS: Mapping[type[OlharError], int] = {
+    BadImage: 400,
+    BadSettings: 500,
+    InvalidInput: 422,
+    NotFound: 404,
+    Conflict: 409,
+    Unavailable: 503,
+    OlharError: 500,
+}
+"""The status of an error is that of the nearest class here, itself or above."""
+
+RETRY_AFTER_S = 5
+SAFE_HEADERS: Mapping[str, str] = {
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+}
+SHOWN_ERRORS = 20
+
+
+class ModelNotFound(NotFound):
+    """A chat request names a model, which here means a collection, that is not there."""
+
+
+def speaks_openai(path: str) -> bool:
+    """Whether errors of this path have OpenAI's shape."""
+    return path == "/v1/models" or path.startswith(("/v1/models/", "/v1/chat/"))
+
+
+def failure(
+    path: str,
+    status: int,
+    detail: str,
+    *,
+    kind: str = "",
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response for a failed request, in the shape of its path.
+
+    ``kind`` is the error's class in kebab-case; empty where the status says it all. ``errors`` are
+    the invalid parts of the request, each ``{"where", "message"}``.
+    """
+    if speaks_openai(path):
+        return _openai(status, detail, kind, errors, headers)
+    body: dict[str, object] = {
+        "type": f"urn:olhar:problem:{kind}" if kind else "about:blank",
+        "title": kind.replace("-", " ").capitalize() if kind else HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": quote(path, errors="replace"),
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return _response(status, body, "application/problem+json", headers)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` in these shapes."""
+    app.add_exception_handler(OlharError, _on_olhar_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_hang_up)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def invalid(error: ValidationError, *where: str) -> RequestValidationError:
+    """The same error, as one of the request; ``where`` names the part that was validated."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**e, "loc": (*where, *e["loc"])} for e in details])
+
+
+def status_of(error: type[OlharError]) -> int:
+    """The HTTP status of a class of errors."""
+    return next(STATUS[base] for base in error.__mro__ if base in STATUS)
+
+
+async def _on_olhar_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OlharError)
+    status = status_of(type(error))
+    headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 and error.retryable else None
+    return failure(request.url.path, status, str(error), kind=_kebab(type(error).__name__), headers=headers)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == 404 and detail == "Not Found":
+        detail = "there is no such route; /docs lists them all"
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"{request.method} is not possible here" + (f"; use {allowed}" if allowed else "")
+    return failure(request.url.path, error.status_code, detail, headers=error.headers)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = error.errors()
+    errors = [{"where": _where(e["loc"]), "message": e["msg"]} for e in details[:SHOWN_ERRORS]]
+    first = f"{errors[0]['where']}: {errors[0]['message']}".removeprefix(": ")
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return failure(request.url.path, 422, first + more, kind="invalid-input", errors=errors)
+
+
+async def _on_hang_up(request: Request, _: Exception) -> Response:
+    return failure(request.url.path, 400, "the connection broke off before the whole body was here")
+
+
+async def _on_bug(request: Request, _: Exception) -> Response:
+    # uvicorn drops the connection after a bug: say so, or the client's next request may be lost with it.
+    headers = {"connection": "close"}
+    return failure(
+        request.url.path, 500, "something broke inside; the server's log says what", headers=headers
+    )
+
+
+def _openai(
+    status: int,
+    detail: str,
+    kind: str,
+    errors: Sequence[Mapping[str, str]],
+    headers: Mapping[str, str] | None,
+) -> Response:
+    status = 400 if status == 422 else status  # OpenAI has no 422
+    error = {
+        "message": detail,
+        "type": "server_error" if status >= 500 else "invalid_request_error",
+        "param": errors[0]["where"] if errors else None,
+        "code": kind.replace("-", "_") or None,
+    }
+    return _response(status, {"error": error}, "application/json", headers)
+
+
+def _response(
+    status: int, body: object, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    # ASCII only: a message may quote a text that is no Unicode.
+    content = json.dumps(body).encode("ascii")
+    return Response(content, status, {**SAFE_HEADERS, **(headers or {})}, media_type)
+
+
+def _where(location: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in location if part != "body")
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

@@ -1,0 +1,133 @@
+"""Serving: one process that owns the data folder and answers over HTTP."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from types import FrameType
+
+import uvicorn
+
+from api.app import create_app
+from api.owner import acquire
+from rag.build import Olhar, build
+from rag.errors import BadSettings, ModelUnavailable
+from rag.settings import Settings
+
+GRACE_S = 30
+"""How long requests under way may take once the server was told to stop."""
+
+
+def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
+    """Serve until a signal; everything is closed when it returns.
+
+    Models are loaded before the first request is taken. Raises BadSettings for a host that is not
+    loopback or an address in use, DataFolderBusy, and what the parts raise when they cannot be had.
+    SIGTERM ends it with exit code 143.
+    """
+    with (
+        _listener(settings) as listener,
+        _closing_on_sigterm(),
+        acquire(settings.data) as owner,
+        build(settings) as olhar,
+    ):
+        olhar.warm()
+        _try_language_model(olhar, say)
+        _listen(listener, settings)
+        url = _url(settings.host, listener)
+        owner.publish(url)
+        say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
+        config = uvicorn.Config(
+            create_app(olhar),
+            log_level="warning",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:
+            say("Olhar has ended")
+
+
+def _try_language_model(olhar: Olhar, say: Callable[[str], None]) -> None:
+    """Load it too. While it is away, searches work and answers come as evidence: no reason not to serve."""
+    try:
+        olhar.generator.check()
+    except ModelUnavailable as error:
+        say(f"warning: no answers for now, only their evidence: {error}")
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """A socket bound to the address, before anything slow is started."""
+    host, port = settings.host, settings.port
+    if not _is_loopback(host):
+        raise BadSettings(
+            f"OLHAR_HOST is {host}: without keys Olhar serves this machine only; "
+            "set 127.0.0.1, ::1 or localhost, and put a proxy that asks for a password in front"
+        )
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise BadSettings(f"OLHAR_HOST: {host} is no address of this machine ({error})") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _in_use(settings, error) from None
+    return listener
+
+
+def _listen(listener: socket.socket, settings: Settings) -> None:
+    """From here on connections wait for the server instead of being refused."""
+    try:
+        listener.listen()
+    except OSError as error:  # another process was bound to the address too, and was quicker
+        raise _in_use(settings, error) from None
+
+
+def _in_use(settings: Settings, error: OSError) -> BadSettings:
+    return BadSettings(
+        f"OLHAR_PORT: {settings.host}:{settings.port} cannot be served on ({error.strerror or error}); "
+        "choose another, or 0 for any free one"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port: int = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _closing_on_sigterm() -> Iterator[None]:
+    """SIGTERM leaves through the ``with`` blocks above it, during the start and after uvicorn's shutdown.
+
+    uvicorn raises the signal again once it is done, which by default would end the process there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal is delivered to another thread
+        return
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,161 @@
+"""Collections: what there is, and putting files in."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Path, Request
+from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import UploadFile
+
+from api.deps import System, scope_of
+from api.errors import invalid
+from api.limits import UPLOAD_FILES
+from api.routes.forms import FILE, Form, form_body, form_schema
+from api.routes.request_schemas import DescriptionIn, Text
+from api.schemas import CollectionOut, CollectionsOut, IngestOut
+from ingest.descriptions import Description
+from ingest.run import ingest
+from ingest.sources import SourceFile
+from rag.errors import InvalidInput
+from rag.settings import Name
+
+router = APIRouter(tags=["collections"])
+
+FIELDS = frozenset({"descriptions", "all_captions"})
+BY_PLACE = TypeAdapter(list[DescriptionIn | None])
+BY_NAME = TypeAdapter(dict[str, DescriptionIn])
+NAME = TypeAdapter(Text)
+FLAG = TypeAdapter(bool)
+
+
+@router.get("/v1/collections", operation_id="collections")
+def collections(olhar: System) -> CollectionsOut:
+    """The collections, with the number of items in each."""
+    found = olhar.store.collections(olhar.settings.tenant)
+    return CollectionsOut(
+        collections=[CollectionOut(name=c.name, images=c.images, passages=c.passages) for c in found]
+    )
+
+
+@router.post(
+    "/v1/collections/{name}/items",
+    operation_id="ingest",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": form_schema(
+                {
+                    "files": {"type": "array", "items": FILE, "maxItems": UPLOAD_FILES},
+                    "descriptions": {
+                        "type": "string",
+                        "description": "JSON: a list with an entry (or null) for each file in order, or an "
+                        "object by file name. An entry may have source, caption, captions, labels, tags, "
+                        "metadata.",
+                    },
+                    "all_captions": {
+                        "type": "boolean",
+                        "description": "index every caption, not the first only",
+                    },
+                },
+                ("files",),
+            ),
+        }
+    },
+)
+async def add_items(name: Annotated[Name, Path()], request: Request, olhar: System) -> IngestOut:
+    """Put files into a collection, which is made if it is new. Tells what became of each file."""
+    writer: CapacityLimiter = request.app.state.writer
+    async with form_body(request, fields=FIELDS, file_key="files", max_files=UPLOAD_FILES) as form:
+        files = _files(form, olhar.settings.max_bytes)
+        work = partial(ingest, olhar, scope_of(olhar, name), files, all_captions=_flag(form))
+        # One upload at a time, and in a thread that searches do not wait for.
+        return IngestOut.of(await to_thread.run_sync(work, limiter=writer))
+
+
+def _files(form: Form, max_bytes: int) -> list[SourceFile]:
+    if not form.files:
+        raise InvalidInput("no files: send at least one as 'files' of the form")
+    names = [_name(file, n) for n, file in enumerate(form.files)]
+    told = _descriptions(form.fields.get("descriptions"), names)
+    return [
+        _file(file, name, description or DescriptionIn(), max_bytes)
+        for file, name, description in zip(form.files, names, told, strict=True)
+    ]
+
+
+def _file(file: UploadFile, name: str, given: DescriptionIn, max_bytes: int) -> SourceFile:
+    source = given.source or name
+    size = file.size or 0
+    if size > max_bytes:
+        reason = f"too large: {size:,} bytes, and the limit is {max_bytes:,} (OLHAR_MAX_BYTES)"
+        return SourceFile.refuse(source, "quarantined", reason)
+    replaces = given.source is not None  # a bare name is one that any file may have
+    return SourceFile(source, partial(_read, file), _described(given), replaces=replaces)
+
+
+def _read(file: UploadFile) -> bytes:
+    file.file.seek(0)
+    return file.file.read()
+
+
+def _name(file: UploadFile, place: int) -> str:
+    try:
+        return NAME.validate_python(file.filename or f"upload-{place + 1}")
+    except ValidationError as error:
+        raise invalid(error, "files", str(place), "filename") from None
+
+
+def _flag(form: Form) -> bool:
+    try:
+        return FLAG.validate_python(form.fields.get("all_captions", "false"))
+    except ValidationError as error:
+        raise invalid(error, "all_captions") from None
+
+
+def _descriptions(text: str | None, names: list[str]) -> list[DescriptionIn | None]:
+    """One for each file."""
+    if not text:
+        return [None] * len(names)
+    data = _without_surrogates(text)
+    try:
+        if data.startswith(b"["):
+            listed = BY_PLACE.validate_json(data)
+        else:
+            named = BY_NAME.validate_json(data)
+            listed = [named.pop(name, None) for name in names]
+            if named:
+                raise InvalidInput(
+                    f"descriptions of files that were not sent: {', '.join(map(ascii, sorted(named)))}"
+                )
+    except ValidationError as error:
+        raise invalid(error, "descriptions") from None
+    if len(listed) != len(names):
+        raise InvalidInput(f"descriptions: {len(listed)} for {len(names)} files; send one (or null) for each")
+    return listed
+
+
+def _without_surrogates(text: str) -> bytes:
+    """The same JSON; half a character is no reason to refuse all files, and ingestion puts ? for it too."""
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"descriptions: no valid JSON ({error})") from None
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _described(given: DescriptionIn) -> Description:
+    first = given.captions[:1] if given.caption is None else []
+    return Description(
+        caption=given.caption if given.caption is not None else "".join(first),
+        captions=tuple(given.captions[len(first) :]),
+        tags=tuple(dict.fromkeys((*given.labels, *given.tags))),
+        metadata=given.metadata,
+    )

@@ -1,0 +1,108 @@
+"""Reading request bodies: strict JSON and strict multipart forms. Both refuse unknown keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.message import Message
+from typing import TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from api.errors import invalid
+from api.limits import FIELD_BYTES
+from rag.errors import InvalidInput
+
+Model = TypeVar("Model", bound=BaseModel)
+
+SPARE = 10
+"""Unknown fields that are read, so that they can be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Text fields by name, and files in the order sent."""
+
+    fields: Mapping[str, str]
+    files: tuple[UploadFile, ...]
+
+
+def is_multipart(request: Request) -> bool:
+    """Whether the body is a multipart form."""
+    return _media_type(request) == "multipart/form-data"
+
+
+async def json_body(request: Request, model: type[Model]) -> Model:
+    """The body as ``model``. Anything but JSON is refused (415), as is JSON of another form (422)."""
+    media_type = _media_type(request)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise HTTPException(415, f"the body is {media_type or 'of no type'}; send application/json")
+    body = await request.body()
+    try:
+        # Off the event loop: a picture in base64 is many megabytes.
+        return await run_in_threadpool(model.model_validate_json, body)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+@asynccontextmanager
+async def form_body(
+    request: Request, *, fields: frozenset[str], file_key: str, max_files: int = 1
+) -> AsyncIterator[Form]:
+    """The body as a form with these text fields and up to ``max_files`` files under ``file_key``.
+
+    Large files lie on disk until the block ends. Raises InvalidInput for a key that is unknown or given
+    twice, and HTTPException 400 or 415 for a body that is no such form.
+    """
+    if not is_multipart(request):
+        raise HTTPException(415, "send multipart/form-data")
+    form = await request.form(max_files=max_files, max_fields=len(fields) + SPARE, max_part_size=FIELD_BYTES)
+    known = fields | {file_key}
+    try:
+        parts = form.multi_items()
+        files = tuple(part for key, part in parts if key == file_key and not isinstance(part, str))
+        texts = [(key, part) for key, part in parts if key in fields and isinstance(part, str)]
+        if len(files) + len(texts) != len(parts):
+            odd = {key for key, part in parts if isinstance(part, str) != (key in fields) or key not in known}
+            raise InvalidInput(
+                f"form keys that cannot be used: {', '.join(map(ascii, sorted(odd)))}; "
+                f"there are the file {file_key!r} and the fields {sorted(fields)}"
+            )
+        twice = [key for key, n in Counter(key for key, _ in texts).items() if n > 1]
+        if twice:
+            raise InvalidInput(f"form fields given twice: {', '.join(twice)}")
+        yield Form(dict(texts), files)
+    finally:
+        await form.close()
+
+
+def form_schema(properties: Mapping[str, object], required: tuple[str, ...] = ()) -> dict[str, object]:
+    """The OpenAPI description of a multipart form."""
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }
+    if required:
+        schema["required"] = list(required)
+    return {"multipart/form-data": {"schema": schema}}
+
+
+def json_schema(name: str) -> dict[str, object]:
+    """The OpenAPI description of a JSON body that is one of the request models."""
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+FILE: Mapping[str, object] = {"type": "string", "format": "binary"}
+
+
+def _media_type(request: Request) -> str:
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    return message.get_content_type() if request.headers.get("content-type") else ""

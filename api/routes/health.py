@@ -1,0 +1,72 @@
+"""Is everything there? Quick also while the server is busy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
+
+from api.deps import System
+from api.schemas import HealthOut, PartOut
+from rag import __version__
+from rag.build import Olhar
+from rag.errors import OlharError
+from rag.types import Scope
+
+router = APIRouter(tags=["health"])
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 2.0
+"""How long a part may take to answer."""
+
+Check = Callable[[], Mapping[str, str]]
+
+
+def threads() -> dict[str, CapacityLimiter]:
+    """Threads of their own for each part: neither slow searches nor a part that hangs hold up the rest."""
+    return {part: CapacityLimiter(2) for part in ("store", "encoder", "llm")}
+
+
+@router.get("/health", operation_id="health")
+async def health(request: Request, olhar: System) -> HealthOut:
+    """The state of each part. ``degraded`` says that one of them cannot be used now."""
+    checks: dict[str, Check] = {
+        "store": lambda: _store(olhar),
+        "encoder": lambda: _encoder(olhar),
+        "llm": lambda: olhar.generator.check(),
+    }
+    threads: Mapping[str, CapacityLimiter] = request.app.state.health_threads
+    states = await asyncio.gather(*(_state(check, threads[part]) for part, check in checks.items()))
+    parts = dict(zip(checks, states, strict=True))
+    healthy = all(part.state == "ok" for part in states)
+    return HealthOut(status="ok" if healthy else "degraded", version=__version__, parts=parts)
+
+
+def _store(olhar: Olhar) -> Mapping[str, str]:
+    scope = Scope(olhar.settings.tenant, olhar.settings.collection)
+    olhar.store.get(scope, "image", ["0" * 32])
+    return {"milvus": urlsplit(olhar.settings.milvus_uri).hostname or "a file (Milvus Lite)"}
+
+
+def _encoder(olhar: Olhar) -> Mapping[str, str]:
+    return {"name": olhar.encoder.fingerprint.name, "device": olhar.encoder.device}
+
+
+async def _state(check: Check, limiter: CapacityLimiter) -> PartOut:
+    try:
+        with anyio.fail_after(PATIENCE_S):
+            detail = await to_thread.run_sync(check, limiter=limiter, abandon_on_cancel=True)
+    except TimeoutError:
+        return PartOut(state="failed", detail={"reason": f"no answer within {PATIENCE_S:g} s"})
+    except OlharError as error:
+        return PartOut(state="failed", detail={"reason": str(error)})
+    except Exception:  # health has to answer, above all when something is broken
+        logger.exception("a part broke while its health was checked")
+        return PartOut(state="failed", detail={"reason": "it broke; the server's log says how"})
+    return PartOut(state="ok", detail=dict(detail))

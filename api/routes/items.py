@@ -1,0 +1,63 @@
+"""Items: their original files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.deps import System, scope_of
+from rag.build import Olhar
+from rag.errors import NotFound
+from rag.settings import Name
+from rag.types import Item, Kind, Scope
+
+router = APIRouter(tags=["items"])
+
+SIGNATURES: Mapping[tuple[int, bytes], str] = {
+    (0, b"\xff\xd8\xff"): "image/jpeg",
+    (0, b"\x89PNG\r\n\x1a\n"): "image/png",
+    (0, b"GIF8"): "image/gif",
+    (0, b"BM"): "image/bmp",
+    (8, b"WEBP"): "image/webp",
+    (4, b"ftypavif"): "image/avif",
+}
+"""Place and bytes by which the pictures are known that browsers show and that run no script."""
+KINDS: tuple[Kind, ...] = ("image", "passage")
+
+
+@router.get(
+    "/v1/items/{item_id}/original",
+    operation_id="original",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}, "application/octet-stream": {}}, "description": "The file."}},
+)
+def original(
+    item_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    olhar: System,
+    collection: Annotated[Name | None, Query()] = None,
+) -> Response:
+    """The file that an item was made of, byte for byte."""
+    item = _item(olhar, scope_of(olhar, collection), item_id)
+    data = olhar.blobs.get(item.content_hash)
+    picture = _picture_type(data)
+    headers = {
+        "content-disposition": "inline" if picture else "attachment",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "etag": f'"{item.content_hash}"',
+        "cache-control": "private, max-age=3600",
+    }
+    return Response(data, headers=headers, media_type=picture or "application/octet-stream")
+
+
+def _item(olhar: Olhar, scope: Scope, item_id: str) -> Item:
+    for kind in KINDS:
+        for item in olhar.store.get(scope, kind, [item_id]):
+            return item
+    raise NotFound(f"there is no item {item_id} in the collection {scope.collection!r}")
+
+
+def _picture_type(data: bytes) -> str | None:
+    found = (name for (place, sign), name in SIGNATURES.items() if data.startswith(sign, place))
+    return next(found, None)

@@ -1,0 +1,221 @@
+"""The JSON shapes of results, the same over HTTP and with ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+)
+
+from ingest.receipts import FileReceipt, IngestReport, Status
+from rag.types import (
+    Answer,
+    Evidence,
+    Hit,
+    Kind,
+    Legs,
+    SearchResult,
+)
+
+
+def _printable(value: object) -> object:
+    """Names of files may hold bytes that are no UTF-8 (lone surrogates); JSON cannot."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+Shown = Annotated[str, BeforeValidator(_printable)]
+"""A text in a result; what is no Unicode is written as ``\\udcXX``."""
+
+
+class LegsOut(BaseModel):
+    """The score on each leg; null where the item or the query has no such leg."""
+
+    image: float | None
+    caption: float | None
+    bm25: float | None
+
+    @classmethod
+    def of(cls, legs: Legs) -> LegsOut:
+        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25)
+
+
+class LabelOut(BaseModel):
+    """A zero-shot label with its probability in [0, 1]."""
+
+    name: Shown
+    probability: float
+
+
+class HitOut(BaseModel):
+    """A ranked item. ``relevance`` is a probability in [0, 1], ``score`` its log-odds."""
+
+    rank: int
+    item_id: str
+    kind: Kind
+    source: Shown
+    caption: Shown
+    text: Shown
+    score: float
+    relevance: float
+    legs: LegsOut
+    tags: list[Shown]
+    labels: list[LabelOut]
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitOut:
+        return cls(**_hit(hit))
+
+
+class SearchOut(BaseModel):
+    """Hits, best first."""
+
+    hits: list[HitOut]
+    warnings: list[Shown]
+
+    @classmethod
+    def of(cls, result: SearchResult) -> SearchOut:
+        return cls(hits=[HitOut.of(hit) for hit in result.hits], warnings=list(result.warnings))
+
+
+class CitationOut(BaseModel):
+    """Evidence that the answer points at."""
+
+    marker: int
+    item_id: str
+    source: Shown
+
+
+class EvidenceOut(HitOut):
+    """A hit with its number in the prompt; ``prompt`` is the text that stood there for it."""
+
+    marker: int
+    prompt: Shown
+
+    @classmethod
+    def of_evidence(cls, evidence: Evidence) -> EvidenceOut:
+        return cls(marker=evidence.marker, prompt=evidence.text, **_hit(evidence.hit))
+
+
+class RerankOut(BaseModel):
+    """Whether a reranker had its say, and if not, why."""
+
+    state: Literal["applied", "degraded", "skipped"]
+    reason: Shown
+
+
+class AskOut(BaseModel):
+    """An answer with everything needed to check it."""
+
+    answer: Shown
+    abstained: bool
+    citations: list[CitationOut]
+    evidence: list[EvidenceOut]
+    rerank: RerankOut
+    model: str
+    warnings: list[Shown]
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, answer: Answer) -> AskOut:
+        return cls(
+            answer=answer.text,
+            abstained=answer.abstained,
+            citations=[
+                CitationOut(marker=c.marker, item_id=c.item_id, source=c.source) for c in answer.citations
+            ],
+            evidence=[EvidenceOut.of_evidence(e) for e in answer.evidence],
+            rerank=RerankOut(state=answer.rerank.state, reason=answer.rerank.reason),
+            model=answer.model,
+            warnings=list(answer.warnings),
+            timings_ms=dict(answer.timings_ms),
+        )
+
+
+class FileOut(BaseModel):
+    """What became of one file."""
+
+    source: Shown
+    status: Status
+    item_id: str
+    reason: Shown
+
+    @classmethod
+    def of(cls, receipt: FileReceipt) -> FileOut:
+        return cls(
+            source=receipt.source, status=receipt.status, item_id=receipt.item_id, reason=receipt.reason
+        )
+
+
+class IngestOut(BaseModel):
+    """What became of each file, and how many of each status."""
+
+    collection: str
+    files: list[FileOut]
+    counts: dict[Status, int]
+
+    @classmethod
+    def of(cls, report: IngestReport) -> IngestOut:
+        files = [FileOut.of(receipt) for receipt in report.files]
+        return cls(collection=report.collection, files=files, counts=dict(report.counts))
+
+
+class CollectionOut(BaseModel):
+    """A collection and how many items of each kind it holds."""
+
+    name: str
+    images: int
+    passages: int
+
+
+class CollectionsOut(BaseModel):
+    """The collections, by name."""
+
+    collections: list[CollectionOut]
+
+
+class EmbeddingOut(BaseModel):
+    """Vectors of length 1, shape (1, dim)."""
+
+    embedding: list[list[float]]
+
+
+class SimilarityOut(BaseModel):
+    """``cosine`` in [-1, 1]; ``similarity`` is the model's logit: its logit scale times the cosine."""
+
+    similarity: float
+    cosine: float
+
+
+class PartOut(BaseModel):
+    """The state of one part, with what is known about it, or why it cannot be used."""
+
+    state: Literal["ok", "failed"]
+    detail: dict[str, Shown]
+
+
+class HealthOut(BaseModel):
+    """``degraded`` when any part failed."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    parts: dict[str, PartOut]
+
+
+def _hit(hit: Hit) -> Mapping[str, Any]:
+    item = hit.item
+    return {
+        "rank": hit.rank,
+        "item_id": item.id,
+        "kind": item.kind,
+        "source": item.source,
+        "caption": item.caption,
+        "text": item.text,
+        "score": hit.score,
+        "relevance": hit.relevance,
+        "legs": LegsOut.of(hit.legs),
+        "tags": list(item.tags),
+        "labels": [LabelOut(name=label.name, probability=label.probability) for label in hit.labels],
+    }

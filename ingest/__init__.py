@@ -1,0 +1,1 @@
+"""From files to stored items, with a receipt for each file."""

@@ -1,0 +1,97 @@
+"""What is known about a picture besides its pixels, and how much of it is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rag.types import JSON
+
+CAPTION_BYTES = 8192
+TEXT_BYTES = 32_768
+TAG_BYTES = 512
+TAGS = 1000
+METADATA_BYTES = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """As given by a source. ``captions`` are those besides ``caption``."""
+
+    caption: str = ""
+    captions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.caption or self.captions or self.tags or self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """As stored. ``note`` says what was left out, and is empty when nothing was."""
+
+    caption: str = ""
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the caption vector is made of; empty when there is no caption."""
+        return f"{self.caption}\n{self.text}" if self.text else self.caption
+
+
+def describe(description: Description, *, all_captions: bool) -> Described:
+    """What is stored of a description.
+
+    The first caption is the item's. The others are kept in its metadata as ``captions``, and with
+    ``all_captions`` also in its text, so that they are found. What exceeds a limit is cut or left out.
+    """
+    notes: list[str] = []
+    captions = [text for text in map(_clean, (description.caption, *description.captions)) if text]
+    first, others = captions[:1], list(dict.fromkeys(captions[1:]))
+    return Described(
+        caption=_cut("".join(first), CAPTION_BYTES, "caption", notes),
+        text=_cut("\n".join(others) if all_captions else "", TEXT_BYTES, "further captions", notes),
+        tags=_tags(description.tags, notes),
+        metadata=_metadata(description.metadata, others, notes),
+        note="; ".join(notes),
+    )
+
+
+def _clean(text: str) -> str:
+    """Valid Unicode without NUL, trimmed: what every store and tokenizer takes."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode().strip()
+
+
+def _cut(text: str, limit: int, what: str, notes: list[str]) -> str:
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    notes.append(f"{what} cut from {len(data)} to {limit} bytes")
+    return data[:limit].decode(errors="ignore").strip()
+
+
+def _tags(tags: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    clean = list(dict.fromkeys(tag for tag in map(_clean, tags) if tag))
+    if len(clean) > TAGS:
+        notes.append(f"{len(clean)} tags, of which the first {TAGS} are kept")
+    return tuple(_cut(tag, TAG_BYTES, "tag", notes) for tag in clean[:TAGS])
+
+
+def _metadata(given: Mapping[str, JSON], others: list[str], notes: list[str]) -> dict[str, JSON]:
+    metadata: dict[str, JSON] = dict(given)
+    if others:
+        metadata["captions"] = list[JSON](others)
+    try:
+        size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "replace"))
+    except (TypeError, ValueError, RecursionError) as error:
+        notes.append(f"metadata left out: {error}")
+        return {}
+    if size <= METADATA_BYTES:
+        return metadata
+    notes.append(f"metadata left out: {size} bytes, and the limit is {METADATA_BYTES}")
+    return {}

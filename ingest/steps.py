@@ -1,0 +1,205 @@
+"""The steps of one file, in their order: read and hash, compare, decode, encode."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from ingest.descriptions import Described, describe
+from ingest.receipts import FileReceipt, Status
+from ingest.sources import SourceFile
+from rag.blobs import Blobs
+from rag.errors import InvalidInput, ModelUnavailable, OlharError
+from rag.images import phash, read, resize
+from rag.types import Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
+
+WORKING_SIDE = 1024
+"""Pixels: more than encoders look at. Pictures are kept at no more than its square while they wait."""
+
+Plan = Literal["index", "attach", "describe"]
+"""A new item; another source of an item; an item whose description changed."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A file on its way. The steps fill it in; it is done as soon as it has a receipt."""
+
+    place: int
+    file: SourceFile
+    described: Described
+    plan: Plan = "index"
+    data: bytes = b""
+    sha256: str = ""
+    item_id: str = ""
+    pixels: Pixels | None = None
+    phash: str = ""
+    taken_at: int = 0
+    new_words: bool = True
+    image_vector: Vector | None = None
+    caption_vector: Vector | None = None
+    notes: list[str] = field(default_factory=list)
+    receipt: FileReceipt | None = None
+
+    @classmethod
+    def of(cls, place: int, file: SourceFile, *, all_captions: bool) -> Task:
+        described = describe(file.description, all_captions=all_captions)
+        notes = [described.note] if described.note else []
+        return cls(place, file, described, notes=notes, receipt=file.refused)
+
+    def done(self, status: Status, reason: str = "") -> None:
+        """Give it its receipt, unless it has one, and let go of what is large."""
+        if self.receipt is None:
+            stored = self.item_id if status in ("indexed", "duplicate", "unchanged") else ""
+            reason = "; ".join([text for text in (reason, *self.notes) if text])
+            self.receipt = FileReceipt(self.file.source, status, stored, reason)
+        self.data, self.pixels = b"", None
+
+    def refused(self, error: Exception) -> None:
+        """Give it the receipt that an error means."""
+        self.done("quarantined" if isinstance(error, InvalidInput) else "failed", why(error))
+
+
+def why(error: Exception) -> str:
+    """The reason for a receipt, and whether another try can help."""
+    if isinstance(error, OlharError):
+        return f"{error}; trying again may help" if error.retryable else str(error)
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or error}"
+    return f"{type(error).__name__}: {error}"
+
+
+def waiting(tasks: Sequence[Task]) -> list[Task]:
+    """Those that have no receipt yet."""
+    return [task for task in tasks if task.receipt is None]
+
+
+def load(task: Task, scope: Scope, max_bytes: int) -> None:
+    """Read the bytes and name the item by them."""
+    try:
+        path = task.file.path
+        size = path.stat().st_size if path is not None else 0
+        if True:
+            task.data = task.file.read()
+            size = len(task.data)
+        if size > max_bytes:
+            raise InvalidInput(f"too large: {size:,} bytes, and the limit is {max_bytes:,} (OLHAR_MAX_BYTES)")
+    except (OSError, OlharError) as error:
+        task.refused(error)
+        return
+    task.sha256 = content_hash(task.data)
+    task.item_id = item_id(scope, task.sha256)
+
+
+def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, Task]) -> None:
+    """Decide what is to be done with each file.
+
+    ``stored`` are the items that exist, by id; ``begun`` are the items that this run makes, by id, and
+    is added to. The description of an item is that of its first source; those of others are not used,
+    unless the first is a file that is gone.
+    """
+    for task in tasks:
+        item = stored.get(task.item_id)
+        if task.item_id in begun:
+            task.plan = "attach"
+        elif item is None:
+            begun[task.item_id] = task
+        elif _speaks_for(task, item) and not _same(task.described, item):
+            task.plan = "describe"
+            task.new_words = (item.caption, item.text) != (task.described.caption, task.described.text)
+        elif task.file.source in item.sources:
+            task.done("unchanged")
+        else:
+            task.plan = "attach"
+        if task.plan != "index":
+            task.data = b""
+
+
+def _speaks_for(task: Task, item: Item) -> bool:
+    if task.file.source == item.source:
+        return True
+    moved = task.file.path is not None and os.path.isabs(item.source) and not os.path.exists(item.source)
+    return moved and bool(task.file.description)
+
+
+def _same(described: Described, item: Item) -> bool:
+    mine = (described.caption, described.text, described.tags, dict(described.metadata))
+    return mine == (item.caption, item.text, item.tags, dict(item.metadata))
+
+
+def decode(task: Task, blobs: Blobs, max_pixels: int) -> None:
+    """Bytes to pixels; then keep the original."""
+    try:
+        picture = read(task.data, max_pixels=max_pixels, max_side=WORKING_SIDE)
+        blobs.put(task.sha256, task.data)
+    except OlharError as error:
+        task.refused(error)
+        return
+    task.data = b""
+    task.pixels = _shrunk(picture.pixels)
+    task.phash = phash(task.pixels)
+    task.taken_at = picture.taken_at
+
+
+def _shrunk(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = math.sqrt(WORKING_SIDE**2 / (height * width))
+    if scale >= 1:
+        return pixels
+    return resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+
+
+def encode_pictures(tasks: Sequence[Task], encode: Callable[[Sequence[Pixels]], Matrix], batch: int) -> None:
+    """Pixels to vectors."""
+    pictures = [(task, task.pixels) for task in waiting(tasks) if task.pixels is not None]
+    for start in range(0, len(pictures), batch):
+        some = pictures[start : start + batch]
+        for (task, _), vector in zip(some, encoded([p for _, p in some], encode), strict=True):
+            task.pixels = None
+            if isinstance(vector, str):
+                task.done("failed", f"the picture could not be encoded: {vector}")
+            else:
+                task.image_vector = vector
+
+
+def encode_captions(tasks: Sequence[Task], encode: Callable[[Sequence[str]], Matrix], batch: int) -> None:
+    """Captions to vectors, of new items and where the words changed."""
+    captioned = [
+        task for task in waiting(tasks) if task.plan != "attach" and task.new_words and task.described.words
+    ]
+    for start in range(0, len(captioned), batch):
+        some = captioned[start : start + batch]
+        for task, vector in zip(some, encoded([t.described.words for t in some], encode), strict=True):
+            if isinstance(vector, str):
+                task.done("failed", f"the caption could not be encoded: {vector}")
+            else:
+                task.caption_vector = vector
+
+
+def encoded(things: Sequence[T], encode: Callable[[Sequence[T]], Matrix]) -> list[Vector | str]:
+    """A vector for each thing, or why there is none.
+
+    When a batch fails it is halved until the thing that fails stands alone. Raises ModelUnavailable,
+    since then no thing is to blame.
+    """
+    if not things:
+        return []
+    try:
+        matrix = np.asarray(encode(things), dtype=np.float32)
+        if matrix.ndim != 2 or len(matrix) != len(things):
+            raise ValueError(f"{len(things)} things gave vectors of shape {matrix.shape}")
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # a model may raise anything on one odd input
+        if len(things) == 1:
+            return [why(error)]
+        half = len(things) // 2
+        return [*encoded(things[:half], encode), *encoded(things[half:], encode)]
+    usable = np.isfinite(matrix).all(axis=1) & (np.abs(matrix).sum(axis=1) > 0)
+    return [row if good else "no usable vector" for row, good in zip(matrix, usable, strict=True)]

@@ -1,0 +1,221 @@
+"""The last step: rows into the store, read back before anything is said about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ingest.steps import Task, waiting
+from rag.errors import InvalidInput, OlharError
+from rag.protocols import Store
+from rag.types import AnyOf, Item, Row, Scope, Where
+
+READ_BACKS = 4
+READ_BACK_SECONDS = 0.05
+"""While a flush runs, a read may give a row's earlier version."""
+
+LOST = "written, but not found when read back; trying again may help"
+
+KNOWN_PLACES = 10_000
+"""Up to so many items, which source has which is read once; beyond, each batch asks the store."""
+
+
+class Writer:
+    """Writes tasks in batches, for one run over one collection. Not for several threads at once.
+
+    ``begun`` are the items that this run makes, by id; ``clock`` gives Unix seconds. ``again`` collects
+    the tasks whose item was there when they were compared and is not any more.
+    """
+
+    def __init__(
+        self, store: Store, scope: Scope, begun: Mapping[str, Task], clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._scope = scope
+        self._begun = begun
+        self._clock = clock
+        self.again: list[Task] = []
+        self._places: dict[str, set[str]] | None = None
+        self._few: bool | None = None
+
+    def write(self, tasks: Sequence[Task]) -> None:
+        """Carry out what was planned. Every task has its receipt afterwards, but for those in ``again``.
+
+        Sources leave the items of their former bytes before new items are added: broken off between
+        the two, the next run finds a new file, never an item that nothing has.
+        """
+        todo = waiting(tasks)
+        new = [task for task in todo if task.plan == "index"]
+        ids = {task.item_id for task in new}
+        others = [task for task in todo if task.plan != "index"]
+        try:
+            self._amend(
+                [task for task in others if task.item_id not in ids],
+                self._left_by([task for task in todo if task.plan != "describe" and task.file.replaces]),
+            )
+            self._add(new)
+            self._amend([task for task in others if task.item_id in ids], {})
+        except OlharError as error:
+            for task in waiting(tasks):
+                task.refused(error)
+
+    def _add(self, tasks: Sequence[Task]) -> None:
+        rows = {task.item_id: self._row(task) for task in tasks}
+        stored = self._put(rows, {task.item_id: [task] for task in tasks})
+        for task in waiting(tasks):
+            if task.item_id in stored:
+                task.done("indexed")
+            else:
+                task.done("failed", LOST)
+
+    def _row(self, task: Task) -> Row:
+        now = int(self._clock())
+        item = Item(
+            id=task.item_id,
+            tenant=self._scope.tenant,
+            collection=self._scope.collection or "",
+            content_hash=task.sha256,
+            sources=(task.file.source,),
+            phash=task.phash,
+            taken_at=task.taken_at,
+            created_at=now,
+        )
+        return Row(_described(item, task, now), task.image_vector, task.caption_vector)
+
+    def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> None:
+        """Add sources to items that exist, change descriptions, and take away the sources ``left``.
+
+        An item goes with its last source.
+        """
+        if not tasks and not left:
+            return
+        ids = list(dict.fromkeys([*(task.item_id for task in tasks), *left]))
+        before = {row.item.id: row for row in self._store.rows(self._scope, "image", ids)}
+        after = dict(before)
+        owners: dict[str, list[Task]] = {item_id: [] for item_id in before}
+        for task in tasks:
+            if task.item_id in before:
+                after[task.item_id] = self._amended(after[task.item_id], task)
+                owners[task.item_id].append(task)
+            else:
+                self._without_item(task)
+        for item_id in before.keys() & left.keys():
+            after[item_id] = self._without(after[item_id], left[item_id])
+        changed = {i: row for i, row in after.items() if row is not before[i] and row.item.sources}
+        stored = self._put(changed, owners)
+        gone = [item_id for item_id, row in after.items() if not row.item.sources]
+        if gone:
+            self._store.delete(self._scope, "image", gone)
+        for task in tasks:
+            if task.item_id in before:
+                lost = task.item_id in changed and task.item_id not in stored
+                _conclude_amended(task, after[task.item_id].item, lost=lost)
+
+    def _amended(self, row: Row, task: Task) -> Row:
+        now = int(self._clock())
+        source, sources = task.file.source, row.item.sources
+        if task.plan == "describe":
+            # An item's description is that of its first source.
+            first = replace(row.item, sources=(source, *(other for other in sources if other != source)))
+            vector = task.caption_vector if task.new_words else row.caption_vector
+            return replace(row, item=_described(first, task, now), caption_vector=vector)
+        if source in sources:
+            return row
+        return replace(row, item=replace(row.item, sources=(*sources, source), updated_at=now))
+
+    def _without(self, row: Row, sources: set[str]) -> Row:
+        kept = tuple(source for source in row.item.sources if source not in sources)
+        if kept == row.item.sources:
+            return row
+        return replace(row, item=replace(row.item, sources=kept, updated_at=int(self._clock())))
+
+    def _without_item(self, task: Task) -> None:
+        first = self._begun.get(task.item_id)
+        if first is None or first.receipt is None:
+            self.again.append(task)
+        else:
+            task.done(first.receipt.status, f"the same bytes as {first.file.source}: {first.receipt.reason}")
+
+    def _put(self, rows: Mapping[str, Row], owners: Mapping[str, Sequence[Task]]) -> set[str]:
+        """Write rows and give the ids of those that were read back. A row that is refused hurts no other."""
+        try:
+            if rows:
+                self._store.upsert(list(rows.values()))
+        except InvalidInput:
+            for item_id, row in rows.items():
+                try:
+                    self._store.upsert([row])
+                except InvalidInput as error:
+                    for task in owners[item_id]:
+                        task.refused(error)
+        return self._read_back({i: row.item for i, row in rows.items() if waiting(owners[i])})
+
+    def _read_back(self, expected: Mapping[str, Item]) -> set[str]:
+        missing = dict(expected)
+        for attempt in range(READ_BACKS):
+            if attempt:
+                time.sleep(READ_BACK_SECONDS * attempt)
+            if not missing:
+                break
+            for item in self._store.get(self._scope, "image", list(missing)):
+                if _mark(item) == _mark(missing[item.id]):
+                    del missing[item.id]
+        return set(expected) - set(missing)
+
+    def _left_by(self, tasks: Sequence[Task]) -> dict[str, set[str]]:
+        """Sources whose bytes have changed, by the id of the item that has the former bytes."""
+        places = self._items_of([task.file.source for task in tasks])
+        left: dict[str, set[str]] = {}
+        for task in tasks:
+            for item_id in places.get(task.file.source, set()) - {task.item_id}:
+                left.setdefault(item_id, set()).add(task.file.source)
+        return left
+
+    def _items_of(self, sources: Sequence[str]) -> Mapping[str, set[str]]:
+        """Ids of the items that have these sources, as they were before this run."""
+        if not sources:
+            return {}
+        if self._few is None:
+            items = self._store.scan(self._scope, "image", limit=KNOWN_PLACES)
+            self._few = len(items) < KNOWN_PLACES
+            self._places = _by_source(items) if self._few else None
+        if self._places is not None:
+            return self._places
+        where = AnyOf(tuple(Where("sources", "contains", source) for source in dict.fromkeys(sources)))
+        return _by_source(self._store.scan(self._scope, "image", where=where, limit=KNOWN_PLACES))
+
+
+def _described(item: Item, task: Task, now: int) -> Item:
+    described = task.described
+    return replace(
+        item,
+        caption=described.caption,
+        text=described.text,
+        tags=described.tags,
+        metadata=dict(described.metadata),
+        updated_at=now,
+    )
+
+
+def _by_source(items: Sequence[Item]) -> dict[str, set[str]]:
+    places: dict[str, set[str]] = {}
+    for item in items:
+        for source in item.sources:
+            places.setdefault(source, set()).add(item.id)
+    return places
+
+
+def _mark(item: Item) -> tuple[object, ...]:
+    return (item.content_hash, item.sources, item.caption, item.text, item.tags, item.updated_at)
+
+
+def _conclude_amended(task: Task, item: Item, *, lost: bool) -> None:
+    if lost:
+        task.done("failed", LOST)
+    elif task.plan == "describe":
+        task.done("indexed", "its description changed")
+    else:
+        if task.file.description:
+            task.notes.append("its description was not used")
+        task.done("duplicate", f"the same bytes as {item.source}")

@@ -1,0 +1,99 @@
+"""Originals by the hash of their content, in a local folder or wherever fsspec reaches."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from rag.errors import BadSettings, InvalidInput, NotFound, OlharError, Unavailable
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """Files named by their SHA-256, in folders by its first digits: ``ab/cd/abcd…``.
+
+    ``url`` is a folder or an fsspec URL (``s3://bucket/prefix``). Safe to use from several threads,
+    and from several processes.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet. Raises BadSettings when the URL needs a package that is not installed."""
+        self.url = url
+        try:
+            self._fs, self._root = url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise BadSettings(f"OLHAR_BLOBS is {url!r}, which cannot be used: {error}") from error
+        self._local = isinstance(self._fs, LocalFileSystem)
+
+    def put(self, sha256: str, data: bytes) -> None:
+        """Keep ``data``; what is already there is left alone. Readers never see half a file.
+
+        Raises Unavailable when it cannot be written.
+        """
+        path = self._path(sha256)
+        with self._translated("written"):
+            if self._size(path) == len(data):
+                return
+            if not self._local:  # an object appears when it is whole
+                self._fs.pipe_file(path, data)
+                return
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            unfinished = f"{path}.{secrets.token_hex(4)}.part"
+            try:
+                self._fs.pipe_file(unfinished, data)
+                self._fs.mv(unfinished, path)
+            except BaseException:
+                if self._fs.exists(unfinished):
+                    self._fs.rm_file(unfinished)
+                raise
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes. Raises NotFound, or Unavailable when they cannot be read."""
+        with self._translated("read"):
+            try:
+                return bytes(self._fs.cat_file(self._path(sha256)))
+            except FileNotFoundError:
+                raise NotFound(f"no original with the hash {sha256} in {self.url}") from None
+
+    def exists(self, sha256: str) -> bool:
+        """Whether it is kept. Raises Unavailable when that cannot be told."""
+        with self._translated("read"):
+            return self._size(self._path(sha256)) is not None
+
+    def delete(self, sha256: str) -> bool:
+        """Forget it; whether it was there. Raises Unavailable when it cannot be removed."""
+        with self._translated("removed"):
+            path = self._path(sha256)
+            if self._size(path) is None:
+                return False
+            self._fs.rm_file(path)
+            return True
+
+    def _path(self, sha256: str) -> str:
+        if not _SHA256.fullmatch(sha256):
+            raise InvalidInput(f"{sha256!r} is no SHA-256: 64 hex digits in lower case are")
+        return f"{self._root.rstrip('/')}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(self._fs.info(path, refresh=True)["size"])
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _translated(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except OlharError:
+            raise
+        except Exception as error:  # each of fsspec's back ends has errors of its own
+            detail = str(error) or type(error).__name__
+            raise Unavailable(
+                f"an original could not be {verb} in {self.url} (OLHAR_BLOBS): {detail}"
+            ) from error

@@ -1,0 +1,6 @@
+"""The packaged encoder: no download, no GPU. English."""
+
+from rag.encoders.compact.encoder import CompactEncoder, CompactTextEncoder
+from rag.encoders.compact.towers import TextTower
+
+__all__ = ["CompactEncoder", "CompactTextEncoder", "TextTower"]

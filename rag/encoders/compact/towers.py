@@ -1,0 +1,101 @@
+"""The two frozen networks, through ONNX Runtime."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
+from tokenizers import Tokenizer
+
+from rag.encoders.compact.compile import (
+    IMAGE_SIDE,
+    TEXT,
+    compiled_image_tower,
+    compiled_text_tower,
+    packaged,
+)
+from rag.errors import ModelUnavailable
+from rag.images import resize
+from rag.types import Matrix, Pixels
+
+IMAGE_BATCH = 8
+"""Larger batches are slower on CPUs: their activations leave the cache."""
+TEXT_BATCH = 32
+TEXT_DIMENSION = 384
+MAX_TOKENS = 256
+
+Floats = NDArray[np.float32]
+
+
+class ImageTower:
+    """EfficientNet-Lite2, trained on ImageNet-1k. Loads at first use; safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loading = threading.Lock()
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        with self._loading:
+            return _session(compiled_image_tower(self._folder))
+
+    def __call__(self, images: Sequence[Pixels]) -> tuple[Floats, Floats]:
+        """Features, shape (n, 1280), and class logits, shape (n, 1000)."""
+        features, logits = [np.zeros((0, 1280), np.float32)], [np.zeros((0, 1000), np.float32)]
+        for start in range(0, len(images), IMAGE_BATCH):
+            batch = images[start : start + IMAGE_BATCH]
+            pixels = np.stack([resize(image, (IMAGE_SIDE, IMAGE_SIDE)) for image in batch])
+            one, other = self._session.run(None, {"pixels": pixels})
+            features.append(one)
+            logits.append(other)
+        return np.concatenate(features), np.concatenate(logits)
+
+
+class TextTower:
+    """all-MiniLM-L6-v2. Loads at first use; safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loading = threading.Lock()
+
+    @cached_property
+    def _parts(self) -> tuple[Tokenizer, InferenceSession]:
+        with self._loading:
+            tokenizer = Tokenizer.from_file(str(packaged(TEXT.package, "model/tokenizer.json")))
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(MAX_TOKENS)
+            return tokenizer, _session(compiled_text_tower(self._folder))
+
+    def __call__(self, texts: Sequence[str]) -> Matrix:
+        """Unit vectors, shape (n, 384); texts of more than 256 tokens are cut there."""
+        tokenizer, session = self._parts
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
+        vectors = np.zeros((len(texts), TEXT_DIMENSION), np.float32)
+        # Texts of like length go together, so that little is spent on padding.
+        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+        for start in range(0, len(order), TEXT_BATCH):
+            batch = order[start : start + TEXT_BATCH]
+            length = max(len(tokens[i]) for i in batch)
+            ids = np.zeros((len(batch), length), np.int64)
+            mask = np.zeros_like(ids)
+            for row, i in enumerate(batch):
+                ids[row, : len(tokens[i])] = tokens[i]
+                mask[row, : len(tokens[i])] = 1
+            vectors[batch] = session.run(None, {"ids": ids, "mask": mask})[0]
+        return vectors
+
+
+def _session(path: Path) -> InferenceSession:
+    options = SessionOptions()
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    try:
+        return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises classes of its own without a public base
+        raise ModelUnavailable(f"{path} cannot be loaded ({error}); delete it and try again") from error

@@ -1,0 +1,66 @@
+"""Every error that Olhar raises on purpose.
+
+OlharError
+├── InvalidInput           what was given cannot be used: say which, the limit and the remedy
+│   ├── BadImage           bytes that cannot be decoded within the limits
+│   └── BadSettings        a setting that is unknown, out of bounds or contradictory
+├── NotFound               a collection or item that is not there
+├── Conflict               the thing asked for contradicts what is stored
+│   ├── FingerprintMismatch   the collection was built by another encoder
+│   └── DataFolderBusy        another process owns the data folder
+└── Unavailable            a part outside Olhar cannot be had now; `retryable` says if waiting helps
+    ├── ModelUnavailable
+    └── StoreUnavailable
+
+Adapters translate the errors of their vendors into these, once, at the adapter.
+"""
+
+
+class OlharError(Exception):
+    """Base of all errors raised on purpose. ``str(error)`` is fit to show a user."""
+
+    retryable = False
+
+
+class InvalidInput(OlharError):
+    """Something given by the caller cannot be used."""
+
+
+class BadImage(InvalidInput):
+    """Bytes that are no picture, or one beyond the limits."""
+
+
+class BadSettings(InvalidInput):
+    """A setting is unknown, out of bounds, or contradicts another."""
+
+
+class NotFound(OlharError):
+    """The named thing does not exist."""
+
+
+class Conflict(OlharError):
+    """The request contradicts what is stored."""
+
+
+class FingerprintMismatch(Conflict):
+    """The collection was written by an encoder with another fingerprint."""
+
+
+class DataFolderBusy(Conflict):
+    """Another process owns the data folder, and it is not a server that could do the work."""
+
+    retryable = True
+
+
+class Unavailable(OlharError):
+    """A part outside Olhar cannot be had now."""
+
+    retryable = True
+
+
+class ModelUnavailable(Unavailable):
+    """A model cannot be loaded or reached. The message names the setting that chose it."""
+
+
+class StoreUnavailable(Unavailable):
+    """Milvus refused, broke off or cannot be reached."""

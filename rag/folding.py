@@ -1,0 +1,56 @@
+"""Words as they are compared: folded by us, so that BM25 finds the same words on every back end."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LATIN_MARKS = re.compile("[\u0300-\u036f]")
+"""Accents of Latin, Greek and Cyrillic. Vowel signs of other scripts stand elsewhere, and are kept."""
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+)
+"""Scripts written without spaces (Thai, Lao, Burmese, Khmer, kana, Han): each character is a word."""
+
+_WORD = re.compile(r"\w+")
+
+_ENGLISH = """
+    a an and are as at be by do does for from has have how i in is it its me my of on or our s that the
+    their there these this those to was were what when where which who why will with you your
+"""
+_PORTUGUESE = """
+    ao aos as com como da das de do dos e ela ele em essa esse esta estao este eu foi ha isso isto la mais
+    me meu minha na nas nem no nos o onde os ou para pela pelas pelo pelos por qual quais quando que quem
+    sao se sem ser seu sua tem tinha um uma umas uns
+"""
+_MEDIUM = """
+    any collection find image images photo photograph photographs photos picture pictures show shown
+    shows some
+    colecao foto fotografia fotografias fotos imagem imagens mostra mostre
+"""
+"""What is said of any photo, whatever it shows."""
+STOP_WORDS = frozenset((_ENGLISH + _PORTUGUESE + _MEDIUM).split())
+"""As folded."""
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: ``São`` and ``SAO`` both become ``sao``. Other scripts survive.
+
+    Compatibility forms are made plain (``ﬁ`` becomes ``fi``), underscores part words, and scripts
+    written without spaces are split into characters.
+    """
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    plain = unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", plain)))
+    return " ".join(_UNSPACED.sub(r" \g<0> ", plain.replace("_", " ")).split())
+
+
+def words(text: str) -> frozenset[str]:
+    """The folded words of a text."""
+    return frozenset(_WORD.findall(fold(text)))
+
+
+def fold_query(text: str) -> str:
+    """A query's words, folded; without English and Portuguese stop words unless only those are there."""
+    found = _WORD.findall(fold(text))
+    return " ".join([word for word in found if word not in STOP_WORDS] or found)

@@ -1,0 +1,138 @@
+"""OLHAR_LLM becomes a chat model: in process, of an Ollama server, or of any LangChain provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, BaseMessage
+
+from rag.errors import BadSettings, ModelUnavailable
+from rag.generation.faults import BrokenStream, Place, unavailable
+from rag.generation.prompts import PromptForm, prompt_form
+from rag.generation.relay import Deadlines, within
+
+# Each kind of model is imported only when it is chosen: together they take over a second.
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """A LangChain chat model with deadlines, whose every error is ModelUnavailable.
+
+    ``end_key`` is the key of the response metadata that only a complete answer carries, where the
+    vendor has one: without it an answer was cut off.
+    """
+
+    name: str
+    form: PromptForm
+    model: BaseChatModel
+    place: Place
+    deadlines: Deadlines
+    check: Callable[[], Mapping[str, str]]
+    close: Callable[[], None]
+    end_key: str = ""
+
+    def stream(self, messages: Sequence[BaseMessage]) -> Iterator[str]:
+        """The answer's text as it comes. Raises ModelUnavailable."""
+        ended = not self.end_key
+        try:
+            for chunk in within(self.model.stream(list(messages)), self.deadlines):
+                ended = ended or _ends(chunk, self.end_key)
+                if text := chunk.text:
+                    yield text
+            if not ended:
+                raise BrokenStream
+        except Exception as error:
+            raise unavailable(error, self.place) from error
+
+    def complete(self, messages: Sequence[BaseMessage]) -> str:
+        """The whole answer's text. Raises ModelUnavailable."""
+        return "".join(self.stream(messages))
+
+
+def _ends(chunk: AIMessageChunk, key: str) -> bool:
+    return bool(chunk.response_metadata.get(key))
+
+
+def open_chat_model(
+    settings_llm: str, *, ollama_url: str, load_seconds: float, answer_seconds: float
+) -> ChatModel:
+    """``llamacpp:<name or .gguf>``, ``ollama:<model>``, or LangChain's ``<provider>:<model>``.
+
+    Nothing is loaded or connected yet. ``load_seconds`` bounds the time until the first word,
+    ``answer_seconds`` the time from there to the last. Raises BadSettings when the value names no
+    provider, ModelUnavailable when the provider's package or key is missing.
+    """
+    provider, _, model = settings_llm.partition(":")
+    if not provider or not model:
+        raise BadSettings(f"OLHAR_LLM={settings_llm}: give a provider and a model, like `ollama:qwen3:8b`")
+    deadlines = Deadlines(first=load_seconds, whole=answer_seconds)
+    form = prompt_form(settings_llm)
+    if provider == "llamacpp":
+        return _open_llamacpp(settings_llm, model, form, deadlines)
+    if provider == "ollama":
+        return _open_ollama(settings_llm, model, ollama_url, form, deadlines)
+    return _open_provider(settings_llm, provider, form, deadlines)
+
+
+def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
+    from rag.generation.llamacpp import LlamaCppChat
+
+    chat = LlamaCppChat(model=model, max_tokens=form.max_tokens, stop=list(form.stop) or None)
+
+    def check() -> Mapping[str, str]:
+        chat.load()
+        return {"device": "in process (llama.cpp)", "model": model}
+
+    place = Place(
+        name, "llama.cpp", reach="set OLHAR_LLM to a smaller model", missing="give a .gguf file's path"
+    )
+    return ChatModel(name, form, chat, place, deadlines, check, chat.close, end_key="finish_reason")
+
+
+def _open_ollama(name: str, model: str, url: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
+    from rag.generation import ollama
+
+    return ChatModel(
+        name,
+        form,
+        ollama.open_chat(model, url, form, deadlines),
+        ollama.place(model, url),
+        deadlines,
+        check=lambda: ollama.check(model, url),
+        close=lambda: None,
+        end_key="done_reason",
+    )
+
+
+def _open_provider(name: str, provider: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
+    from langchain.chat_models import init_chat_model
+
+    try:
+        chat = init_chat_model(name)
+    except ImportError as error:
+        raise ModelUnavailable(f"OLHAR_LLM={name}: {error}") from error
+    except ValueError as error:
+        raise BadSettings(
+            f"OLHAR_LLM={name}: LangChain knows no provider {provider!r}, or it lacks a setting of its own "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+    except Exception as error:
+        raise ModelUnavailable(f"OLHAR_LLM={name}: {error}") from error
+    place = Place(
+        name,
+        where=f"the provider {provider!r}",
+        reach="check the network and the provider's status",
+        missing="check the model's name in OLHAR_LLM",
+    )
+    return ChatModel(
+        name,
+        form,
+        chat,
+        place,
+        deadlines,
+        # Asking a paid service costs money, so having its package and its key is all that is checked.
+        check=lambda: {"device": f"the provider {provider!r}", "model": name},
+        close=lambda: None,
+    )

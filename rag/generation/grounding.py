@@ -1,0 +1,116 @@
+"""Holds what a small model wrote against the one piece of evidence that it was shown.
+
+The check is plain: every content word of the answer has to stand in the evidence or in the question.
+It cannot see that words were put together wrongly, so the evidence is quoted beside the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+
+MAX_QUOTE = 300
+"""Characters."""
+RESTATED = 0.8
+"""Share of the evidence's content words from which an answer needs no quote beside it."""
+
+_WORD = re.compile(r"\w+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_ENDINGS = ("ing", "ed", "es", "s")
+_FUNCTION_TEXT = """
+a an and are as at be been being but by can could did do does doing for from had has have he her hers him his
+i in into is it its just may me my of on or our she should so some than that the their them then there these
+they this those to too was we were what when where which while who whom whose why will with would you your
+how many much any say says said show shows shown see seen tell please
+photo photos picture pictures image images
+"""
+_FUNCTION_WORDS = frozenset(_FUNCTION_TEXT.split())
+_NEGATION = re.compile(r"\b(?:no|not|never|without|nobody|none|nothing|empty|\w+n[’']t)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"(?!(?:can|could|will|would) (?:you|we) (?:please )?(?:tell|say|describe|explain|name|show|find|list)\b)"
+    r"(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should)\b",
+    re.IGNORECASE,
+)
+_EXISTENCE = re.compile(
+    r"(?:(?:is|are) there\b|(?:do|can) (?:you|we|i) (?:see|have)\b"
+    r"|do(?:es)? (?:the|this|any|a) (?:photos?|pictures?|images?) (?:show|contain|have)\b)",
+    re.IGNORECASE,
+)
+_GUESS = re.compile(
+    r"No caption\.\s*Looks like:\s*(?P<labels>.*?)(?:\s+(?P<rest>(?:Text in the picture|Tags): .*))?",
+    re.DOTALL,
+)
+
+
+def content(text: str) -> Set[str]:
+    """The words that carry meaning, in lower case, without English endings."""
+    return {_stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS}
+
+
+def guessed(evidence: str) -> str | None:
+    """What to say of a photo of which only labels are known, or None when there is more."""
+    match = _GUESS.fullmatch(" ".join(evidence.split()))
+    if not match:
+        return None
+    said = (
+        f"The photo looks like: {match['labels'].rstrip('.')}. (A guess from its pixels; it has no caption.)"
+    )
+    return f"{said} {quote(match['rest'], '')}" if match["rest"] else said
+
+
+def verdict(question: str, statement: str) -> str | None:
+    """The answer to a question of yes or no, or None for any other question.
+
+    “Yes” is said only when the question asks whether something is there and the statement names all
+    of it without a negation. Otherwise the statement is left to speak: small models guess here.
+    """
+    asked = question.strip()
+    if not _YES_NO.match(asked):
+        return None
+    wanted = content(asked)
+    named = bool(wanted) and wanted <= content(statement)
+    if _EXISTENCE.match(asked) and named and not _NEGATION.search(f"{asked} {statement}"):
+        return f"Yes. ({quote(statement, asked)})"
+    return quote(statement, asked)
+
+
+def supported(written: str, question: str, statement: str) -> str:
+    """The first sentence written, with the statement beside it.
+
+    The statement alone, when the sentence adds nothing of it to the question, or says anything that
+    stands in neither.
+    """
+    sentence = _SENTENCE.split(" ".join(written.split()), maxsplit=1)[0]
+    words, known = content(sentence), content(statement)
+    shown = quote(statement, f"{question} {sentence}")
+    asked = content(question)
+    if not words & known - asked or not words <= known | asked:
+        return shown
+    sentence = _ended(sentence[:1].upper() + sentence[1:] if sentence.isascii() else sentence)
+    if len(words & known) >= RESTATED * len(known):
+        return sentence
+    return f"{sentence} ({shown})"
+
+
+def quote(statement: str, about: str) -> str:
+    """The statement, or of a long one the sentence that shares most with ``about``; at most MAX_QUOTE."""
+    if len(statement) > MAX_QUOTE:
+        wanted = content(about)
+        statement = max(_SENTENCE.split(statement), key=lambda part: len(content(part) & wanted))
+    if len(statement) > MAX_QUOTE:
+        statement = statement[: MAX_QUOTE - 1].rsplit(maxsplit=1)[0] + "…"
+    return _ended(statement)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…", "'", '"', "”", "’")) else f"{sentence}."
+
+
+def _stem(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+            if len(word) > 3 and word[-1] == word[-2]:
+                word = word[:-1]
+            break
+    return word.removesuffix("e") if len(word) > 3 else word

@@ -1,0 +1,108 @@
+"""Runs a producer in a thread of its own and hands its items on, within deadlines."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Emit: TypeAlias = Callable[[T], bool]
+"""Hands an item to the reader; returns True when nobody reads any more, and work should stop."""
+
+
+class DeadlineExceeded(TimeoutError):
+    """``stage`` is ``first`` (nothing came in time) or ``whole`` (it did not end in time)."""
+
+    def __init__(self, stage: Literal["first", "whole"], seconds: float) -> None:
+        super().__init__(f"{stage} deadline of {seconds:g} s exceeded")
+        self.stage: Literal["first", "whole"] = stage
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """``first``: seconds until the first item. ``whole``: seconds from the first item to the end."""
+
+    first: float
+    whole: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Item(Generic[T]):
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None
+
+
+def relay(produce: Callable[[Emit[T]], None], deadlines: Deadlines | None = None) -> Iterator[T]:
+    """The items that ``produce`` emits, in order, while it runs in a daemon thread.
+
+    What ``produce`` raises is raised here. When the reader stops early or a deadline passes, the
+    next ``emit`` returns True; a producer that never emits again is left to its own time-outs.
+    Raises DeadlineExceeded.
+    """
+    items: queue.SimpleQueue[_Item[T] | _End] = queue.SimpleQueue()
+    gone = threading.Event()
+
+    def emit(value: T) -> bool:
+        items.put(_Item(value))
+        return gone.is_set()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            produce(emit)
+        except BaseException as caught:
+            error = caught
+        items.put(_End(error))
+
+    threading.Thread(target=copy_context().run, args=(run,), name="relay", daemon=True).start()
+    try:
+        yield from _read(items, deadlines)
+    finally:
+        gone.set()
+
+
+def within(stream: Iterable[T], deadlines: Deadlines) -> Iterator[T]:
+    """The same items, or DeadlineExceeded when they do not come in time."""
+
+    def produce(emit: Emit[T]) -> None:
+        iterator = iter(stream)
+        try:
+            for item in iterator:
+                if emit(item):
+                    return
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    return relay(produce, deadlines)
+
+
+def _read(items: queue.SimpleQueue[_Item[T] | _End], deadlines: Deadlines | None) -> Iterator[T]:
+    stage: Literal["first", "whole"] = "first"
+    seconds = deadlines.first if deadlines else None
+    end = time.monotonic() + seconds if seconds is not None else None
+    while True:
+        try:
+            item = items.get(timeout=None if end is None else max(end - time.monotonic(), 0))
+        except queue.Empty:
+            raise DeadlineExceeded(stage, seconds or 0) from None
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+        yield item.value
+        if deadlines and stage == "first":
+            stage, seconds = "whole", deadlines.whole
+            end = time.monotonic() + deadlines.whole

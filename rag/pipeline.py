@@ -1,0 +1,146 @@
+"""The path of a question, in order: search, rerank, abstain or describe, number, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rag import languages
+from rag.errors import ModelUnavailable
+from rag.protocols import Generator, ImageEncoder, Reranker
+from rag.retrieval.retriever import Retriever
+from rag.types import Answer, Draft, Evidence, Filter, Hit, Query, RerankState, Scope, SearchResult
+from rag.vision.zero_shot import ZeroShot
+
+NOT_HERE = "This is not in this collection."
+NOT_CALIBRATED = (
+    "relevance is a guess: nothing was fitted for the encoder {}; OLHAR_RELEVANCE=0 never refuses"
+)
+MAX_EVIDENCE_CHARACTERS = 2_000
+IMAGE_QUESTION = "What does this photo show?"
+
+
+class Pipeline:
+    """Searches and answers. Stateless; safe to use from several threads."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        encoder: ImageEncoder,
+        zero_shot: ZeroShot,
+        generator: Generator,
+        reranker: Reranker | None = None,
+        *,
+        limit: int = 10,
+        evidence: int = 5,
+        relevance: float = 0.5,
+        calibrated: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._retriever = retriever
+        self._encoder = encoder
+        self._zero_shot = zero_shot
+        self._generator = generator
+        self._reranker = reranker
+        self._limit = limit
+        self._evidence = evidence
+        self._relevance = relevance
+        self._calibrated = calibrated
+        self._clock = clock
+
+    def search(
+        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+    ) -> SearchResult:
+        """Ranked hits with the score of each leg. Raises InvalidInput on an empty query."""
+        started = self._clock()
+        result = self._retriever.search(scope, query, limit=limit or self._limit, where=where)
+        timings = {**result.timings_ms, "total": (self._clock() - started) * 1e3}
+        return replace(result, warnings=self._warnings(query), timings_ms=timings)
+
+    def ask(
+        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+    ) -> Answer:
+        """An answer from numbered evidence, or none when nothing in the collection is relevant enough."""
+        started = self._clock()
+        found = self.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
+        hits, rerank = self._rerank(query, found.hits)
+        kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
+        evidence = number(self._described(scope, kept))
+        searched = self._clock()
+        draft = self._answer(query, evidence) if evidence else Draft(NOT_HERE, ())
+        timings = {
+            **found.timings_ms,
+            "generate": (self._clock() - searched) * 1e3,
+            "total": (self._clock() - started) * 1e3,
+        }
+        return Answer(
+            text=draft.text,
+            abstained=not evidence,
+            citations=draft.citations,
+            evidence=evidence,
+            rerank=rerank,
+            model=self._generator.name,
+            warnings=(*found.warnings, *draft.warnings),
+            timings_ms=timings,
+        )
+
+    def _rerank(self, query: Query, hits: tuple[Hit, ...]) -> tuple[tuple[Hit, ...], RerankState]:
+        if self._reranker is None:
+            return hits, RerankState("skipped", "no reranker is configured (OLHAR_RERANKER=none)")
+        return self._reranker.rerank(query.text, hits)
+
+    def _described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits without a caption get the words that their picture looks like."""
+        bare = [hit for hit in hits if not hit.item.caption]
+        if not bare:
+            return list(hits)
+        rows = [row for row in self._retriever.rows(scope, tuple(bare)) if row.image_vector is not None]
+        vectors = [row.image_vector for row in rows if row.image_vector is not None]
+        labels = self._zero_shot.label(np.stack(vectors)) if vectors else []
+        known = {row.item.id: label for row, label in zip(rows, labels, strict=True)}
+        return [replace(hit, labels=known.get(hit.item.id, ())) for hit in hits]
+
+    def _answer(self, query: Query, evidence: tuple[Evidence, ...]) -> Draft:
+        try:
+            return self._generator.answer(query.text.strip() or IMAGE_QUESTION, evidence)
+        except ModelUnavailable as error:
+            return Draft(
+                "The language model is away; the evidence below was found without it.",
+                (),
+                (f"degraded: {error}",),
+            )
+
+    def _warnings(self, query: Query) -> tuple[str, ...]:
+        said = languages.warning(
+            query.text,
+            self._encoder.languages,
+            model=f"the encoder {self._encoder.fingerprint.name}",
+            setting="OLHAR_ENCODER",
+        )
+        guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
+        return tuple(text for text in (said, guess) if text)
+
+
+def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
+    """Hits with their markers, 1 first, and the text that a language model reads for each."""
+    return tuple(Evidence(marker, hit, describe(hit)) for marker, hit in enumerate(hits, start=1))
+
+
+def describe(hit: Hit) -> str:
+    """All that is known of a hit in words, in one paragraph."""
+    item = hit.item
+    parts = []
+    if item.caption:
+        parts.append(f"Caption: {item.caption}")
+    elif hit.labels:
+        parts.append("No caption. Looks like: " + "; ".join(label.name for label in hit.labels))
+    if item.text:
+        parts.append(item.text)
+    if item.ocr:
+        parts.append(f"Text in the picture: {item.ocr}")
+    if item.tags:
+        parts.append("Tags: " + ", ".join(item.tags))
+    return " ".join(" ".join(parts).split())[:MAX_EVIDENCE_CHARACTERS]

@@ -1,0 +1,143 @@
+"""The seams: what an encoder, a store, a generator and a reranker have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from rag.types import (
+    CollectionInfo,
+    Draft,
+    Evidence,
+    Filter,
+    Fingerprint,
+    Hit,
+    Item,
+    Kind,
+    Leg,
+    Matrix,
+    Pixels,
+    RerankState,
+    Row,
+    Scope,
+    Vector,
+)
+
+
+class TextEncoder(Protocol):
+    """Texts to vectors, for captions and passages. Rows are float32, normalised, shape (n, dim)."""
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Matrix:
+        """What is stored: captions, passages."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        """What looks for stored texts."""
+
+
+class ImageEncoder(Protocol):
+    """Images and texts to one space. Rows are float32, normalised, shape (n, dim)."""
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+
+    @property
+    def logit_scale(self) -> float:
+        """The model's own factor from cosine to logit (1 / temperature)."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes that the model's text side understands; empty when unknown."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: ``cpu``, ``cuda:0`` …"""
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        """Pictures to be stored."""
+
+    def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
+        """Pictures that look for pictures."""
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        """Texts that look for pictures."""
+
+
+class Store(Protocol):
+    """Where items and vectors live. Every call is bounded by a scope; nothing crosses a tenant."""
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        """Write rows, replacing those of equal id; durable and readable when it returns.
+
+        Raises InvalidInput naming the row when a vector is NaN, zero or of another size.
+        """
+
+    def delete(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> int:
+        """Remove items; returns how many were there."""
+
+    def get(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Item]:
+        """The items that exist, in the order of ``ids``."""
+
+    def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
+        """As ``get``, with vectors."""
+
+    def scan(
+        self,
+        scope: Scope,
+        kind: Kind,
+        *,
+        where: Filter | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[Item]:
+        """Items in order of id, those after the id ``after``; at most ``limit``."""
+
+    def count(self, scope: Scope, kind: Kind, where: Filter | None = None) -> int:
+        """How many items the scope holds."""
+
+    def collections(self, tenant: str) -> list[CollectionInfo]:
+        """The tenant's collections, by name."""
+
+    def search(
+        self,
+        scope: Scope,
+        kind: Kind,
+        leg: Leg,
+        query: Vector | str,
+        *,
+        limit: int,
+        where: Filter | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> list[tuple[str, float]]:
+        """(id, score) of the best items on one leg, best first, larger is better.
+
+        ``query`` is a vector for ``image`` and ``caption`` and a text for ``bm25``; ``ids``
+        restricts the search to those items. Items without that leg are never returned.
+        """
+
+    def close(self) -> None:
+        """Release files and connections; nothing may be called afterwards."""
+
+
+class Reranker(Protocol):
+    """Looks at each hit again, together with the question."""
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> tuple[tuple[Hit, ...], RerankState]: ...
+
+
+class Generator(Protocol):
+    """Writes an answer from numbered evidence."""
+
+    @property
+    def name(self) -> str:
+        """As set by OLHAR_LLM, e.g. ``llamacpp:smollm2``."""
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+        """Raises ModelUnavailable when the model cannot be reached in time."""
+
+    def check(self) -> Mapping[str, str]:
+        """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,187 @@
+"""All settings: ``OLHAR_*`` variables, a ``.env`` file, ``olhar.toml``; in that order of precedence."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rag.errors import BadSettings
+
+PREFIX = "OLHAR_"
+TOML = Path("olhar.toml")
+DOTENV = Path(".env")
+
+SERVER_DEFAULTS: Mapping[str, str] = {
+    "milvus_uri": "http://localhost:19530",
+    "encoder": "sentence-transformers/clip-ViT-L-14",
+    "llm": "ollama:qwen3:8b",
+}
+"""What OLHAR_PROFILE=server sets where nothing else does."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Settings(BaseSettings):
+    """Each part is chosen by its own setting; a profile only changes defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=DOTENV,
+        env_file_encoding="utf-8",
+        toml_file=TOML,
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+    )
+
+    profile: Literal["embedded", "server"] = Field(
+        "embedded", description="which set of defaults: one process, or servers of their own"
+    )
+    data: Path = Field(Path(".olhar"), description="the data folder; one process owns it at a time")
+    models: Path | None = Field(
+        None, description="folder of compiled models; unset: beside the installation, else in `data`"
+    )
+    tenant: Name = Field("default", description="whose collections the command line works on")
+    collection: Name = Field("default", description="the collection used when none is named")
+
+    encoder: str = Field(
+        "compact",
+        min_length=1,
+        description="`compact`, or a name or folder that sentence-transformers can load",
+    )
+    encoder_device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps` …")
+    encoder_batch: int = Field(0, ge=0, le=4096, description="images a forward pass; 0: the encoder's own")
+    reranker: Literal["none"] = Field("none", description="no reranker can be chosen yet")
+    llm: str = Field(
+        "llamacpp:smollm2",
+        pattern=r"^[A-Za-z0-9_-]+:.+$",
+        description="`llamacpp:smollm2`, `ollama:<model>`, or a LangChain `<provider>:<model>`",
+    )
+    ollama_url: str = Field(
+        "http://localhost:11434", pattern=r"^https?://", description="where Ollama listens"
+    )
+    llm_load_seconds: float = Field(120, gt=0, le=3600, description="deadline of loading the model")
+    llm_answer_seconds: float = Field(120, gt=0, le=3600, description="deadline of a whole answer")
+
+    milvus_uri: str = Field(
+        "", description="empty: a Milvus Lite file in the data folder; else a server's URI or a `.db` file"
+    )
+    milvus_token: SecretStr = Field(SecretStr(""), description="`user:password` or an API key")
+    blobs: str = Field("", description="fsspec URL of the originals; empty: `originals` in the data folder")
+
+    limit: int = Field(10, ge=1, le=1000, description="hits of a search")
+    candidates: int = Field(100, ge=10, le=10000, description="candidates taken from each leg")
+    evidence: int = Field(5, ge=1, le=50, description="numbered hits in a prompt")
+    relevance: float = Field(
+        0.15, ge=0, le=1, description="below this relevance the answer is “not in this collection”"
+    )
+
+    max_pixels: int = Field(100_000_000, ge=1, le=10**9, description="largest picture, in pixels")
+    max_bytes: int = Field(64 * 2**20, ge=1, le=2**32, description="largest file, in bytes")
+    batch: int = Field(64, ge=1, le=4096, description="files that ingestion writes at a time")
+
+    host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
+    port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profile_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("profile") == "server":
+            return {**SERVER_DEFAULTS, **values}
+        return values
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as the next
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _Dotenv(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+class _Dotenv(DotEnvSettingsSource):
+    """A ``.env`` file may hold variables of other programs; unknown ones of ours are refused elsewhere."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name in Settings.model_fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One setting as ``olhar settings`` shows it; a secret's value is masked."""
+
+    name: str
+    value: str
+    origin: str
+    description: str
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from everywhere; ``overrides`` (the command line) win.
+
+    Raises BadSettings naming each key that is unknown or out of bounds, and where it stands.
+    """
+    _refuse_unknown_variables(os.environ, "the environment")
+    if DOTENV.is_file():
+        _refuse_unknown_variables(dotenv_values(DOTENV), str(DOTENV))
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{_shown(e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise BadSettings("bad settings; `olhar settings` lists them all:\n  " + "\n  ".join(lines)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{TOML} is not valid TOML: {error}") from None
+
+
+def origins(settings: Settings, overrides: Mapping[str, object] | None = None) -> list[Origin]:
+    """Each setting, its value and where it came from."""
+    env = {k.upper() for k, v in os.environ.items() if v}
+    dotenv = {k.upper() for k in dotenv_values(DOTENV)} if DOTENV.is_file() else set()
+    toml = set(tomllib.loads(TOML.read_text("utf-8"))) if TOML.is_file() else set()
+    rows = []
+    for name, info in type(settings).model_fields.items():
+        variable = PREFIX + name.upper()
+        if overrides and overrides.get(name) is not None:
+            origin = "command line"
+        elif variable in env:
+            origin = f"environment ({variable})"
+        elif variable in dotenv:
+            origin = f"{DOTENV} ({variable})"
+        elif name in toml:
+            origin = str(TOML)
+        elif settings.profile == "server" and name in SERVER_DEFAULTS:
+            origin = "profile server"
+        else:
+            origin = "default"
+        rows.append(Origin(name, str(getattr(settings, name)), origin, info.description or ""))
+    return rows
+
+
+def _refuse_unknown_variables(variables: Mapping[str, object], where: str) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(v for v in variables if v.upper().startswith(PREFIX) and v.upper() not in known)
+    if unknown:
+        raise BadSettings(
+            f"unknown setting in {where}: {', '.join(unknown)}; `olhar settings` lists them all"
+        )
+
+
+def _shown(location: tuple[int | str, ...]) -> str:
+    return PREFIX + ".".join(str(part) for part in location).upper() if location else "settings"

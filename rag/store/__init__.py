@@ -1,0 +1,8 @@
+"""Items and their vectors in Milvus: an embedded file or a server, behind `rag.protocols.Store`.
+
+Importing this package imports pymilvus, which takes about half a second.
+"""
+
+from rag.store.milvus import MilvusStore
+
+__all__ = ["MilvusStore"]

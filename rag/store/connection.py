@@ -1,0 +1,128 @@
+"""One connection to Milvus: opened, its errors put into ours, and closed with all that it started."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc  # type: ignore[import-untyped]  # the package ships no type information
+from milvus_lite.db import MilvusLite
+from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+from milvus_lite.server_manager import server_manager_instance
+from pymilvus import MilvusClient
+from pymilvus.exceptions import (
+    ConnectionConfigException,
+    DataNotMatchException,
+    DataTypeNotMatchException,
+    MilvusException,
+    ParamError,
+)
+
+from rag.errors import InvalidInput, StoreUnavailable
+
+# Each refusal would print a traceback, besides the error that we raise.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+logging.getLogger("milvus_lite").setLevel(logging.CRITICAL)
+
+CONNECT_SECONDS: Final = 10.0
+CALL_SECONDS: Final = 120.0
+
+_INPUT_ERRORS = (ParamError, DataNotMatchException, DataTypeNotMatchException)
+_ILLEGAL_ARGUMENT = 6
+
+_files: Counter[str] = Counter()
+_files_lock = threading.Lock()
+
+
+class Connection:
+    """A client of a server, or of a Milvus Lite file that this process opens.
+
+    ``lite`` says whether Milvus Lite answers, also when it is reached by a server's URI.
+    Raises StoreUnavailable when nothing answers or when another process has the file open.
+    """
+
+    def __init__(self, uri: str, token: str = "") -> None:
+        self._file = str(Path(uri).resolve()) if is_file(uri) else ""
+        if self._file:
+            _open_file(self._file)
+        try:
+            with translated(f"connecting to {uri} (OLHAR_MILVUS_URI)"):
+                self.client = MilvusClient(self._file or uri, token=token, timeout=CONNECT_SECONDS)
+                version = self.client.get_server_version(timeout=CONNECT_SECONDS)
+        except BaseException:
+            self._release()
+            raise
+        self.lite = str(version).startswith("milvus_lite")
+        self.is_file = bool(self._file)
+
+    def close(self) -> None:
+        """Close the client, and the embedded server once nobody else in this process uses the file."""
+        self.client.close()
+        self._release()
+
+    def _release(self) -> None:
+        if not self._file:
+            return
+        with _files_lock:
+            _files[self._file] -= 1
+            if not _files[self._file]:
+                server_manager_instance.release_server(self._file)
+
+
+def is_file(uri: str) -> bool:
+    """Whether a URI means a Milvus Lite file."""
+    return uri.endswith(".db") and "://" not in uri
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Milvus' errors as ours, saying what was being done."""
+    try:
+        yield
+    except MilvusException as error:
+        kind = InvalidInput if _is_input_error(error) else StoreUnavailable
+        raise kind(f"{doing}: {_reason(error)}") from error
+    except (grpc.RpcError, MilvusLiteError) as error:
+        raise StoreUnavailable(f"{doing}: {_reason(error)}") from error
+
+
+def _is_input_error(error: MilvusException) -> bool:
+    if isinstance(error, ConnectionConfigException):
+        return False
+    return isinstance(error, _INPUT_ERRORS) or error.is_input_error or error.code == _ILLEGAL_ARGUMENT
+
+
+def _reason(error: Exception) -> str:
+    text = error.message if isinstance(error, MilvusException) else str(error)
+    return " ".join(str(text).split())[:500] or f"refused without a reason ({type(error).__name__})"
+
+
+def _open_file(path: str) -> None:
+    """Start the embedded server ourselves: pymilvus would not say why it could not."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot make the folder of {path} (OLHAR_MILVUS_URI): {error}") from error
+    with _files_lock:
+        _files[path] += 1
+        if server_manager_instance.start_and_get_uri(path) is not None:
+            return
+        _files[path] -= 1
+        raise _why_not(path)
+
+
+def _why_not(path: str) -> StoreUnavailable:
+    try:
+        MilvusLite(path).close()
+    except DataDirLockedError:
+        return StoreUnavailable(
+            f"{path} is open in another process; stop that one (perhaps `olhar serve`) or work through it"
+        )
+    except Exception as error:  # Whatever a damaged file makes of it, the reason is passed on.
+        return StoreUnavailable(f"cannot open the Milvus Lite file {path}: {_reason(error)}")
+    return StoreUnavailable(f"cannot open the Milvus Lite file {path} just now; try again")

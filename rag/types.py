@@ -1,0 +1,275 @@
+"""The records that travel between the parts. A leaf: it imports nothing of Olhar."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector: TypeAlias = NDArray[np.float32]
+"""Shape (dim,), L2-normalised."""
+Matrix: TypeAlias = NDArray[np.float32]
+"""Shape (n, dim), each row L2-normalised."""
+Pixels: TypeAlias = NDArray[np.uint8]
+"""Shape (height, width, 3), RGB."""
+
+Kind: TypeAlias = Literal["image", "passage"]
+Leg: TypeAlias = Literal["image", "caption", "bm25"]
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a request may see: one tenant, and one collection of theirs or (``None``) all of them."""
+
+    tenant: str
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What fixes a vector space; two vectors compare only if their fingerprints are equal."""
+
+    name: str
+    weights: str
+    preprocessing: str
+    dimension: int
+    normalised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An image or a passage, as stored. Times are Unix seconds (UTC)."""
+
+    id: str
+    tenant: str
+    collection: str
+    content_hash: str
+    sources: tuple[str, ...]
+    kind: Kind = "image"
+    modality: str = "image"
+    part: str = ""
+    parent_id: str = ""
+    page: int = 0
+    caption: str = ""
+    ocr: str = ""
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    phash: str = ""
+    taken_at: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Where the item was first seen."""
+        return self.sources[0] if self.sources else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An item with its vectors: what the store writes. A missing vector is ``None``."""
+
+    item: Item
+    image_vector: Vector | None = None
+    caption_vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection and how many items of each kind it holds."""
+
+    name: str
+    images: int
+    passages: int
+
+
+# --- filters: what a search may be restricted to; rag.store.filters alone turns them into text ---
+
+FilterOp: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains"]
+FilterValue: TypeAlias = str | int | float | bool | Sequence[str] | Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition. ``field`` is a stored field or ``metadata.<key>``; ``contains`` is for lists."""
+
+    field: str
+    op: FilterOp
+    value: FilterValue
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds. With no parts: always true."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds. With no parts: never true."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: Filter
+
+
+Filter: TypeAlias = Where | AllOf | AnyOf | Not
+
+
+# --- searching ---
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text, a picture, or both. At least one is there."""
+
+    text: str = ""
+    image: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegWeights:
+    """Log-odds that an item answers a query: ``bias`` + Σ weight × score over the legs it has."""
+
+    bias: float
+    image: float = 0.0
+    caption: float = 0.0
+    bm25: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How one encoder's scores become a probability; which weights apply depends on what is known.
+
+    A logistic regression for each case, fitted on captioned photos: an item with text, an item known by
+    its pixels alone, an item known by its text alone, and a query that is a picture.
+    """
+
+    full: LegWeights
+    image_only: LegWeights
+    text_only: LegWeights
+    image_query: LegWeights
+    fitted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """An item's score on each leg; ``None`` where the item or the query has no such leg.
+
+    ``image`` and ``caption`` are cosines in [-1, 1]. ``bm25`` is in [0, 1]: the share of
+    the query's words, stop words left out, that the item's texts hold. BM25 finds by those words; its raw
+    scores do not compare across back ends.
+    """
+
+    image: float | None = None
+    caption: float | None = None
+    bm25: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A ranked item. ``relevance`` is a calibrated probability in [0, 1]; ``score`` is its log-odds."""
+
+    rank: int
+    item: Item
+    score: float
+    relevance: float
+    legs: Legs
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A zero-shot label of an image with its probability in [0, 1]."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first, with what the caller should be told."""
+
+    hits: tuple[Hit, ...]
+    warnings: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+# --- answering ---
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A hit with its number in the prompt and the text that stands there for it."""
+
+    marker: int
+    hit: Hit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Evidence that the answer points at."""
+
+    marker: int
+    item_id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the generator wrote, with markers already checked against the evidence."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RerankState:
+    """Whether a reranker had its say, and if not, why."""
+
+    state: Literal["applied", "degraded", "skipped"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with everything needed to check it."""
+
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    evidence: tuple[Evidence, ...]
+    rerank: RerankState
+    model: str
+    warnings: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256 of the bytes, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def item_id(scope: Scope, sha256: str, part: str = "") -> str:
+    """The id of a part of some content in a collection: 32 hex digits, always the same.
+
+    Raises ValueError when the scope names no collection.
+    """
+    if scope.collection is None:
+        raise ValueError("an item's id needs a collection")
+    seed = "\0".join((scope.tenant, scope.collection, sha256, part))
+    return hashlib.sha256(seed.encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""What a shared embedding space is good for besides search."""

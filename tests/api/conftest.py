@@ -1,0 +1,285 @@
+"""A server over a light system: real HTTP, real routes, no models."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from api.app import create_app
+from api.routes import health
+from ingest.receipts import FileReceipt, IngestReport
+from ingest.sources import SourceFile
+from rag.build import Olhar
+from rag.errors import NotFound
+from rag.settings import Settings
+from rag.types import (
+    Answer,
+    Citation,
+    CollectionInfo,
+    Evidence,
+    Filter,
+    Fingerprint,
+    Hit,
+    Item,
+    Kind,
+    Legs,
+    Matrix,
+    Pixels,
+    Query,
+    RerankState,
+    Scope,
+    SearchResult,
+    content_hash,
+)
+
+
+def png(colour: tuple[int, int, int] = (200, 30, 30), side: int = 8) -> bytes:
+    """A small picture of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+CAT = Item(
+    id="a" * 32,
+    tenant="default",
+    collection="default",
+    content_hash=content_hash(png()),
+    sources=("photos/cat.png",),
+    caption="a cat on a wall",
+    tags=("cat",),
+)
+HIT = Hit(rank=1, item=CAT, score=2.0, relevance=0.88, legs=Legs(image=0.3, caption=0.7))
+ANSWER = Answer(
+    text="A cat [1].",
+    abstained=False,
+    citations=(Citation(1, CAT.id, CAT.source),),
+    evidence=(Evidence(1, HIT, "a cat on a wall"),),
+    rerank=RerankState("skipped", "no reranker is set"),
+    model="fake:model",
+    timings_ms={"answer": 1.5},
+)
+
+
+class FakeEncoder:
+    """Texts to one axis, pictures to a vector at 60 degrees from it: cosine 0.5."""
+
+    fingerprint = Fingerprint("fake", "w", "p", 2)
+    logit_scale = 100.0
+    device = "cpu"
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        return np.array([[1.0, 0.0]] * len(texts), np.float32)
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        return np.array([[0.5, 0.75**0.5]] * len(images), np.float32)
+
+
+@dataclass
+class FakeStore:
+    items: dict[str, Item] = field(default_factory=lambda: {CAT.id: CAT})
+    error: Exception | None = None
+
+    def get(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Item]:
+        if self.error:
+            raise self.error
+        found = [self.items[i] for i in ids if i in self.items]
+        return [
+            i for i in found if (i.tenant, i.collection, i.kind) == (scope.tenant, scope.collection, kind)
+        ]
+
+    def collections(self, tenant: str) -> list[CollectionInfo]:
+        return [CollectionInfo("default", 1, 0)] if tenant == "default" else []
+
+
+@dataclass
+class FakeBlobs:
+    blobs: dict[str, bytes] = field(default_factory=lambda: {CAT.content_hash: png()})
+
+    def get(self, sha256: str) -> bytes:
+        if sha256 not in self.blobs:
+            raise NotFound("no such original")
+        return self.blobs[sha256]
+
+
+@dataclass
+class Call:
+    """What the pipeline was asked."""
+
+    scope: Scope
+    query: Query
+    limit: int | None
+    where: Filter | None
+
+
+@dataclass
+class FakePipeline:
+    """Answers the same always; ``wait`` holds it up, ``error`` breaks it."""
+
+    calls: list[Call] = field(default_factory=list)
+    answer: Answer = ANSWER
+    error: Exception | None = None
+    wait: Callable[[], object] = lambda: None
+
+    def search(
+        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+    ) -> SearchResult:
+        self._called(Call(scope, query, limit, where))
+        return SearchResult((HIT,), ("careful",))
+
+    def ask(
+        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+    ) -> Answer:
+        self._called(Call(scope, query, limit, where))
+        return self.answer
+
+    def _called(self, call: Call) -> None:
+        self.calls.append(call)
+        self.wait()
+        if self.error:
+            raise self.error
+
+
+@dataclass
+class FakeGenerator:
+    wait: Callable[[], object] = lambda: None
+    error: Exception | None = None
+
+    def check(self) -> Mapping[str, str]:
+        self.wait()
+        if self.error:
+            raise self.error
+        return {"model": "fake:model", "device": "cpu"}
+
+
+@dataclass
+class FakeSystem:
+    settings: Settings
+    encoder: FakeEncoder = field(default_factory=FakeEncoder)
+    store: FakeStore = field(default_factory=FakeStore)
+    blobs: FakeBlobs = field(default_factory=FakeBlobs)
+    pipeline: FakePipeline = field(default_factory=FakePipeline)
+    generator: FakeGenerator = field(default_factory=FakeGenerator)
+
+
+@dataclass
+class FakeIngest:
+    """Reads every file and says ``indexed``; keeps what it was given."""
+
+    files: list[tuple[SourceFile, bytes]] = field(default_factory=list)
+    all_captions: bool = False
+    wait: Callable[[], object] = lambda: None
+    running: int = 0
+    most_at_once: int = 0
+
+    def __call__(
+        self,
+        olhar: Olhar,
+        scope: Scope,
+        files: Iterable[SourceFile],
+        *,
+        all_captions: bool = False,
+        on_file: Callable[[FileReceipt], None] | None = None,
+    ) -> IngestReport:
+        del olhar, on_file
+        self.all_captions = all_captions
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        self.wait()
+        given = list(files)
+        self.files = [(file, file.read()) for file in given if not file.refused]
+        receipts = tuple(f.refused or FileReceipt(f.source, "indexed", "b" * 32) for f in given)
+        self.running -= 1
+        return IngestReport(scope.collection or "", receipts)
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Serve ``app`` on a free port of the loopback; gives its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def small_settings(data: Path) -> Settings:
+    """Limits that a test can go beyond."""
+    return Settings(data=data, max_bytes=20_000, max_pixels=10_000)
+
+
+@dataclass
+class Served:
+    """One server for all tests; each puts its own system into it."""
+
+    app: FastAPI
+    url: str
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    system = FakeSystem(small_settings(tmp_path_factory.mktemp("data")))
+    app = create_app(cast(Olhar, system))  # the routes use no more of a system than the fakes have
+    with running(app) as url:
+        yield Served(app, url)
+
+
+@pytest.fixture
+def system(tmp_path: Path, served: Served) -> FakeSystem:
+    system = FakeSystem(small_settings(tmp_path))
+    served.app.state.olhar = system
+    served.app.state.health_threads = health.threads()
+    return system
+
+
+@pytest.fixture
+def fake_ingest(monkeypatch: pytest.MonkeyPatch) -> FakeIngest:
+    fake = FakeIngest()
+    monkeypatch.setattr("api.routes.collections.ingest", fake)
+    return fake
+
+
+@pytest.fixture
+def app(served: Served, system: FakeSystem) -> FastAPI:
+    del system  # put into the application
+    return served.app
+
+
+@pytest.fixture
+def url(served: Served, system: FakeSystem) -> str:
+    """Where the server over the light system is."""
+    del system
+    return served.url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem of a response, after its shape (RFC 9457) was checked."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body.keys() >= {"type", "title", "status", "detail", "instance"}
+    assert body["status"] == status
+    return body

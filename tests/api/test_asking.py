@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from rag.types import Scope, Where
+from tests.api.conftest import FakeSystem, png, problem
+
+URI = "data:image/png;base64," + base64.b64encode(png()).decode()
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/ask"])
+def test_json_and_form_ask_for_the_same(client: httpx.Client, system: FakeSystem, path: str) -> None:
+    where = {"field": "tags", "op": "contains", "value": "cat"}
+    as_json = {"text": "chat à la fenêtre", "image": URI, "collection": "c", "limit": 3, "filter": where}
+    as_form = {"text": "chat à la fenêtre", "collection": "c", "limit": "3", "filter": json.dumps(where)}
+    assert client.post(path, json=as_json).status_code == 200
+    assert client.post(path, data=as_form, files={"image": ("a.png", png())}).status_code == 200
+    for call in system.pipeline.calls:
+        assert call.scope == Scope("default", "c")
+        assert call.query.text == "chat à la fenêtre"
+        assert call.query.image is not None
+        np.testing.assert_array_equal(call.query.image[0, 0], [200, 30, 30])
+        assert call.limit == 3
+        assert call.where == Where("tags", "contains", "cat")
+    assert len(system.pipeline.calls) == 2
+
+
+def test_what_is_left_out_comes_from_the_settings(client: httpx.Client, system: FakeSystem) -> None:
+    client.post("/v1/search", json={"text": "x"})
+    (call,) = system.pipeline.calls
+    assert call.scope == Scope("default", "default")
+    assert (call.limit, call.where, call.query.image) == (None, None, None)
+
+
+def test_a_search_answers_in_its_shape(client: httpx.Client) -> None:
+    body = client.post("/v1/search", json={"text": "x"}).json()
+    assert body.keys() == {"hits", "warnings"}
+    assert body["hits"][0]["legs"] == {"image": 0.3, "caption": 0.7, "bm25": None}
+
+
+def test_an_answer_has_its_shape(client: httpx.Client) -> None:
+    body = client.post("/v1/ask", json={"text": "x"}).json()
+    assert body["answer"] == "A cat [1]."
+    assert body["citations"] == [{"marker": 1, "item_id": "a" * 32, "source": "photos/cat.png"}]
+    assert body["evidence"][0]["marker"] == 1
+    assert body["rerank"] == {"state": "skipped", "reason": "no reranker is set"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ({"json": {"text": "  "}}, 422),
+        ({"json": {}}, 422),
+        ({"json": {"image": "https://example.org/a.png"}}, 400),
+        ({"json": {"image": "file:///etc/passwd"}}, 400),
+        ({"json": {"image": "data:image/png;base64,@@@"}}, 400),
+        ({"json": {"image": "data:image/png;base64,"}}, 400),
+        ({"json": {"image": URI + "é"}}, 400),
+        ({"files": {"image": ("a.png", png(side=101))}}, 400),
+        ({"files": {"image": ("a.png", b"x" * 20_001)}}, 413),
+        ({"files": [("image", ("a.png", png())), ("image", ("b.png", png()))]}, 400),
+        ({"files": {"image": ("a.png", png())}, "data": {"filter": "{"}}, 422),
+        ({"files": {"image": ("a.png", png())}, "data": {"limit": "many"}}, 422),
+        ({"files": {"image": ("a.png", png())}, "data": {"text": ["a", "b"]}}, 422),
+        ({"files": {"image": ("a.png", png()), "text": ("t", b"x")}}, 400),
+    ],
+)
+def test_what_cannot_be_asked(client: httpx.Client, system: FakeSystem, arguments: Any, status: int) -> None:
+    problem(client.post("/v1/search", **arguments), status)
+    assert not system.pipeline.calls

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+import rag.errors
+from api.errors import speaks_openai, status_of
+from rag.errors import (
+    BadImage,
+    BadSettings,
+    Conflict,
+    DataFolderBusy,
+    FingerprintMismatch,
+    InvalidInput,
+    ModelUnavailable,
+    NotFound,
+    OlharError,
+    StoreUnavailable,
+    Unavailable,
+)
+from tests.api.conftest import FakeSystem, png, problem
+
+EXPECTED: dict[type[OlharError], int] = {
+    OlharError: 500,
+    InvalidInput: 422,
+    BadImage: 400,
+    BadSettings: 500,
+    NotFound: 404,
+    Conflict: 409,
+    FingerprintMismatch: 409,
+    DataFolderBusy: 409,
+    Unavailable: 503,
+    ModelUnavailable: 503,
+    StoreUnavailable: 503,
+}
+
+MALFORMED: list[tuple[str, dict[str, Any]]] = [
+    ("nothing", {}),
+    ("no JSON", {"content": b"{", "headers": {"content-type": "application/json"}}),
+    ("a list", {"json": []}),
+    ("an unknown key", {"json": {"nonsense": 1}}),
+    ("lone surrogate", {"content": rb'{"text": "\ud800"}', "headers": {"content-type": "application/json"}}),
+    ("NUL", {"json": {"text": "a\0b"}}),
+    ("deep", {"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}),
+    ("no UTF-8", {"content": b'{"text": "\xff"}', "headers": {"content-type": "application/json"}}),
+    (
+        "another type",
+        {"content": b"text=x", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+    ),
+    (
+        "a broken form",
+        {"content": b"--b\r\nxx", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+    ),
+    ("no boundary", {"content": b"--b\r\nxx", "headers": {"content-type": "multipart/form-data"}}),
+    ("an unknown field", {"files": {"nonsense": ("a", b"x")}}),
+    ("a nameless type", {"content": b"x", "headers": {"content-type": ";;;"}}),
+]
+
+
+def openai_error(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.json().keys() == {"error"}
+    error: dict[str, Any] = response.json()["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    return error
+
+
+def check_shape(response: httpx.Response) -> None:
+    assert 400 <= response.status_code < 500, (response.status_code, response.text)
+    if speaks_openai(response.request.url.path):
+        openai_error(response, response.status_code)
+    else:
+        problem(response, response.status_code)
+
+
+def routes(app: FastAPI) -> list[tuple[str, str]]:
+    """(method, path) of every route of ours, from the document that the server itself publishes."""
+    return [(m.upper(), path) for path, methods in app.openapi()["paths"].items() for m in methods]
+
+
+def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
+    walked = routes(app)
+    assert len(walked) == 11
+    for method, path in walked:
+        url = re.sub(r"\{.*?\}", "c", path)
+        check_shape(client.request("DELETE", url))
+        check_shape(client.request(method, url + "/nowhere"))
+        if method == "POST":
+            for name, arguments in MALFORMED:
+                response = client.request(method, url, **arguments)
+                assert response.status_code < 500, (path, name)
+                check_shape(response)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nowhere",
+        "/v1/search/",
+        "/v1/items/%00/original",
+        "/v1/items/xyz/original",
+        "/v1/models/x",
+        "/v1/chat/x",
+    ],
+)
+def test_what_is_not_there_has_the_one_shape(client: httpx.Client, path: str) -> None:
+    check_shape(client.get(path))
+
+
+def test_each_error_has_its_status() -> None:
+    classes = {c for _, c in inspect.getmembers(rag.errors, inspect.isclass) if issubclass(c, OlharError)}
+    assert {c: status_of(c) for c in classes} == EXPECTED
+
+
+@pytest.mark.parametrize("kind", sorted(EXPECTED, key=str))
+def test_an_error_of_the_library_is_told(
+    client: httpx.Client, system: FakeSystem, kind: type[OlharError]
+) -> None:
+    system.pipeline.error = kind("the \ud800 reason")
+    response = client.post("/v1/search", json={"text": "x"})
+    body = problem(response, EXPECTED[kind])
+    assert body["detail"] == "the \ud800 reason"
+    assert body["type"] == "urn:olhar:problem:" + re.sub(r"\B([A-Z])", r"-\1", kind.__name__).lower()
+    assert ("retry-after" in response.headers) == (EXPECTED[kind] == 503)
+    chat = client.post(
+        "/v1/chat/completions", json={"model": "olhar", "messages": [{"role": "user", "content": "x"}]}
+    )
+    assert (
+        openai_error(chat, {422: 400}.get(EXPECTED[kind], EXPECTED[kind]))["message"] == "the \ud800 reason"
+    )
+
+
+def test_a_bug_shows_nothing_of_the_inside(client: httpx.Client, system: FakeSystem) -> None:
+    system.pipeline.error = RuntimeError("secret path")
+    for response in (
+        client.post("/v1/search", json={"text": "x"}),
+        client.post(
+            "/v1/chat/completions", json={"model": "olhar", "messages": [{"role": "user", "content": "x"}]}
+        ),
+    ):
+        assert response.status_code == 500
+        assert "secret" not in response.text
+        assert "Traceback" not in response.text
+        assert response.headers["connection"] == "close"
+    problem(client.post("/v1/ask", json={"text": "x"}), 500)
+
+
+def test_a_validation_error_names_the_place_and_repeats_no_input(client: httpx.Client) -> None:
+    body = problem(client.post("/v1/search", json={"text": "x", "limit": "geheim"}), 422)
+    assert body["errors"][0]["where"] == "limit"
+    assert "limit" in body["detail"]
+    assert "geheim" not in str(body)
+
+
+def test_a_bad_picture_is_no_fault_of_the_server(client: httpx.Client) -> None:
+    body = problem(client.post("/v1/search", files={"image": ("a.png", png()[:40])}), 400)
+    assert body["type"] == "urn:olhar:problem:bad-image"
+
+
+def test_405_says_what_is_possible(client: httpx.Client) -> None:
+    response = client.get("/v1/search")
+    assert "POST" in problem(response, 405)["detail"]
+    assert response.headers["allow"] == "POST"
+
+
+def test_operation_ids_are_stable(app: FastAPI) -> None:
+    ids = sorted(route.operation_id or "" for route in app.routes if isinstance(route, APIRoute))
+    found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
+    assert found == [
+        "ask", "chat_completions", "collections", "embed_image", "embed_text", "health",
+        "ingest", "models", "original", "search", "similarity",
+    ]  # fmt: skip
+
+
+def test_every_reference_of_the_api_document_resolves(app: FastAPI) -> None:
+    document = app.openapi()
+    references = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert references <= document["components"]["schemas"].keys()
+    assert {"QueryIn", "ChatIn", "TextIn", "WhereIn"} <= references

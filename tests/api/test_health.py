@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from rag import __version__
+from rag.errors import ModelUnavailable, StoreUnavailable
+from tests.api.conftest import FakeIngest, FakeSystem
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What slow work waits for; opened at the end in any case."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def test_everything_is_there(client: httpx.Client) -> None:
+    body = client.get("/health").json()
+    assert body["status"] == "ok"
+    assert body["version"] == __version__
+    assert body["parts"]["encoder"] == {"state": "ok", "detail": {"name": "fake", "device": "cpu"}}
+    assert body["parts"]["llm"]["detail"] == {"model": "fake:model", "device": "cpu"}
+    assert body["parts"]["store"]["state"] == "ok"
+
+
+def test_a_part_that_is_away_is_named_with_the_reason(client: httpx.Client, system: FakeSystem) -> None:
+    system.generator.error = ModelUnavailable("Ollama is away")
+    body = client.get("/health").json()
+    assert body["status"] == "degraded"
+    assert body["parts"]["llm"] == {"state": "failed", "detail": {"reason": "Ollama is away"}}
+    system.store.error = StoreUnavailable("no Milvus")
+    assert client.get("/health").json()["parts"]["store"]["state"] == "failed"
+
+
+def test_a_part_that_breaks_is_not_the_end_of_health(client: httpx.Client, system: FakeSystem) -> None:
+    system.store.error = RuntimeError("secret")
+    response = client.get("/health")
+    assert response.status_code == 200
+    assert response.json()["parts"]["store"]["state"] == "failed"
+    assert "secret" not in response.text
+
+
+def test_a_part_that_hangs_is_not_waited_for(
+    client: httpx.Client, system: FakeSystem, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.health.PATIENCE_S", 0.2)
+    system.generator.wait = lambda: gate.wait(20)
+    for _ in range(4):  # more often than a part has threads
+        parts = client.get("/health").json()["parts"]
+        assert parts["llm"]["state"] == "failed"
+        assert parts["store"]["state"] == "ok"
+    gate.set()
+
+
+def post_many(pool: ThreadPoolExecutor, times: int, url: str, **body: Any) -> list[Future[httpx.Response]]:
+    return [pool.submit(httpx.post, url, timeout=30, trust_env=False, **body) for _ in range(times)]
+
+
+def test_health_is_quick_while_every_search_is_slow(
+    client: httpx.Client, url: str, system: FakeSystem, gate: threading.Event
+) -> None:
+    system.pipeline.wait = lambda: gate.wait(20)
+    with ThreadPoolExecutor(60) as pool:
+        slow = post_many(pool, 60, f"{url}/v1/search", json={"text": "x"})
+        deadline = time.monotonic() + 15
+        while len(system.pipeline.calls) < 40:  # all threads that the server has for requests
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        before = time.perf_counter()
+        assert client.get("/health").json()["status"] == "ok"
+        took = time.perf_counter() - before
+        gate.set()
+        assert {future.result().status_code for future in slow} == {200}
+    assert took < 1.5
+
+
+def test_searches_go_on_during_uploads(
+    client: httpx.Client, url: str, fake_ingest: FakeIngest, gate: threading.Event
+) -> None:
+    fake_ingest.wait = lambda: gate.wait(20)
+    with ThreadPoolExecutor(50) as pool:
+        uploads = post_many(pool, 50, f"{url}/v1/collections/c/items", files={"files": ("a.png", b"x")})
+        time.sleep(0.5)
+        assert client.post("/v1/search", json={"text": "x"}, timeout=5).status_code == 200
+        gate.set()
+        assert {future.result().status_code for future in uploads} == {200}
+    assert fake_ingest.most_at_once == 1

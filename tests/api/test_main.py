@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.main import serve
+from api.owner import acquire, server_of
+from rag.errors import BadSettings, DataFolderBusy
+from rag.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+SERVE = """
+import sys, time, threading
+from contextlib import contextmanager
+from pathlib import Path
+import api.main
+from rag.settings import Settings
+from tests.api.conftest import FakeSystem
+from rag.errors import ModelUnavailable
+
+class System(FakeSystem):
+    def warm(self):
+        if "cold" in sys.argv: raise ModelUnavailable("OLHAR_ENCODER: no such model")
+        print("warm", flush=True)
+    def __enter__(self): return self
+    def __exit__(self, *_): print("closed", flush=True)
+
+def build(settings):
+    system = System(settings)
+    if "mute" in sys.argv: system.generator.error = ModelUnavailable("OLHAR_LLM: it is away")
+    system.pipeline.wait = lambda: time.sleep(0.7)
+    return system
+
+api.main.build = build
+settings = Settings(data=Path(sys.argv[1]), port=0, host=sys.argv[2])
+api.main.serve(settings, say=lambda line: print(line, flush=True))
+"""
+
+
+@contextmanager
+def serving(data: Path, host: str = "127.0.0.1", *more: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(data), host, *more],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str], last: str) -> list[str]:
+    """What the process says, up to the line that holds ``last``."""
+    assert process.stdout
+    said: list[str] = []
+    for line in process.stdout:
+        said.append(line.rstrip("\n"))
+        if last in line:
+            return said
+    raise AssertionError("\n".join(said))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 0)])
+def test_a_signal_ends_the_server_after_its_requests_and_closes_everything(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with serving(tmp_path) as process:
+        said = lines(process, "Olhar is at")
+        assert said[0] == "warm"
+        url = server_of(tmp_path)
+        assert url
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", url)
+        assert said[-1].startswith(f"Olhar is at {url} ")
+        assert httpx.get(f"{url}/health", trust_env=False).json()["status"] == "ok"
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as slow:
+            body = b'{"text": "x"}'
+            slow.sendall(
+                b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+            )
+            httpx.get(f"{url}/health", trust_env=False)  # the search was taken before this
+            process.send_signal(number)
+            assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        assert "closed" in lines(process, "closed")
+        assert process.wait(10) == code
+    assert not (tmp_path / "owner.json").exists()
+    with acquire(tmp_path):
+        pass
+
+
+def test_a_model_that_cannot_be_had_ends_the_start_and_frees_the_folder(tmp_path: Path) -> None:
+    with serving(tmp_path, "127.0.0.1", "cold") as process:
+        assert "closed" in lines(process, "ModelUnavailable: OLHAR_ENCODER")
+        assert process.wait(10) == 1
+    assert server_of(tmp_path) is None
+
+
+def test_a_language_model_that_is_away_is_said_and_keeps_nothing_from_being_served(tmp_path: Path) -> None:
+    with serving(tmp_path, "127.0.0.1", "mute") as process:
+        said = lines(process, "Olhar is at")
+        assert any(line.startswith("warning") and "OLHAR_LLM: it is away" in line for line in said)
+        assert httpx.get(f"{server_of(tmp_path)}/health", trust_env=False).json()["status"] == "degraded"
+
+
+def test_the_second_server_is_told_of_the_first(tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        lines(process, "Olhar is at")
+        with pytest.raises(DataFolderBusy, match=re.escape(str(server_of(tmp_path)))):
+            serve(Settings(data=tmp_path, port=0))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
+def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
+    with pytest.raises(BadSettings, match="OLHAR_HOST"):
+        serve(Settings(data=tmp_path, host=host, port=0))
+
+
+def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadSettings, match=f"OLHAR_PORT.*{port}"):
+            serve(Settings(data=tmp_path / "data", port=port))
+    assert not (tmp_path / "data").exists()
+
+
+def addresses() -> list[str]:
+    """The loopback addresses of this machine; IPv6 is not everywhere."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return ["localhost"]
+    return ["localhost", "::1"]
+
+
+@pytest.mark.parametrize("host", addresses())
+def test_the_loopback_has_several_names(tmp_path: Path, host: str) -> None:
+    with serving(tmp_path, host) as process:
+        lines(process, "Olhar is at")
+        assert httpx.get(f"{server_of(tmp_path)}/health", trust_env=False).status_code == 200

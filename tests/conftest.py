@@ -1,0 +1,62 @@
+"""For every test: no network but loopback, a fresh home, no settings from outside."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REQUIRE_ALL = "OLHAR_TEST_REQUIRE_ALL"
+LOOPBACK = ("127.", "::1", "localhost")
+
+_skipped: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in [name for name in os.environ if name.startswith("OLHAR_") and name != REQUIRE_ALL]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if isinstance(address, tuple) and not str(host).startswith(LOOPBACK):
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled models: those of the installation where `make install` made them, else fresh ones."""
+    shared = Path(sys.prefix) / "share" / "olhar" / "models"
+    return shared if shared.is_dir() else tmp_path_factory.mktemp("models")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked ``gpu`` are left out, not skipped, where there is no CUDA device."""
+    import torch
+
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not torch.cuda.is_available():
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        _skipped.append(f"{report.nodeid}: {report.longrepr[-1] if report.longrepr else ''}")  # type: ignore[index]  # a tuple for skips
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything has to be there (`.ci/run`), a skipped test is a failed one."""
+    if _skipped and os.environ.get(REQUIRE_ALL):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nskipped, though everything is required:\n" + "\n".join(_skipped))

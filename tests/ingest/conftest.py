@@ -1,0 +1,228 @@
+"""Parts in memory, and tiny pictures."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ingest.receipts import IngestReport
+from ingest.run import ingest
+from ingest.sources import SourceFile, walk
+from rag.blobs import Blobs
+from rag.errors import InvalidInput
+from rag.settings import Settings
+from rag.types import (
+    AnyOf,
+    CollectionInfo,
+    Filter,
+    Fingerprint,
+    Item,
+    Kind,
+    Leg,
+    Matrix,
+    Pixels,
+    Row,
+    Scope,
+    Vector,
+    Where,
+)
+
+SCOPE = Scope("tenant", "photos")
+DIMENSION = 8
+
+
+def picture(seed: int, kind: str = "PNG") -> bytes:
+    """A small picture, another one for each seed."""
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)).save(out, kind)
+    return out.getvalue()
+
+
+def save(path: Path, data: bytes | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+@dataclass
+class MemoryStore:
+    """A Store that keeps rows in a dict. ``before_upsert`` and ``before_get`` may look on and raise."""
+
+    saved: dict[str, Row] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    before_upsert: Callable[[Sequence[Row]], None] = lambda _: None
+    before_get: Callable[[], None] = lambda: None
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        self.calls.append("upsert")
+        self.before_upsert(rows)
+        for row in rows:
+            if row.image_vector is None:
+                raise InvalidInput(f"row {row.item.id!r} has no vector")
+        self.saved.update((row.item.id, row) for row in rows)
+
+    def delete(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> int:
+        self.calls.append("delete")
+        found = [row.item.id for row in self.rows(scope, kind, ids)]
+        for item_id in found:
+            del self.saved[item_id]
+        return len(found)
+
+    def get(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Item]:
+        self.before_get()
+        return [row.item for row in self.rows(scope, kind, ids)]
+
+    def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
+        found = (self.saved[i] for i in dict.fromkeys(ids) if i in self.saved)
+        return [row for row in found if _seen(row.item, scope, kind)]
+
+    def scan(
+        self, scope: Scope, kind: Kind, *, where: Filter | None = None, after: str = "", limit: int = 100
+    ) -> list[Item]:
+        self.calls.append("scan")
+        items = [row.item for _, row in sorted(self.saved.items()) if _seen(row.item, scope, kind)]
+        return [item for item in items if item.id > after and _has_source(item, where)][:limit]
+
+    def count(self, scope: Scope, kind: Kind, where: Filter | None = None) -> int:
+        return len(self.scan(scope, kind, where=where, limit=10**9))
+
+    def collections(self, tenant: str) -> list[CollectionInfo]:
+        raise NotImplementedError("ingestion does not ask")
+
+    def search(
+        self,
+        scope: Scope,
+        kind: Kind,
+        leg: Leg,
+        query: Vector | str,
+        *,
+        limit: int,
+        where: Filter | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> list[tuple[str, float]]:
+        raise NotImplementedError("ingestion does not search")
+
+    def close(self) -> None: ...
+
+    @property
+    def items(self) -> dict[str, Item]:
+        """By the name of the file that each was first seen in."""
+        return {Path(row.item.source).name: row.item for row in self.saved.values()}
+
+
+def _seen(item: Item, scope: Scope, kind: Kind) -> bool:
+    return (item.tenant, item.collection, item.kind) == (scope.tenant, scope.collection, kind)
+
+
+def _has_source(item: Item, where: Filter | None) -> bool:
+    if where is None:
+        return True
+    assert isinstance(where, AnyOf)
+    conditions = [part for part in where.parts if isinstance(part, Where)]
+    assert all((part.field, part.op) == ("sources", "contains") for part in conditions)
+    return any(part.value in item.sources for part in conditions)
+
+
+@dataclass
+class FakeEncoder:
+    """Both encoders: vectors that depend on the content alone. ``before`` may look on and raise."""
+
+    fingerprint: Fingerprint = field(default_factory=lambda: Fingerprint("fake", "1", "none", DIMENSION))
+    logit_scale: float = 1.0
+    languages: tuple[str, ...] = ()
+    device: str = "cpu"
+    pictures: int = 0
+    texts: list[str] = field(default_factory=list)
+    before: Callable[[Sequence[Any]], None] = lambda _: None
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        self.before(images)
+        self.pictures += len(images)
+        return np.stack([_vector(int(image.astype(np.int64).sum())) for image in images])
+
+    def encode_documents(self, texts: Sequence[str]) -> Matrix:
+        self.before(texts)
+        self.texts += texts
+        return np.stack([text_vector(text) for text in texts])
+
+    encode_image_queries = encode_images
+    encode_queries = encode_text_queries = encode_documents
+
+
+def text_vector(text: str) -> Vector:
+    return _vector(sum(text.encode()) + len(text))
+
+
+def _vector(seed: int) -> Vector:
+    vector = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+class FakeParts:
+    """What ``ingest`` needs, with what it asked for counted."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.settings = Settings.model_validate({"data": folder / "data", "batch": 4, **settings})
+        self.store = MemoryStore()
+        self.blobs = Blobs(str(folder / "originals"))
+        self.fake = FakeEncoder()
+        self.asked: list[str] = []
+
+    @property
+    def encoder(self) -> FakeEncoder:
+        self.asked.append("encoder")
+        return self.fake
+
+    @property
+    def text_encoder(self) -> FakeEncoder:
+        self.asked.append("text_encoder")
+        return self.fake
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> FakeParts:
+    return FakeParts(tmp_path / "parts")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """An empty folder for pictures."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+Run = Callable[..., IngestReport]
+
+
+@pytest.fixture
+def run(parts: FakeParts, photos: Path) -> Run:
+    """Ingest the folder of pictures, or the files given; each run a second later than the one before."""
+    time = iter(range(1000, 10**6))
+
+    def ingested(files: Iterable[SourceFile] | None = None, *, all_captions: bool = False) -> IngestReport:
+        now = next(time)
+        chosen = walk([photos]) if files is None else files
+        report = ingest(parts, SCOPE, chosen, all_captions=all_captions, clock=lambda: now)
+        assert not [t for t in threading.enumerate() if t.name.startswith("olhar-")]
+        return report
+
+    return ingested
+
+
+def add(folder: Path, count: int) -> list[Path]:
+    """Pictures ``000.png`` and so on, each another one."""
+    return [save(folder / f"{n:03}.png", picture(n)) for n in range(count)]
+
+
+def statuses(report: IngestReport) -> dict[str, str]:
+    """Status by the name of the file."""
+    return {Path(receipt.source).name: receipt.status for receipt in report.files}

@@ -1,0 +1,180 @@
+"""When a part fails, the receipts say so, and the next run mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ingest.run import ingest
+from ingest.sources import walk
+from rag.errors import InvalidInput, ModelUnavailable, StoreUnavailable
+from rag.types import Matrix, Pixels, Row, content_hash
+
+from .conftest import SCOPE, FakeParts, Run, add, picture, save, statuses
+
+
+def test_a_picture_that_breaks_the_encoder_is_found(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 9)
+    Image.new("RGB", (3, 3)).save(photos / "odd.png")
+
+    def choke(things: Sequence[Any]) -> None:
+        if any(np.shape(thing) == (3, 3, 3) for thing in things):
+            raise RuntimeError("cannot do three by three")
+
+    parts.fake.before = choke
+    report = run()
+    assert {name for name, status in statuses(report).items() if status != "indexed"} == {"odd.png"}
+    assert report.files[-1].status == "failed"
+    assert "three by three" in report.files[-1].reason
+    parts.fake.before = lambda _: None
+    assert run().counts == {"indexed": 1, "duplicate": 0, "unchanged": 9, "quarantined": 0, "failed": 0}
+
+
+def test_a_caption_that_breaks_the_encoder_is_found(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 5)
+    for n in range(5):
+        save(photos / f"{n:03}.txt", "odd" if n == 2 else "fine")
+
+    def choke(things: Sequence[Any]) -> None:
+        if "odd" in things:
+            raise ValueError("no such word")
+
+    parts.fake.before = lambda things: choke(things) if isinstance(things[0], str) else None
+    report = run()
+    assert [r.status for r in report.files] == ["indexed", "indexed", "failed", "indexed", "indexed"]
+    assert len(parts.store.saved) == 4
+
+
+def test_a_useless_vector_is_not_stored(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(photos, 3)
+    whole = parts.fake.encode_images
+
+    def holed(images: Sequence[Pixels]) -> Matrix:
+        vectors = whole(images)
+        vectors[1] = np.nan
+        return vectors
+
+    monkeypatch.setattr(parts.fake, "encode_images", holed)
+    assert [r.status for r in run().files] == ["indexed", "failed", "indexed"]
+
+
+def test_without_a_model_nothing_is_blamed_on_the_files(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 100)
+
+    def gone(_: Sequence[Any]) -> None:
+        if parts.fake.pictures >= 64:
+            raise ModelUnavailable("the model is away (OLHAR_ENCODER)")
+
+    parts.fake.before = gone
+    with pytest.raises(ModelUnavailable):
+        run()
+    parts.fake.before = lambda _: None
+    assert run().counts["failed"] == 0
+    assert len(parts.store.saved) == 100
+
+
+def test_a_row_that_is_refused_hurts_no_other(parts: FakeParts, photos: Path, run: Run) -> None:
+    paths = add(photos, 6)
+
+    def picky(rows: Sequence[Row]) -> None:
+        if any(row.item.source == str(paths[3]) for row in rows):
+            raise InvalidInput("row is odd")
+
+    parts.store.before_upsert = picky
+    report = run()
+    assert statuses(report) == {p.name: "quarantined" if p == paths[3] else "indexed" for p in paths}
+    assert report.files[3].reason == "row is odd"
+
+
+def test_a_store_that_fails_once_fails_its_batch_only(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 130)
+    batches: list[int] = []
+
+    def fail_first(rows: Sequence[Row]) -> None:
+        batches.append(len(rows))
+        if len(batches) == 1:
+            raise StoreUnavailable("Milvus broke off")
+
+    parts.store.before_upsert = fail_first
+    report = run()
+    assert report.counts["failed"] == batches[0] == 64
+    assert report.counts["indexed"] == 66
+    failed = next(r for r in report.files if r.status == "failed")
+    assert "Milvus broke off; trying again may help" in failed.reason
+    assert run().counts == {"indexed": 64, "duplicate": 0, "unchanged": 66, "quarantined": 0, "failed": 0}
+
+
+def test_a_store_that_cannot_be_read_fails_the_files(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 3)
+
+    def away() -> None:
+        raise StoreUnavailable("Milvus is away")
+
+    parts.store.before_get = away
+    assert run().counts["failed"] == 3
+    assert parts.asked == []
+
+
+def test_indexed_is_said_only_of_what_can_be_read(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 5)
+    lost = content_hash(picture(2))
+
+    def lose() -> None:
+        for row in list(parts.store.saved.values()):
+            if row.item.content_hash == lost:
+                del parts.store.saved[row.item.id]
+
+    parts.store.before_get = lose
+    report = run()
+    assert [r.status for r in report.files] == ["indexed", "indexed", "failed", "indexed", "indexed"]
+    assert "read back" in report.files[2].reason
+
+
+def test_a_late_read_is_no_failure(parts: FakeParts, photos: Path, run: Run) -> None:
+    """While a flush runs, a read may give the row as it was before."""
+    add(photos, 1)
+    save(photos / "000.txt", "old")
+    run()
+    save(photos / "000.txt", "new")
+    (stale,) = parts.store.saved.values()
+    fresh: list[Row] = []
+
+    def late() -> None:
+        (row,) = parts.store.saved.values()
+        if row.item.caption == "new":
+            parts.store.saved[row.item.id] = stale
+            fresh.append(row)
+        elif fresh:
+            parts.store.saved[row.item.id] = fresh[0]
+            parts.store.before_get = lambda: None
+
+    parts.store.before_get = late
+    assert run().counts["indexed"] == 1
+    assert parts.store.items["000.png"].caption == "new"
+
+
+def test_the_original_is_kept_before_the_row_is_written(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 10)
+    kept: list[bool] = []
+    parts.store.before_upsert = lambda rows: kept.extend(
+        parts.blobs.exists(row.item.content_hash) for row in rows
+    )
+    run()
+    assert kept == [True] * 10
+
+
+def test_without_room_for_the_original_there_is_no_item(photos: Path, tmp_path: Path) -> None:
+    parts = FakeParts(tmp_path / "parts")
+    save(tmp_path / "parts" / "originals", "a file where the folder should be")
+    add(photos, 2)
+    report = ingest(parts, SCOPE, walk([photos]))
+    assert report.counts["failed"] == 2
+    assert "OLHAR_BLOBS" in report.files[0].reason
+    assert not parts.store.saved

@@ -1,0 +1,103 @@
+"""The packaged encoder: real weights, real ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
+from rag.encoders.compact.classes import class_names, class_phrases, everyday_words
+from rag.encoders.compact.compile import packaged
+from rag.encoders.compact.encoder import mix
+from rag.errors import ModelUnavailable
+from rag.images import decode
+from rag.types import Pixels
+
+DEMO = Path(packaged("skimage", "data/chelsea.png")).parent
+
+
+@pytest.fixture(scope="module")
+def encoder(models: Path) -> CompactEncoder:
+    return CompactEncoder(models, TextTower(models))
+
+
+CANONICAL_TEXT = [0.03296, 0.09118, 0.02772, 0.02363]
+CANONICAL_IMAGE = [-0.02093, 0.06957, -0.00062, -0.0044]
+
+
+def photo(name: str) -> Pixels:
+    return decode((DEMO / name).read_bytes(), max_pixels=10**7)
+
+
+def test_vectors_are_normalised_float32(encoder: CompactEncoder) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (3, 40, 70, 3), np.uint8)
+    for matrix in (
+        encoder.encode_images(list(noise)),
+        encoder.encode_text_queries(["a dog", "", "日本" * 600]),
+    ):
+        assert matrix.shape == (3, encoder.fingerprint.dimension)
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-5)
+
+
+def test_nothing_in_nothing_out(encoder: CompactEncoder) -> None:
+    assert encoder.encode_images([]).shape == (0, 384)
+    assert encoder.encode_text_queries([]).shape == (0, 384)
+
+
+def test_a_vector_does_not_depend_on_its_batch(encoder: CompactEncoder) -> None:
+    texts = ["a dog", "a very much longer text about two dogs that run along a sandy beach", "cat"]
+    alone = np.concatenate([encoder.encode_text_queries([text]) for text in texts])
+    np.testing.assert_allclose(encoder.encode_text_queries(texts), alone, atol=1e-5)
+    pictures = [photo("chelsea.png"), photo("coffee.png"), photo("rocket.jpg")]
+    alone = np.concatenate([encoder.encode_images([picture]) for picture in pictures])
+    np.testing.assert_allclose(encoder.encode_images(pictures), alone, atol=1e-4)
+
+
+def test_canonical_first_components(encoder: CompactEncoder, models: Path) -> None:
+    """Another version of a package or of the code that moved the space would show here."""
+    text = CompactTextEncoder(TextTower(models)).encode_queries(["a photo of a cat"])[0, :4]
+    np.testing.assert_allclose(text, CANONICAL_TEXT, atol=2e-4)
+    image = encoder.encode_images([photo("chelsea.png")])[0, :4]
+    np.testing.assert_allclose(image, CANONICAL_IMAGE, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("chelsea.png", "a cat", "a motorcycle"),
+        ("rocket.jpg", "a rocket", "a cup of coffee"),
+        ("coffee.png", "a cup of coffee", "a rocket"),
+        ("motorcycle_left.png", "a motorcycle", "a cat"),
+    ],
+)
+def test_a_photo_is_nearer_to_what_it_shows(
+    encoder: CompactEncoder, name: str, right: str, wrong: str
+) -> None:
+    vector = encoder.encode_images([photo(name)])[0]
+    near, far = encoder.encode_text_queries([right, wrong]) @ vector
+    assert near > far + 0.1
+
+
+def test_the_mix_is_a_softmax_over_the_likeliest_classes() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(5, 1000)).astype(np.float32) * 3
+    classes = rng.normal(size=(1000, 16)).astype(np.float32)
+    for row, mixed in zip(logits, mix(logits, classes), strict=True):
+        top = np.argsort(-row)[:20]
+        weights = np.exp(row[top] / 1.5)
+        expected = (weights / weights.sum()) @ classes[top]
+        np.testing.assert_allclose(mixed, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_every_class_has_names_and_phrases() -> None:
+    assert len(class_names()) == len(class_phrases()) == 1000
+    assert all(group and all(phrase.strip() for phrase in group) for group in class_phrases())
+    assert {"dog", "cat", "motorcycle"} <= set(everyday_words())
+
+
+def test_a_missing_package_names_the_remedy() -> None:
+    with pytest.raises(ModelUnavailable, match="requirements-models"):
+        packaged("no_such_package_of_weights", "x")

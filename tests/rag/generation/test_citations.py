@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag.generation.citations import NO_CITATION, check
+from rag.types import Evidence
+
+Pieces = Callable[..., tuple[Evidence, ...]]
+MARKER = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
+
+answers = st.lists(
+    st.one_of(
+        st.text(max_size=8),
+        st.sampled_from([" ", ".", ",", "\n", "[", "]", "cat", "[]", "[x]", "\0"]),
+        st.lists(st.integers(0, 12), min_size=1, max_size=3).map(lambda n: f"[{', '.join(map(str, n))}]"),
+    ),
+    max_size=12,
+).map("".join)
+shared_fixture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+
+
+@given(text=answers)
+@shared_fixture
+def test_every_marker_left_points_at_evidence(pieces: Pieces, text: str) -> None:
+    kept, citations, _ = check(text, pieces("a", "b", "c"))
+    numbers = {int(number) for group in MARKER.findall(kept) for number in re.findall(r"\d+", group)}
+    assert numbers <= {1, 2, 3}
+    assert {citation.marker for citation in citations} == numbers
+
+
+@given(text=answers)
+@shared_fixture
+def test_checking_twice_changes_nothing_more(pieces: Pieces, text: str) -> None:
+    once, citations, _ = check(text, pieces("a", "b", "c"))
+    again, same, _ = check(once, pieces("a", "b", "c"))
+    assert (again, same) == (once, citations)
+
+
+@given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Nd", "Cs"])))
+@shared_fixture
+def test_text_without_markers_is_unchanged_and_warned_of(pieces: Pieces, text: str) -> None:
+    assert check(text, pieces("a")) == (text, (), (NO_CITATION,))
+
+
+@pytest.mark.parametrize(
+    ("given_text", "kept", "markers"),
+    [
+        ("A cat [1] and a dog [2].", "A cat [1] and a dog [2].", [1, 2]),
+        ("A cat [1, 2].", "A cat [1, 2].", [1, 2]),
+        ("A cat [2][1].", "A cat [2][1].", [2, 1]),
+        ("A cat [7].", "A cat.", []),
+        ("A cat [7] sits.", "A cat sits.", []),
+        ("A cat [1][7], asleep.", "A cat [1], asleep.", [1]),
+        ("A cat [1, 7; 2].", "A cat [1, 2].", [1, 2]),
+        ("A cat [1] [1].", "A cat [1] [1].", [1]),
+        ("A cat [7]\nA dog [2]", "A cat\nA dog [2]", [2]),
+        ("A cat [0].", "A cat.", []),
+    ],
+)
+def test_forms_of_markers(pieces: Pieces, given_text: str, kept: str, markers: list[int]) -> None:
+    text, citations, _ = check(given_text, pieces("a", "b"))
+    assert text == kept
+    assert [citation.marker for citation in citations] == markers
+
+
+def test_a_citation_names_its_item_and_source(pieces: Pieces) -> None:
+    (citation,) = check("A dog [2].", pieces("a", "b"))[1]
+    assert (citation.item_id, citation.source) == ("item-2", "2.jpg")
+
+
+def test_a_marker_that_points_at_nothing_is_warned_of_once(pieces: Pieces) -> None:
+    warnings = check("A [7] b [7] c [1].", pieces("a"))[2]
+    assert len(warnings) == 1
+    assert "[7]" in warnings[0]

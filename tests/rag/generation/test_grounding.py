@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.generation.grounding import MAX_QUOTE, content, guessed, quote, supported, verdict
+
+DOG = "A brown dog runs along the beach with a red ball in its mouth."
+
+
+def test_a_supported_sentence_keeps_its_evidence_beside_it() -> None:
+    answer = supported("The dog is holding a red ball.", "What is the dog holding?", DOG)
+    assert answer == f"The dog is holding a red ball. ({DOG})"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "The dog is holding a blue frisbee.",
+        "The girl is under a tree.",
+        "Yes.",
+        "",
+        "I don't know.",
+        "The cat holds a ball.",
+        "What is the dog holding?",
+    ],
+)
+def test_what_the_evidence_does_not_say_is_never_said(written: str) -> None:
+    assert supported(written, "What is the dog holding?", DOG) == DOG
+
+
+def test_only_the_first_sentence_is_taken() -> None:
+    answer = supported("A red ball. It was bought in Paris.", "What is the dog holding?", DOG)
+    assert "Paris" not in answer
+    assert answer.startswith("A red ball. (")
+
+
+def test_an_answer_that_restates_the_evidence_needs_no_quote() -> None:
+    assert (
+        supported("Boats lie in the harbour.", "What is there?", "Boats lie in the harbour.").count("Boats")
+        == 1
+    )
+
+
+@given(st.text(), st.text(), st.text(min_size=1))
+def test_no_word_comes_from_elsewhere(written: str, question: str, statement: str) -> None:
+    said = content(supported(written, question, statement))
+    assert said <= content(statement) | content(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "answer"),
+    [
+        ("Is there a horse in the picture?", "A white horse grazes.", "Yes. (A white horse grazes.)"),
+        ("Are there any dogs?", "Two dogs play.", "Yes. (Two dogs play.)"),
+        ("Does the photo show a bridge?", "A stone bridge.", "Yes. (A stone bridge.)"),
+        ("Is there a dog?", "A white horse grazes.", "A white horse grazes."),
+        ("Is there a dog?", "A yard without a dog.", "A yard without a dog."),
+        ("Is the shop open?", "A shop with a closed door.", "A shop with a closed door."),
+        ("Does the dog chase the cat?", "A cat chases a dog.", "A cat chases a dog."),
+    ],
+)
+def test_yes_only_for_what_the_evidence_names(question: str, statement: str, answer: str) -> None:
+    assert verdict(question, statement) == answer
+
+
+@pytest.mark.parametrize("question", ["What is it?", "Who is it?", "Can you tell me what it is?", "Island?"])
+def test_other_questions_have_no_verdict(question: str) -> None:
+    assert verdict(question, DOG) is None
+
+
+def test_labels_are_given_as_a_guess() -> None:
+    said = guessed("No caption. Looks like: espresso, cup")
+    assert said is not None
+    assert said.startswith("The photo looks like: espresso, cup. (A guess")
+
+
+def test_labels_with_text_in_the_picture() -> None:
+    said = guessed("No caption. Looks like: street sign Text in the picture: STOP")
+    assert said is not None
+    assert "street sign." in said
+    assert said.endswith("Text in the picture: STOP.")
+
+
+def test_a_caption_is_no_guess() -> None:
+    assert guessed("Caption: A cat.") is None
+
+
+def test_of_a_long_text_the_fitting_sentence_is_quoted() -> None:
+    text = " ".join(f"Sentence {n} is about nothing." for n in range(40)) + " The harbour opened in 1901."
+    assert quote(text, "When did the harbour open?") == "The harbour opened in 1901."
+    assert len(quote("word " * 500, "word")) <= MAX_QUOTE
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("sleeping", "sleeps"), ("running", "runs"), ("slices", "slicing"), ("boat", "boats")]
+)
+def test_endings_do_not_matter(one: str, other: str) -> None:
+    assert content(one) == content(other)

@@ -1,0 +1,188 @@
+"""The whole Ollama path over real HTTP: right answers, and every failure bounded and explained."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rag.errors import ModelUnavailable
+from rag.generation.chat_models import open_chat_model
+from rag.generation.generator import ChatGenerator
+from rag.generation.llamacpp import model_file
+from rag.generation.prompts import NOT_FOUND
+from rag.types import Evidence
+from tests.ollama_server import LlamaCpp, OllamaServer, Script
+
+Pieces = Callable[..., tuple[Evidence, ...]]
+BOUND = 5.0
+"""Seconds in which every failure has to end, with deadlines of half a second."""
+
+
+def generator(
+    url: str, model: str = "tiny", *, load_seconds: float = 20, answer_seconds: float = 20
+) -> ChatGenerator:
+    return ChatGenerator(
+        open_chat_model(
+            f"ollama:{model}", ollama_url=url, load_seconds=load_seconds, answer_seconds=answer_seconds
+        )
+    )
+
+
+def test_an_answer_with_checked_citations(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("A cat [1] and a dog [2], perhaps a bird [9].")
+    draft = generator(server.url).answer("What?", pieces("Caption: A cat.", "Caption: A dog."))
+    assert draft.text == "A cat [1] and a dog [2], perhaps a bird."
+    assert [citation.item_id for citation in draft.citations] == ["item-1", "item-2"]
+    assert len(draft.warnings) == 1
+
+
+def test_what_ollama_is_asked(server: OllamaServer, pieces: Pieces) -> None:
+    generator(server.url).answer("What is it?", pieces("Caption: A cat.", "Caption: A dog."))
+    ((path, body),) = server.requests
+    assert (path, body["model"]) == ("/api/chat", "tiny")
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    assert "[2] Caption: A dog." in body["messages"][1]["content"]
+    assert body["think"] is False
+    assert body["options"]["temperature"] == 0
+    assert body["options"]["num_predict"] > 0
+    assert body["options"]["num_ctx"] >= 8192
+    assert body["keep_alive"]
+
+
+@pytest.mark.parametrize(
+    "said", [NOT_FOUND, f" {NOT_FOUND.lower()}\n", "Sorry, this is not in this collection!"]
+)
+def test_not_in_this_collection_is_always_the_same_sentence(
+    server: OllamaServer, pieces: Pieces, said: str
+) -> None:
+    server.backend = Script(said)
+    draft = generator(server.url).answer("What?", pieces("Caption: A cat."))
+    assert (draft.text, draft.citations, draft.warnings) == (NOT_FOUND, (), ())
+
+
+def test_without_evidence_nobody_is_asked(server: OllamaServer) -> None:
+    assert generator(server.url).answer("What?", ()).text == NOT_FOUND
+    assert server.requests == []
+
+
+def test_thoughts_are_no_part_of_the_answer(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("<think>\nA cat [1]?\n</think>\n\nA dog [2].")
+    draft = generator(server.url).answer("What?", pieces("Caption: A cat.", "Caption: A dog."))
+    assert draft.text == "A dog [2]."
+    assert [citation.marker for citation in draft.citations] == [2]
+
+
+def test_an_answer_that_cites_nothing_says_so(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("A cat.")
+    assert generator(server.url).answer("What?", pieces("x")).warnings == ("the answer cites nothing",)
+
+
+def test_a_slow_load_is_no_error_within_its_own_deadline(server: OllamaServer, pieces: Pieces) -> None:
+    server.load_seconds = 2.0
+    draft = generator(server.url, answer_seconds=1.5).answer("What?", pieces("Caption: A cat."))
+    assert draft.text == "It is a cat. [1]"
+
+
+def test_a_slow_answer_is_no_error_within_its_own_deadline(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script(delay=0.5)
+    draft = generator(server.url, load_seconds=1.5).answer("What?", pieces("Caption: A cat."))
+    assert draft.text == "It is a cat. [1]"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (Script(status=500), r"failed: llama runner process has terminated"),
+        (Script(status=503, error="server busy"), r"server busy"),
+        (Script(status=400, error="invalid options"), r"rejected the request: invalid options"),
+        (Script(first_delay=60), r"OLHAR_LLM_LOAD_SECONDS"),
+        (Script(delay=60), r"OLHAR_LLM_ANSWER_SECONDS"),
+        (Script("word " * 1000, delay=0.05), r"OLHAR_LLM_ANSWER_SECONDS"),
+        (Script(ending="hang", after=2), r"OLHAR_LLM_ANSWER_SECONDS"),
+        (Script(ending="cut", after=2), r"broke off"),
+        (Script(ending="missing", after=2), r"broke off"),
+        (Script(ending="missing", after=0), r"OLHAR_LLM=ollama:tiny"),
+        (Script(ending="error", after=2), r"llama runner process has terminated"),
+        (Script("", ending="done"), r"broke off"),
+    ],
+    ids=lambda value: f"{value.status}-{value.ending}" if isinstance(value, Script) else "",
+)
+def test_every_failure_is_model_unavailable_in_bounded_time(
+    server: OllamaServer, pieces: Pieces, script: Script, said: str
+) -> None:
+    server.backend = script
+    started = time.monotonic()
+    with pytest.raises(ModelUnavailable, match=said) as caught:
+        generator(
+            server.url,
+            load_seconds=0.5 if script.first_delay else 20,
+            answer_seconds=0.5 if script.delay or script.ending == "hang" else 20,
+        ).answer("What?", pieces("Caption: A cat."))
+    assert time.monotonic() - started < BOUND
+    assert str(caught.value).startswith("OLHAR_LLM=ollama:tiny: Ollama at http://127.0.0.1")
+
+
+def _closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "call", [lambda g, e: g.answer("What?", e), lambda g, _: g.check()], ids=["answer", "check"]
+)
+def test_no_server_names_the_url_and_its_setting(pieces: Pieces, call: Callable[..., Any]) -> None:
+    url = _closed_port()
+    started = time.monotonic()
+    with pytest.raises(
+        ModelUnavailable, match=rf"{url} cannot be reached.*ollama serve.*OLHAR_OLLAMA_URL"
+    ) as e:
+        call(generator(url), pieces("Caption: A cat."))
+    assert e.value.retryable
+    assert time.monotonic() - started < BOUND
+
+
+@pytest.mark.parametrize(
+    "call", [lambda g, e: g.answer("What?", e), lambda g, _: g.check()], ids=["answer", "check"]
+)
+def test_a_model_that_is_not_there_names_the_pull(
+    server: OllamaServer, pieces: Pieces, call: Callable[..., Any]
+) -> None:
+    with pytest.raises(ModelUnavailable, match=r"ollama pull qwen3:8b") as caught:
+        call(generator(server.url, "qwen3:8b"), pieces("Caption: A cat."))
+    assert not caught.value.retryable
+
+
+def test_a_server_that_is_no_ollama(pieces: Pieces) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ModelUnavailable, match="OLHAR_LLM_LOAD_SECONDS"):
+            generator(url, load_seconds=0.3, answer_seconds=0.3).answer("What?", pieces("Caption: A cat."))
+
+
+def test_it_answers_again_once_the_trouble_is_over(server: OllamaServer, pieces: Pieces) -> None:
+    asked = generator(server.url)
+    server.backend = Script(ending="cut", after=1)
+    with pytest.raises(ModelUnavailable):
+        asked.answer("What?", pieces("Caption: A cat."))
+    server.backend = Script()
+    assert asked.answer("What?", pieces("Caption: A cat.")).citations
+
+
+@pytest.mark.parametrize(("on_gpu", "device"), [(0.0, "cpu"), (0.5, "cpu and gpu"), (1.0, "gpu")])
+def test_check_says_where_a_loaded_model_runs(server: OllamaServer, on_gpu: float, device: str) -> None:
+    server.on_gpu = on_gpu
+    asked = generator(server.url)
+    assert asked.check()["device"].startswith("not loaded")
+    server.loaded.append("tiny:latest")
+    assert asked.check() == {"device": f"{device} (Ollama at {server.url})", "model": "tiny"}
+
+
+def test_a_real_model_behind_it(pieces: Pieces) -> None:
+    with OllamaServer(LlamaCpp(model_file("smollm2"))) as server:
+        draft = generator(server.url).answer("What animal is it?", pieces("Caption: A grey cat sleeps."))
+    assert draft.text
+    assert all(citation.marker == 1 for citation in draft.citations)

@@ -1,0 +1,105 @@
+"""Originals are kept whole, once, under their hash."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from rag.blobs import Blobs
+from rag.errors import BadSettings, InvalidInput, NotFound, Unavailable
+from rag.types import content_hash
+
+DATA = b"bytes of a picture"
+SHA = content_hash(DATA)
+
+
+@pytest.fixture(params=["folder", "folder named by URL", "another file system"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    folder = tmp_path / "the originals"
+    urls = {
+        "folder": str(folder),
+        "folder named by URL": f"file://{folder}",
+        "another file system": f"memory://{tmp_path.name}",
+    }
+    return Blobs(urls[request.param])
+
+
+def test_what_was_put_is_given_back(blobs: Blobs) -> None:
+    assert not blobs.exists(SHA)
+    blobs.put(SHA, DATA)
+    blobs.put(SHA, DATA)
+    assert blobs.exists(SHA)
+    assert blobs.get(SHA) == DATA
+
+
+def test_what_was_deleted_is_gone(blobs: Blobs) -> None:
+    blobs.put(SHA, DATA)
+    assert blobs.delete(SHA) is True
+    assert blobs.delete(SHA) is False
+    assert not blobs.exists(SHA)
+    with pytest.raises(NotFound, match=SHA):
+        blobs.get(SHA)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", SHA.upper(), SHA[:-1], SHA + "\n"])
+def test_only_a_hash_is_a_name(blobs: Blobs, name: str) -> None:
+    for call in (blobs.get, blobs.exists, blobs.delete):
+        with pytest.raises(InvalidInput):
+            call(name)
+
+
+def test_a_whole_file_is_not_written_again(tmp_path: Path) -> None:
+    Blobs(str(tmp_path)).put(SHA, DATA)
+    (path,) = (p for p in tmp_path.rglob("*") if p.is_file())
+    assert path.relative_to(tmp_path).parts == (SHA[:2], SHA[2:4], SHA)
+    before = path.stat().st_mtime_ns
+    Blobs(str(tmp_path)).put(SHA, DATA)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_file_cut_short_by_a_power_cut_is_mended(tmp_path: Path) -> None:
+    blobs = Blobs(str(tmp_path))
+    blobs.put(SHA, DATA)
+    (tmp_path / SHA[:2] / SHA[2:4] / SHA).write_bytes(b"")
+    blobs.put(SHA, DATA)
+    assert blobs.get(SHA) == DATA
+
+
+def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: LocalFileSystem, path: str, value: bytes) -> None:
+        Path(path).write_bytes(value[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", full)
+    with pytest.raises(Unavailable, match=r"OLHAR_BLOBS.*No space left") as caught:
+        Blobs(str(tmp_path)).put(SHA, DATA)
+    assert caught.value.retryable
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_threads_that_put_the_same_bytes_do_not_disturb_each_other(tmp_path: Path) -> None:
+    data = b"x" * 300_000
+    sha, blobs, errors = content_hash(data), Blobs(str(tmp_path)), list[BaseException]()
+
+    def put() -> None:
+        try:
+            blobs.put(sha, data)
+            assert blobs.get(sha) == data
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=put) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1
+
+
+def test_a_url_that_nothing_serves_names_the_setting() -> None:
+    with pytest.raises(BadSettings, match="OLHAR_BLOBS"):
+        Blobs("nothing-knows-this://bucket")

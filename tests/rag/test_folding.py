@@ -1,0 +1,54 @@
+"""Folding makes one word of its spellings, and leaves other scripts readable."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.folding import fold, fold_query
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("São Paulo", "sao paulo"),
+        ("ÇÃO Ñandú", "cao nandu"),
+        ("Straße", "strasse"),
+        ("ﬁne № ①", "fine no 1"),
+        ("IMG_0042 golden_retriever", "img 0042 golden retriever"),
+        ("Ёлка", "елка"),
+        ("Άνθρωπος", "ανθρωποσ"),
+        ("हिन्दी", "हिन्दी"),
+        ("한국어", "한국어"),
+        ("がくせい", "が く せ い"),
+        ("東京tower", "東 京 tower"),
+        ("ไทย", "ไ ท ย"),
+        ("עִבְרִית", "עִבְרִית"),
+        ("  a \n b ", "a b"),
+        ("", ""),
+    ],
+)
+def test_fold(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@settings(database=None)
+@given(st.text(max_size=40))
+def test_folding_twice_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("What is the cat doing on the sofa?", "cat doing sofa"),
+        ("Onde está o gato?", "gato"),
+        ("Quais são as fotos da praia?", "praia"),
+        ("the", "the"),
+        ("To be or not", "not"),
+        ("¿?…", ""),
+    ],
+)
+def test_a_query_drops_stop_words_unless_nothing_would_be_left(query: str, words: str) -> None:
+    assert fold_query(query) == words

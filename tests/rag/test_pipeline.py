@@ -1,0 +1,143 @@
+"""The path of a question: abstaining, describing, numbering, degrading; with doubles for the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from rag.errors import ModelUnavailable
+from rag.pipeline import NOT_HERE, Pipeline, describe, number
+from rag.retrieval.retriever import Retriever
+from rag.store import MilvusStore
+from rag.types import Citation, Draft, Evidence, Hit, Item, Label, Legs, Query
+from rag.vision.zero_shot import ZeroShot
+from tests.rag.retrieval.conftest import SCOPE, TOY, WORDS, ToyEncoder, colour, row
+
+
+class Echo:
+    """A generator that answers with the text of its best evidence."""
+
+    name = "test:echo"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked: list[tuple[str, tuple[Evidence, ...]]] = []
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+        self.asked.append((question, tuple(evidence)))
+        if self.error:
+            raise self.error
+        best = evidence[0]
+        return Draft(f"{best.text} [1]", (Citation(1, best.hit.item.id, best.hit.item.source),))
+
+    def check(self) -> Mapping[str, str]:
+        return {}
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusStore]:
+    folder: Path = tmp_path_factory.mktemp("store")
+    toy = ToyEncoder.fingerprint
+    opened = MilvusStore.open(str(folder / "toy.db"), image=toy, text=toy)
+    opened.upsert(
+        [
+            row("red.jpg", colour(250, 0, 0)),
+            row("dog.jpg", colour(0, 0, 250), "dog beach"),
+            row("snow.jpg", colour(0, 250, 0), "snow"),
+        ]
+    )
+    yield opened
+    opened.close()
+
+
+def pipeline(store: MilvusStore, generator: Echo, *, calibrated: bool = True) -> Pipeline:
+    toy = ToyEncoder()
+    retriever = Retriever(store, toy, toy, TOY)
+    return Pipeline(retriever, toy, ZeroShot(toy, WORDS[:3]), generator, calibrated=calibrated)
+
+
+def test_an_answer_carries_its_evidence_and_citation(store: MilvusStore) -> None:
+    echo = Echo()
+    answer = pipeline(store, echo).ask(SCOPE, Query("dog beach"))
+    assert not answer.abstained
+    assert answer.text == "Caption: dog beach [1]"
+    assert answer.citations[0].source == "dog.jpg"
+    assert [evidence.marker for evidence in answer.evidence] == list(range(1, len(answer.evidence) + 1))
+    assert answer.evidence[0].hit.item.id == answer.citations[0].item_id
+    assert answer.model == "test:echo"
+    assert answer.rerank.state == "skipped"
+    assert "OLHAR_RERANKER" in answer.rerank.reason
+    assert {"encode", "search", "fuse", "generate", "total"} <= set(answer.timings_ms)
+
+
+def test_below_the_threshold_nothing_is_answered_and_no_model_is_asked(store: MilvusStore) -> None:
+    echo = Echo()
+    answer = pipeline(store, echo).ask(SCOPE, Query("cat"))
+    assert answer.abstained
+    assert answer.text == NOT_HERE
+    assert answer.evidence == ()
+    assert answer.citations == ()
+    assert echo.asked == []
+
+
+def test_evidence_is_relevant_only(store: MilvusStore) -> None:
+    echo = Echo()
+    pipeline(store, echo).ask(SCOPE, Query("dog beach"))
+    ((_, evidence),) = echo.asked
+    assert [one.hit.item.source for one in evidence] == ["dog.jpg"]
+
+
+def test_a_photo_without_caption_is_described_by_what_it_looks_like(store: MilvusStore) -> None:
+    answer = pipeline(store, Echo()).ask(SCOPE, Query("red"))
+    assert answer.evidence[0].hit.item.source == "red.jpg"
+    assert answer.evidence[0].text.startswith("No caption. Looks like: red")
+    assert answer.evidence[0].hit.labels[0].name == "red"
+
+
+def test_a_picture_alone_is_a_question(store: MilvusStore) -> None:
+    echo = Echo()
+    answer = pipeline(store, echo).ask(SCOPE, Query(image=colour(240, 0, 0)))
+    assert answer.citations[0].source == "red.jpg"
+    assert echo.asked[0][0].endswith("?")
+
+
+def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStore) -> None:
+    away = Echo(ModelUnavailable("OLHAR_LLM=test:echo cannot be reached"))
+    answer = pipeline(store, away).ask(SCOPE, Query("dog beach"))
+    assert answer.evidence[0].hit.item.source == "dog.jpg"
+    assert not answer.abstained
+    assert answer.citations == ()
+    assert any("degraded" in warning and "OLHAR_LLM" in warning for warning in answer.warnings)
+
+
+def test_a_question_outside_the_languages_is_warned_about(store: MilvusStore) -> None:
+    asked = Query("Onde está o cachorro que corre na praia?")
+    warnings = pipeline(store, Echo()).search(SCOPE, asked).warnings
+    assert any("Portuguese" in warning and "OLHAR_ENCODER" in warning for warning in warnings)
+    assert pipeline(store, Echo()).search(SCOPE, Query("Where is the dog?")).warnings == ()
+
+
+def test_a_relevance_that_was_never_fitted_is_said(store: MilvusStore) -> None:
+    warnings = pipeline(store, Echo(), calibrated=False).search(SCOPE, Query("dog")).warnings
+    assert any("guess" in warning for warning in warnings)
+
+
+def test_what_is_known_of_a_hit_stands_in_one_paragraph() -> None:
+    item = Item(
+        "id",
+        "t",
+        "c",
+        "h",
+        ("s",),
+        caption="a\n\nsign",
+        ocr="NO  ENTRY",
+        tags=("road", "sign"),
+        text="page one",
+    )
+    hit = Hit(1, item, 0.0, 0.5, Legs(), (Label("ignored", 0.9),))
+    assert describe(hit) == "Caption: a sign page one Text in the picture: NO ENTRY Tags: road, sign"
+    assert [evidence.marker for evidence in number([hit, hit])] == [1, 2]
