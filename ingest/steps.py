@@ -85,7 +85,7 @@ def load(task: Task, scope: Scope, max_bytes: int) -> None:
     try:
         path = task.file.path
         size = path.stat().st_size if path is not None else 0
-        if True:
+        if size <= max_bytes:
             task.data = task.file.read()
             size = len(task.data)
         if size > max_bytes:

@@ -125,7 +125,7 @@ def phash(pixels: Pixels) -> str:
 @cache
 def extensions() -> frozenset[str]:
     """Endings of file names, lower case with the dot, by which a picture may be known."""
-    formats = set(_formats())
+    formats = {*_formats(), "MPO"}  # which the JPEG reader knows
     return frozenset(ext for ext, name in Image.registered_extensions().items() if name in formats)
 
 

@@ -70,7 +70,7 @@ class Pipeline:
         kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self._described(scope, kept))
         searched = self._clock()
-        draft = self._answer(query, evidence) if evidence else Draft(NOT_HERE, ())
+        draft = self._answer(query, evidence) if evidence else Draft(NOT_HERE, (), abstained=True)
         timings = {
             **found.timings_ms,
             "generate": (self._clock() - searched) * 1e3,
@@ -78,7 +78,7 @@ class Pipeline:
         }
         return Answer(
             text=draft.text,
-            abstained=not evidence,
+            abstained=draft.abstained,
             citations=draft.citations,
             evidence=evidence,
             rerank=rerank,

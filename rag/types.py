@@ -230,11 +230,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the generator wrote, with markers already checked against the evidence."""
+    """What the generator wrote, with markers already checked against the evidence.
+
+    ``abstained``: the model itself found no answer in the evidence.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     warnings: tuple[str, ...] = ()
+    abstained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

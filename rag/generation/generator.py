@@ -46,7 +46,7 @@ class ChatGenerator:
 
         Raises ModelUnavailable when the model cannot be reached in time.
         """
-        return self._write(self._chat, question, evidence) if evidence else Draft(NOT_FOUND, ())
+        return self._write(self._chat, question, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
 
     def check(self) -> Mapping[str, str]:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
@@ -79,7 +79,7 @@ def write_large(chat: ChatModel, question: str, evidence: Sequence[Evidence]) ->
         raise unavailable(BrokenStream("empty answer"), chat.place)
     text, citations, warnings = check(text, evidence)
     if not citations and NOT_FOUND.rstrip(".").casefold() in text.casefold():
-        return Draft(NOT_FOUND, ())
+        return Draft(NOT_FOUND, (), abstained=True)
     return Draft(text, citations, warnings)
 
 

@@ -50,15 +50,16 @@ def test_a_caption_that_breaks_the_encoder_is_found(parts: FakeParts, photos: Pa
     assert len(parts.store.saved) == 4
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_a_useless_vector_is_not_stored(
-    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     add(photos, 3)
     whole = parts.fake.encode_images
 
     def holed(images: Sequence[Pixels]) -> Matrix:
         vectors = whole(images)
-        vectors[1] = np.nan
+        vectors[1] = value
         return vectors
 
     monkeypatch.setattr(parts.fake, "encode_images", holed)

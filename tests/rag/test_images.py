@@ -192,7 +192,7 @@ def test_nothing_is_run_to_read_a_picture() -> None:
         decode(
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", max_pixels=LIMIT
         )
-    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".avif", ".tif"} <= extensions()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".avif", ".tif", ".mpo"} <= extensions()
     assert not {".eps", ".pdf", ".mpg", ".txt", ".json", ""} & extensions()
 
 

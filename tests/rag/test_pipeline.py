@@ -114,6 +114,16 @@ def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStor
     assert any("degraded" in warning and "OLHAR_LLM" in warning for warning in answer.warnings)
 
 
+def test_a_model_that_finds_no_answer_in_the_evidence_abstains(store: MilvusStore) -> None:
+    class Honest(Echo):
+        def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+            return Draft(NOT_HERE, (), abstained=True)
+
+    answer = pipeline(store, Honest()).ask(SCOPE, Query("dog beach"))
+    assert answer.abstained
+    assert answer.evidence
+
+
 def test_a_question_outside_the_languages_is_warned_about(store: MilvusStore) -> None:
     asked = Query("Onde está o cachorro que corre na praia?")
     warnings = pipeline(store, Echo()).search(SCOPE, asked).warnings
