@@ -46,7 +46,9 @@ class ChatGenerator:
 
         Raises ModelUnavailable when the model cannot be reached in time.
         """
-        return self._write(self._chat, question, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
+        return (
+            self._write(self._chat, question, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
+        )
 
     def check(self) -> Mapping[str, str]:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""

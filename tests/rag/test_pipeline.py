@@ -21,14 +21,17 @@ class Echo:
 
     name = "test:echo"
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, draft: Draft | None = None) -> None:
         self.error = error
+        self.draft = draft
         self.asked: list[tuple[str, tuple[Evidence, ...]]] = []
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
         self.asked.append((question, tuple(evidence)))
         if self.error:
             raise self.error
+        if self.draft:
+            return self.draft
         best = evidence[0]
         return Draft(f"{best.text} [1]", (Citation(1, best.hit.item.id, best.hit.item.source),))
 
@@ -115,11 +118,8 @@ def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStor
 
 
 def test_a_model_that_finds_no_answer_in_the_evidence_abstains(store: MilvusStore) -> None:
-    class Honest(Echo):
-        def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
-            return Draft(NOT_HERE, (), abstained=True)
-
-    answer = pipeline(store, Honest()).ask(SCOPE, Query("dog beach"))
+    honest = Echo(draft=Draft(NOT_HERE, (), abstained=True))
+    answer = pipeline(store, honest).ask(SCOPE, Query("dog beach"))
     assert answer.abstained
     assert answer.evidence
 
