@@ -2,10 +2,10 @@
 
     python -m benchmarks.ingest_speed FOLDER [--rounds 3]
 
-FOLDER holds photos, with captions beside them or in `captions.jsonl`. “Encoding alone” decodes the files and encodes
-pictures and captions, in this process, and keeps nothing. “Ingestion” is `olhar ingest FOLDER` as a process of its own
-into a fresh data folder, from its start to its end. Prints photos/s of both, their ratio, the peak memory of the
-ingestion, and the time of a second ingestion, which has nothing to do.
+FOLDER holds photos, with captions beside them or in `captions.jsonl`. “Encoding alone” decodes the files and
+encodes pictures and captions, in this process, and keeps nothing. “Ingestion” is `olhar ingest FOLDER` as a
+process of its own into a fresh data folder, from its start to its end. Prints photos/s of both, their ratio, the
+peak memory of the ingestion, and the time of a second ingestion, which has nothing to do.
 """
 
 from __future__ import annotations
