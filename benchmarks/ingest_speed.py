@@ -4,7 +4,7 @@
 
 FOLDER holds photos, with captions beside them or in `captions.jsonl`. “Encoding alone” decodes the files and
 encodes pictures and captions, in this process, and keeps nothing. “Ingestion” is `olhar ingest FOLDER` as a
-process of its own into a fresh data folder, from its start to its end. Prints photos/s of both, their ratio, the
+process of its own into a fresh data folder, from start to end. Prints photos/s of both, their ratio, the
 peak memory of the ingestion, and the time of a second ingestion, which has nothing to do.
 """
 
