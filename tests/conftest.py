@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-REQUIRE_ALL = "OLHAR_TEST_REQUIRE_ALL"
+REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 LOOPBACK = ("127.", "::1", "localhost")
 
 _skipped: list[str] = []
@@ -18,7 +18,7 @@ _skipped: list[str] = []
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in [name for name in os.environ if name.startswith("OLHAR_") and name != REQUIRE_ALL]:
+    for name in [name for name in os.environ if name.startswith("OLHAR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
