@@ -4,7 +4,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/olhar
 WORKDIR /src
 COPY constraints.txt requirements-models.txt ./
-# torch first, with the CUDA libraries that its build for Linux brings.
+# Whatever build of torch the package index offers for this version; on most that is the one with CUDA.
 RUN /opt/olhar/bin/pip install -c constraints.txt torch setuptools
 COPY pyproject.toml README.md LICENSE ./
 COPY rag rag

@@ -15,7 +15,8 @@ test: install lint types unit  ## everything that has to hold before a commit
 
 install: $(STAMP)
 
-# torch goes first and alone: a range that admits a newer release would bring several GB of CUDA with it.
+# torch goes first and alone, at the pinned version: a range would admit newer releases of several GB. An index
+# may offer a build with CUDA or one without; both work.
 $(STAMP): constraints.txt requirements-models.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,0 +1,37 @@
+"""The documentation holds: its links lead somewhere, every route and command is in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from api.app import create_app
+from api.cli.app import app
+from rag.build import build
+from rag.settings import load_settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_route_is_in_the_api_page(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    with build(load_settings(data=tmp_path)) as olhar:
+        for path, operations in create_app(olhar).openapi()["paths"].items():
+            for method in operations:
+                assert f"`{method.upper()} {path}`" in page
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    for name in get_command(app).commands:  # type: ignore[attr-defined]  # a group of commands
+        assert f"olhar {name}" in text, f"`olhar {name}` is documented nowhere"
