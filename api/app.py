@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api import errors
 from api.limits import LOOPBACK, BodyLimit, Guard
-from api.routes import asking, chat, collections, embedding, health, items
+from api.routes import asking, chat, collections, docs, embedding, health, items
 from api.routes.chat_schemas import ChatIn
 from api.routes.request_schemas import QueryIn, TextIn
 from rag import __version__
@@ -28,6 +28,8 @@ def create_app(olhar: Olhar) -> FastAPI:
         version=__version__,
         description="Ask questions of image collections.",
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's own pages load their scripts from another host
+        redoc_url=None,
     )
     app.state.olhar = olhar
     app.state.started = int(time.time())
@@ -35,6 +37,7 @@ def create_app(olhar: Olhar) -> FastAPI:
     app.state.writer = CapacityLimiter(1)
     for part in (asking, collections, items, chat, embedding, health):
         app.include_router(part.router)
+    docs.install(app)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=olhar.settings.max_bytes)
     app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})

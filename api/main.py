@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 
 from api.app import create_app
-from api.owner import acquire
+from api.owner import acquire, decided
 from rag.build import Olhar, build
 from rag.errors import BadSettings, ModelUnavailable
 from rag.settings import Settings
@@ -40,7 +40,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         _try_language_model(olhar, say)
         _listen(listener, settings)
         url = _url(settings.host, listener)
-        owner.publish(url)
+        owner.publish(url, **decided(settings))
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
         config = uvicorn.Config(
             create_app(olhar),

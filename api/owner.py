@@ -5,17 +5,45 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
 from filelock import FileLock, Timeout
 
 from rag.errors import BadSettings, DataFolderBusy
+from rag.settings import Settings
+from rag.urls import without_password
 
 LOCK = "owner.lock"
 NOTE = "owner.json"
 PATIENCE_S = 0.5
 """How long to try: ``server_of`` of another process takes the lock for a moment to see whether it is free."""
+
+
+Value: TypeAlias = str | int | float
+
+DECIDED = (
+    "tenant", "milvus_uri", "blobs", "encoder", "text_encoder", "llm", "reranker",
+    "relevance", "evidence", "candidates", "max_bytes", "max_pixels",
+)  # fmt: skip
+"""Settings that a server decides for all whom it serves."""
+
+
+def decided(settings: Settings) -> dict[str, Value]:
+    """The values of those settings, without passwords."""
+    values = {name: getattr(settings, name) for name in DECIDED}
+    return {name: without_password(v) if isinstance(v, str) else v for name, v in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A live server, and its values of the settings that it decides."""
+
+    url: str
+    decided: Mapping[str, Value] = field(default_factory=dict)
 
 
 class Owner:
@@ -25,11 +53,11 @@ class Owner:
         self._data = data
         self._lock = lock
         self._started_at = time.time()
-        self._write(None)
+        self._write(None, {})
 
-    def publish(self, url: str) -> None:
-        """Say that this process serves the folder's contents at ``url``."""
-        self._write(url)
+    def publish(self, url: str, **decided: Value) -> None:
+        """Say that this process serves the folder's contents at ``url``, with these settings of its own."""
+        self._write(url, decided)
 
     def release(self) -> None:
         """Give the folder back. A second call does nothing."""
@@ -45,8 +73,8 @@ class Owner:
     ) -> None:
         self.release()
 
-    def _write(self, url: str | None) -> None:
-        note = {"pid": os.getpid(), "url": url, "started_at": self._started_at}
+    def _write(self, url: str | None, decided: Mapping[str, Value]) -> None:
+        note = {"pid": os.getpid(), "url": url, "started_at": self._started_at, "settings": decided}
         fresh = self._data / (NOTE + ".new")
         fresh.write_text(json.dumps(note), "utf-8")
         fresh.replace(self._data / NOTE)
@@ -77,14 +105,24 @@ def acquire(data: Path) -> Owner:
 
 
 def server_of(data: Path) -> str | None:
-    """The URL of the live server that owns ``data``; None when there is none.
+    """The URL of the live server that owns ``data``; None when there is none."""
+    server = serving(data)
+    return server.url if server is not None else None
+
+
+def serving(data: Path) -> Server | None:
+    """The live server that owns ``data``; None when there is none.
 
     The note alone proves nothing, since a process that was killed leaves it behind: only while the
     lock is held is it believed.
     """
     if not (data / NOTE).is_file() or not _held(data):
         return None
-    return _note(data)[1]
+    note = _note(data)
+    url, decided = note.get("url"), note.get("settings")
+    if not isinstance(url, str):
+        return None
+    return Server(url, decided if isinstance(decided, dict) else {})
 
 
 def _held(data: Path) -> bool:
@@ -99,22 +137,18 @@ def _held(data: Path) -> bool:
     return False
 
 
-def _note(data: Path) -> tuple[int | None, str | None]:
+def _note(data: Path) -> dict[str, object]:
     try:
         note = json.loads((data / NOTE).read_text("utf-8"))
     except (OSError, ValueError):
-        return None, None
-    if not isinstance(note, dict):
-        return None, None
-    pid, url = note.get("pid"), note.get("url")
-    return (pid if isinstance(pid, int) else None, url if isinstance(url, str) else None)
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _busy(data: Path) -> str:
-    pid, url = _note(data)
-    who = f"process {pid}" if pid is not None else "another process"
-    serving = f", which serves it at {url}" if url else ""
-    remedy = "ask that server" if url else "wait for it to end"
-    return (
-        f"the data folder {data} is in use by {who}{serving}; {remedy}, or set OLHAR_DATA to another folder"
-    )
+    note = _note(data)
+    pid, url = note.get("pid"), note.get("url")
+    who = f"process {pid}" if isinstance(pid, int) else "another process"
+    where = f", which serves it at {url}" if isinstance(url, str) else ""
+    remedy = "ask that server" if where else "wait for it to end"
+    return f"the data folder {data} is in use by {who}{where}; {remedy}, or set OLHAR_DATA to another folder"

@@ -13,13 +13,15 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.generator import ChatGenerator
-from rag.types import Evidence, Hit, Item, Legs
+from rag.pipeline import number
+from rag.types import Evidence, Hit, Item, Label, Legs
 
 CASES = Path(__file__).with_name("small_prompt_cases.jsonl")
 
@@ -29,7 +31,7 @@ class Case:
     """``expect``: any of these, as the beginning of a word (numbers and “no”: as a whole word)."""
 
     question: str
-    evidence: str
+    evidence: tuple[Evidence, ...]
     expect: tuple[str, ...]
     held_out: bool
 
@@ -43,15 +45,16 @@ def cases(held_out: bool) -> Iterator[Case]:
     """The cases of one half."""
     for line in CASES.read_text("utf-8").splitlines():
         row = json.loads(line)
-        case = Case(row["question"], row["evidence"], tuple(row["expect"]), row["held_out"])
+        case = Case(row["question"], evidence_of(row), tuple(row["expect"]), row["held_out"])
         if case.held_out == held_out:
             yield case
 
 
-def evidence_of(text: str) -> tuple[Evidence, ...]:
-    """One piece of evidence with that text."""
-    item = Item("id", "tenant", "collection", "hash", ("photo.jpg",))
-    return (Evidence(1, Hit(1, item, 0.0, 1.0, Legs()), text),)
+def evidence_of(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """One photo as evidence: with the row's ``caption``, or without one and with its ``labels``."""
+    item = Item("id", "tenant", "collection", "hash", ("photo.jpg",), caption=row.get("caption", ""))
+    labels = tuple(Label(name, 0.3) for name in row.get("labels", ()))
+    return number([Hit(1, item, 0.0, 1.0, Legs(), labels)])
 
 
 def measure(chat: ChatModel, chosen: Sequence[Case]) -> tuple[int, int]:
@@ -59,9 +62,8 @@ def measure(chat: ChatModel, chosen: Sequence[Case]) -> tuple[int, int]:
     generator = ChatGenerator(chat)
     model_right = answer_right = 0
     for case in chosen:
-        evidence = evidence_of(case.evidence)
-        written = chat.complete(chat.form.messages(case.question, evidence)).strip()
-        answer = generator.answer(case.question, evidence).text
+        written = chat.complete(chat.form.messages(case.question, case.evidence)).strip()
+        answer = generator.answer(case.question, case.evidence).text
         marks = case.said_in(written), case.said_in(answer)
         model_right, answer_right = model_right + marks[0], answer_right + marks[1]
         print("".join("+" if mark else "-" for mark in marks), case.question, "|", written, "|", answer)

@@ -51,15 +51,36 @@ def describe(description: Description, *, all_captions: bool) -> Described:
     ``all_captions`` also in its text, so that they are found. What exceeds a limit is cut or left out.
     """
     notes: list[str] = []
-    captions = [text for text in map(_clean, (description.caption, *description.captions)) if text]
-    first, others = captions[:1], list(dict.fromkeys(captions[1:]))
+    first, others = _captions(description)
+    metadata = _metadata(description.metadata, notes)
+    listed = _listed(others, metadata, notes)
     return Described(
-        caption=_cut("".join(first), CAPTION_BYTES, "caption", notes),
+        caption=_cut(first, CAPTION_BYTES, "caption", notes),
         text=_cut("\n".join(others) if all_captions else "", TEXT_BYTES, "further captions", notes),
         tags=_tags(description.tags, notes),
-        metadata=_metadata(description.metadata, others, notes),
+        metadata={**metadata, "captions": list[JSON](listed)} if listed else metadata,
         note="; ".join(notes),
     )
+
+
+def shortened(description: Description, *, all_captions: bool) -> tuple[Description, str]:
+    """A description without what ``describe`` cuts from it anyway, so that it is not sent; and the note."""
+    notes: list[str] = []
+    first, others = _captions(description)
+    metadata = _metadata(description.metadata, notes)
+    short = Description(
+        caption=_cut(first, CAPTION_BYTES, "caption", notes),
+        captions=tuple(others if all_captions else _listed(others, metadata, notes)),
+        tags=_tags(description.tags, notes),
+        metadata=metadata,
+    )
+    return short, "; ".join(notes)
+
+
+def _captions(description: Description) -> tuple[str, list[str]]:
+    """The first caption, which may be empty, and the others."""
+    captions = [text for text in map(_clean, (description.caption, *description.captions)) if text]
+    return "".join(captions[:1]), list(dict.fromkeys(captions[1:]))
 
 
 def _clean(text: str) -> str:
@@ -79,19 +100,31 @@ def _tags(tags: Sequence[str], notes: list[str]) -> tuple[str, ...]:
     clean = list(dict.fromkeys(tag for tag in map(_clean, tags) if tag))
     if len(clean) > TAGS:
         notes.append(f"{len(clean)} tags, of which the first {TAGS} are kept")
-    return tuple(_cut(tag, TAG_BYTES, "tag", notes) for tag in clean[:TAGS])
+    return tuple(dict.fromkeys(_cut(tag, TAG_BYTES, "tag", notes) for tag in clean[:TAGS]))
 
 
-def _metadata(given: Mapping[str, JSON], others: list[str], notes: list[str]) -> dict[str, JSON]:
-    metadata: dict[str, JSON] = dict(given)
-    if others:
-        metadata["captions"] = list[JSON](others)
+def _metadata(given: Mapping[str, JSON], notes: list[str]) -> dict[str, JSON]:
     try:
-        size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "replace"))
+        size = _size(given)
     except (TypeError, ValueError, RecursionError) as error:
         notes.append(f"metadata left out: {error}")
         return {}
     if size <= METADATA_BYTES:
-        return metadata
+        return dict(given)
     notes.append(f"metadata left out: {size} bytes, and the limit is {METADATA_BYTES}")
     return {}
+
+
+def _listed(captions: list[str], metadata: Mapping[str, JSON], notes: list[str]) -> list[str]:
+    """The further captions, if there is room for them in the metadata."""
+    size = _size({**metadata, "captions": list[JSON](captions)})
+    if not captions or size <= METADATA_BYTES:
+        return captions
+    notes.append(
+        f"further captions left out of the metadata: {size} bytes, and the limit is {METADATA_BYTES}"
+    )
+    return []
+
+
+def _size(metadata: Mapping[str, JSON]) -> int:
+    return len(json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace"))

@@ -130,10 +130,13 @@ class _Run:
             for task in waiting(group):
                 task.refused(error)
             return group
-        steps.compare(waiting(group), {item.id: item for item in stored}, self._begun)
+        known = {item.id: item for item in stored}
+        blobs = self._parts.blobs
+        there = [task for task in waiting(group) if task.item_id in known]
+        list(readers.map(lambda task: steps.restore(task, blobs), there))
+        steps.compare(waiting(group), known, self._begun)
         new = [task for task in waiting(group) if task.plan == "index"]
         if new:
-            blobs = self._parts.blobs
             list(readers.map(lambda task: steps.decode(task, blobs, settings.max_pixels), new))
         return group
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,8 @@ from ingest.receipts import FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
-from rag.images import phash, read, resize
+from rag.images import phash, working_picture
 from rag.types import Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
-
-WORKING_SIDE = 1024
-"""Pixels: more than encoders look at. Pictures are kept at no more than its square while they wait."""
 
 Plan = Literal["index", "attach", "describe"]
 """A new item; another source of an item; an item whose description changed."""
@@ -97,6 +93,15 @@ def load(task: Task, scope: Scope, max_bytes: int) -> None:
     task.item_id = item_id(scope, task.sha256)
 
 
+def restore(task: Task, blobs: Blobs) -> None:
+    """Keep the original of an item that is there already, should it be missing or cut short."""
+    try:
+        if blobs.put(task.sha256, task.data):
+            task.notes.append("its original was missing and has been put back")
+    except OlharError as error:
+        task.refused(error)
+
+
 def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, Task]) -> None:
     """Decide what is to be done with each file.
 
@@ -124,8 +129,9 @@ def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, 
 def _speaks_for(task: Task, item: Item) -> bool:
     if task.file.source == item.source:
         return True
-    moved = task.file.path is not None and os.path.isabs(item.source) and not os.path.exists(item.source)
-    return moved and bool(task.file.description)
+    # Not by the file's path, which an upload has not: its source is enough, if it is one place.
+    placed = task.file.replaces and os.path.isabs(task.file.source) and os.path.isabs(item.source)
+    return placed and bool(task.file.description) and not os.path.exists(item.source)
 
 
 def _same(described: Described, item: Item) -> bool:
@@ -134,25 +140,17 @@ def _same(described: Described, item: Item) -> bool:
 
 
 def decode(task: Task, blobs: Blobs, max_pixels: int) -> None:
-    """Bytes to pixels; then keep the original."""
+    """Bytes to pixels, shrunk; then keep the original."""
     try:
-        picture = read(task.data, max_pixels=max_pixels, max_side=WORKING_SIDE)
+        picture = working_picture(task.data, max_pixels=max_pixels)
         blobs.put(task.sha256, task.data)
     except OlharError as error:
         task.refused(error)
         return
     task.data = b""
-    task.pixels = _shrunk(picture.pixels)
+    task.pixels = picture.pixels
     task.phash = phash(task.pixels)
     task.taken_at = picture.taken_at
-
-
-def _shrunk(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = math.sqrt(WORKING_SIDE**2 / (height * width))
-    if scale >= 1:
-        return pixels
-    return resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
 def encode_pictures(tasks: Sequence[Task], encode: Callable[[Sequence[Pixels]], Matrix], batch: int) -> None:

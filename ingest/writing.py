@@ -20,6 +20,9 @@ LOST = "written, but not found when read back; trying again may help"
 KNOWN_PLACES = 10_000
 """Up to so many items, which source has which is read once; beyond, each batch asks the store."""
 
+FEW_SOURCES = 16
+"""Up to so many sources, asking for them costs half of reading all items; for 64 it costs as much."""
+
 
 class Writer:
     """Writes tasks in batches, for one run over one collection. Not for several threads at once.
@@ -176,7 +179,7 @@ class Writer:
         """Ids of the items that have these sources, as they were before this run."""
         if not sources:
             return {}
-        if self._few is None:
+        if self._few is None and len(sources) > FEW_SOURCES:
             items = self._store.scan(self._scope, "image", limit=KNOWN_PLACES)
             self._few = len(items) < KNOWN_PLACES
             self._places = _by_source(items) if self._few else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from rag.errors import BadSettings, InvalidInput, NotFound, OlharError, Unavailable
+from rag.types import content_hash
+from rag.urls import without_password
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -28,30 +32,44 @@ class Blobs:
         try:
             self._fs, self._root = url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise BadSettings(f"OLHAR_BLOBS is {url!r}, which cannot be used: {error}") from error
+            raise BadSettings(
+                without_password(f"OLHAR_BLOBS is {url!r}, which cannot be used: {error}")
+            ) from error
         self._local = isinstance(self._fs, LocalFileSystem)
 
-    def put(self, sha256: str, data: bytes) -> None:
-        """Keep ``data``; what is already there is left alone. Readers never see half a file.
+    def put(self, sha256: str, data: bytes) -> bool:
+        """Keep ``data``; whether it had to be written. Readers never see half a file, power cuts included.
 
         Raises Unavailable when it cannot be written.
         """
         path = self._path(sha256)
         with self._translated("written"):
             if self._size(path) == len(data):
-                return
+                return False
             if not self._local:  # an object appears when it is whole
                 self._fs.pipe_file(path, data)
-                return
+                return True
             self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             unfinished = f"{path}.{secrets.token_hex(4)}.part"
             try:
-                self._fs.pipe_file(unfinished, data)
-                self._fs.mv(unfinished, path)
+                with open(unfinished, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(unfinished, path)
             except BaseException:
-                if self._fs.exists(unfinished):
-                    self._fs.rm_file(unfinished)
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(unfinished)
                 raise
+            return True
+
+    def check(self) -> None:
+        """Raises Unavailable unless originals can be written, read and removed."""
+        probe = secrets.token_bytes(16)
+        sha256 = content_hash(probe)
+        self.put(sha256, probe)
+        self.get(sha256)
+        self.delete(sha256)
 
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises NotFound, or Unavailable when they cannot be read."""
@@ -59,7 +77,9 @@ class Blobs:
             try:
                 return bytes(self._fs.cat_file(self._path(sha256)))
             except FileNotFoundError:
-                raise NotFound(f"no original with the hash {sha256} in {self.url}") from None
+                raise NotFound(
+                    f"no original with the hash {sha256} in {without_password(self.url)}"
+                ) from None
 
     def exists(self, sha256: str) -> bool:
         """Whether it is kept. Raises Unavailable when that cannot be told."""
@@ -95,5 +115,5 @@ class Blobs:
         except Exception as error:  # each of fsspec's back ends has errors of its own
             detail = str(error) or type(error).__name__
             raise Unavailable(
-                f"an original could not be {verb} in {self.url} (OLHAR_BLOBS): {detail}"
+                without_password(f"an original could not be {verb} in {self.url} (OLHAR_BLOBS): {detail}")
             ) from error

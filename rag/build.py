@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import threading
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +14,15 @@ import numpy as np
 
 from rag.arrays import cached
 from rag.blobs import Blobs
+from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
 from rag.encoders.compact.classes import everyday_words
+from rag.encoders.compact.heads import PACKAGED, tuned_heads
+from rag.encoders.exported import is_exported, read_manifest
+from rag.encoders.opening import open_exported
+from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.models import encoder_row
+from rag.once import once
 from rag.pipeline import Pipeline
 from rag.protocols import Generator, ImageEncoder, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
@@ -25,6 +30,7 @@ from rag.settings import Settings
 from rag.vision.zero_shot import ZeroShot
 
 COMPACT = "compact"
+MINILM = "minilm"
 
 
 class Olhar:
@@ -35,9 +41,8 @@ class Olhar:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._opening = threading.RLock()
 
-    @cached_property
+    @once
     def models(self) -> Path:
         """Where compiled models are kept: beside the installation where that can be written."""
         if self.settings.models is not None:
@@ -49,63 +54,102 @@ class Olhar:
             return self.settings.data / "models"
         return shared if os.access(shared, os.W_OK) else self.settings.data / "models"
 
-    @cached_property
+    @once
+    def model_name(self) -> str:
+        """OLHAR_ENCODER, or of an exported or tuned folder what it came from."""
+        name = self.settings.encoder
+        if tuned_heads(name) is not None:
+            return COMPACT
+        return read_manifest(Path(name)).model if name != COMPACT and is_exported(name) else name
+
+    @once
     def _text_tower(self) -> TextTower:
         return TextTower(self.models)
 
-    @cached_property
+    @once
     def encoder(self) -> ImageEncoder:
         """Chosen by OLHAR_ENCODER. Loads its weights at first use."""
         return self._encoders[0]
 
-    @cached_property
+    @once
     def text_encoder(self) -> TextEncoder:
-        """For captions and passages: the text side of OLHAR_ENCODER."""
+        """For captions and passages: OLHAR_TEXT_ENCODER, or the text side of OLHAR_ENCODER."""
         return self._encoders[1]
 
-    @cached_property
+    @once
     def _encoders(self) -> tuple[ImageEncoder, TextEncoder]:
+        """Those of ``_bare_encoders``, sharing passes and remembering queries."""
+        image, text = self._bare_encoders
+        text = self._other_text_encoder or text
+        return CachedImageEncoder(SharedImageEncoder(image)), CachedTextEncoder(SharedTextEncoder(text))
+
+    @once
+    def _other_text_encoder(self) -> TextEncoder | None:
+        """The one of OLHAR_TEXT_ENCODER, when that is set."""
         settings = self.settings
-        if settings.encoder == COMPACT:
-            return CompactEncoder(self.models, self._text_tower), CompactTextEncoder(self._text_tower)
+        if not settings.text_encoder:
+            return None
+        if settings.text_encoder == MINILM:
+            return CompactTextEncoder(self._text_tower)
+        from rag.encoders.sentence_transformer import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(
+            settings.text_encoder,
+            device=settings.encoder_device,
+            setting="OLHAR_TEXT_ENCODER",
+            needs_images=False,
+        )
+
+    @once
+    def _bare_encoders(self) -> tuple[ImageEncoder, TextEncoder]:
+        settings = self.settings
+        if settings.encoder != COMPACT and is_exported(settings.encoder):
+            return open_exported(
+                Path(settings.encoder),
+                self._text_tower,
+                device=settings.encoder_device,
+                batch=settings.encoder_batch,
+            )
+        if self.model_name == COMPACT:
+            heads = tuned_heads(settings.encoder) or PACKAGED
+            compact = CompactEncoder(self.models, self._text_tower, heads=heads)
+            return compact, CompactTextEncoder(self._text_tower)
         from rag.encoders.sentence_transformer import SentenceTransformerEncoder
 
         both = SentenceTransformerEncoder(
             settings.encoder,
             device=settings.encoder_device,
             batch=settings.encoder_batch,
-            languages=encoder_row(settings.encoder).languages,
         )
         return both, both
 
-    @cached_property
+    @once
     def store(self) -> Store:
         """Milvus: a Lite file in the data folder, or the server at OLHAR_MILVUS_URI."""
         from rag.store import MilvusStore
 
         settings = self.settings
-        with self._opening:
-            settings.data.mkdir(parents=True, exist_ok=True)
-            return MilvusStore.open(
-                settings.milvus_uri or str(settings.data / "milvus.db"),
-                token=settings.milvus_token.get_secret_value(),
-                image=self.encoder.fingerprint,
-                text=self.text_encoder.fingerprint,
-            )
+        settings.data.mkdir(parents=True, exist_ok=True)
+        return MilvusStore.open(
+            settings.milvus_uri or str(settings.data / "milvus.db"),
+            token=settings.milvus_token.get_secret_value(),
+            image=self.encoder.fingerprint,
+            text=self.text_encoder.fingerprint,
+        )
 
-    @cached_property
+    @once
     def blobs(self) -> Blobs:
         """The originals."""
         return Blobs(self.settings.blobs or str(self.settings.data / "originals"))
 
-    @cached_property
+    @once
     def generator(self) -> Generator:
         """Chosen by OLHAR_LLM. Loads or connects at first use."""
         from rag.generation import open_generator
 
         return open_generator(self.settings)
 
-    @cached_property
+    @once
     def zero_shot(self) -> ZeroShot:
         """Labels from everyday words; their vectors are kept beside the compiled models."""
         words = everyday_words()
@@ -113,11 +157,13 @@ class Olhar:
         path = self.models / f"words-{key}.npy"
         return ZeroShot(self.encoder, words, keep=lambda make: cached(path, make))
 
-    @cached_property
+    @once
     def pipeline(self) -> Pipeline:
         """Search and ask."""
         settings = self.settings
-        calibration = encoder_row(settings.encoder).calibration
+        calibration = encoder_row(self.model_name).calibration
+        if settings.text_encoder and (self.model_name, settings.text_encoder) != (COMPACT, MINILM):
+            calibration = replace(calibration, fitted=False)
         retriever = Retriever(
             self.store,
             self.encoder,

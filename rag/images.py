@@ -9,8 +9,12 @@ import contextlib
 import ctypes
 import io
 import logging
+import math
 import re
+import threading
 import warnings
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
@@ -60,6 +64,13 @@ _TRANSPOSITIONS = {
 """EXIF orientation to what makes the picture upright."""
 
 
+WORKING_SIDE = 1024
+"""Pixels: more than encoders look at. A working picture has no more than its square."""
+
+PIXELS_IN_FLIGHT = 150_000_000
+"""Pixels decoded at a time in this process; each takes 8 to 16 bytes meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A picture and when it was taken: Unix seconds (UTC), 0 when the file does not say."""
@@ -80,6 +91,23 @@ def decode(data: bytes, *, max_pixels: int, max_side: int | None = None) -> Pixe
 
 def read(data: bytes, *, max_pixels: int, max_side: int | None = None) -> Decoded:
     """As ``decode``, with the time at which the picture was taken."""
+    with _opened(data, max_pixels, max_side) as (image, taken):
+        return Decoded(np.array(image, dtype=np.uint8), taken)
+
+
+def working_picture(data: bytes, *, max_pixels: int) -> Decoded:
+    """As ``read``, shrunk to at most ``WORKING_SIDE``² pixels: what is encoded, of items and of queries."""
+    with _opened(data, max_pixels, WORKING_SIDE) as (image, taken):
+        scale = math.sqrt(WORKING_SIDE**2 / (image.width * image.height))
+        if scale < 1:
+            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image = image.resize(size, Image.Resampling.BICUBIC)
+        return Decoded(np.array(image, dtype=np.uint8), taken)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, max_pixels: int, max_side: int | None) -> Iterator[tuple[Image.Image, int]]:
+    """The upright sRGB picture and when it was taken; what goes wrong, also inside, is BadImage."""
     if not data:
         raise BadImage("the file is empty")
     _silence_pillow()
@@ -88,15 +116,53 @@ def read(data: bytes, *, max_pixels: int, max_side: int | None = None) -> Decode
             _check_size(image.size, max_pixels)
             if max_side is not None and isinstance(image, ImageFile.ImageFile):
                 image.draft(None, (max_side, max_side))
-            image.load()
-            _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
-            taken = _taken_at(image)
-            pixels = np.array(_to_srgb(_upright(image)), dtype=np.uint8)
+            with _gate.of(image.width * image.height):
+                image.load()
+                _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
+                taken = _taken_at(image)
+                yield _to_srgb(_upright(image)), taken
     except BadImage:
         raise
     except Exception as error:  # Pillow raises nearly everything on hostile files
         raise BadImage(_reason(error, max_pixels)) from error
-    return Decoded(pixels, taken)
+
+
+class _Gate:
+    """Lets pictures in, first come, first served, while their pixels together stay within the budget.
+
+    One that is larger than the budget goes alone.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._inside = 0
+        self._queue: deque[object] = deque()
+        self._moved = threading.Condition()
+
+    @contextlib.contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and hold it."""
+        ticket = object()
+        with self._moved:
+            self._queue.append(ticket)
+            try:
+                self._moved.wait_for(lambda: self._queue[0] is ticket and self._has_room(pixels))
+            finally:
+                self._queue.remove(ticket)
+                self._moved.notify_all()
+            self._inside += pixels
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._inside -= pixels
+                self._moved.notify_all()
+
+    def _has_room(self, pixels: int) -> bool:
+        return not self._inside or self._inside + pixels <= self._budget
+
+
+_gate = _Gate(PIXELS_IN_FLIGHT)
 
 
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -209,8 +275,9 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    ground = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(ground, image).convert("RGB")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image)
+    return ground
 
 
 def _to_8_bits(samples: NDArray[Any]) -> Pixels:
@@ -219,7 +286,8 @@ def _to_8_bits(samples: NDArray[Any]) -> Pixels:
     Floats within 0…1 and whole numbers of the usual depths keep their scale; anything else is
     stretched from its smallest to its largest value.
     """
-    values = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
+    values = samples.astype(np.float32)  # and from here on in place: large pictures take memory enough
+    np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if samples.dtype.kind == "f" and low >= 0 and high <= 1:
         white = 1.0
@@ -228,7 +296,8 @@ def _to_8_bits(samples: NDArray[Any]) -> Pixels:
     else:
         values -= low
         white = (high - low) or 1.0
-    return np.asarray(np.rint(values * (255.0 / white)), dtype=np.uint8)
+    values *= 255.0 / white
+    return np.asarray(np.rint(values, out=values), dtype=np.uint8)
 
 
 def _through_profile(image: Image.Image, profile: object) -> Image.Image:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,18 @@ NAMES = {
 """The languages told apart. Of more, some are taken for others in texts as short as questions are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A model that reads questions: its name, the setting that chooses it, and what is at ``risk`` when it
+    does not know their language. ``languages`` is empty when its authors name none; then nothing is said.
+    """
+
+    model: str
+    languages: tuple[str, ...]
+    setting: str
+    risk: str
+
+
 def detect(text: str) -> str | None:
     """The ISO 639-1 code of the language of ``text``; None when it is too short or too mixed to tell."""
     if len(text.split()) < MIN_WORDS and text.isascii():
@@ -38,18 +51,34 @@ def detect(text: str) -> str | None:
 
 
 def warning(text: str, known: Collection[str], *, model: str, setting: str) -> str | None:
-    """What to tell the user when ``text`` is in a language that the model does not know.
+    """As ``combined``, for one model that photos are found with."""
+    return combined(text, (Reader(model, tuple(known), setting, "photos may be missed"),))
 
-    ``known`` is empty when the model's authors name no languages; then nothing is said.
-    """
-    code = detect(text) if known and text.strip() else None
-    if code is None or code in known:
+
+def combined(text: str, readers: Sequence[Reader]) -> str | None:
+    """What to tell the user when ``text`` is in a language that some of the readers do not know."""
+    declared = [reader for reader in readers if reader.languages]
+    code = detect(text) if declared and text.strip() else None
+    lost = [reader for reader in declared if code not in reader.languages]
+    if code is None or not lost:
         return None
+    alike: dict[tuple[str, ...], list[Reader]] = {}
+    for reader in lost:
+        alike.setdefault(tuple(sorted(reader.languages)), []).append(reader)
+    known = "; ".join(_knows(languages, group) for languages, group in alike.items())
+    settings = " and ".join(dict.fromkeys(reader.setting for reader in lost))
+    model = "a multilingual model" if len(lost) == 1 else "multilingual models"
     return (
-        f"the question seems to be in {NAMES.get(code, code)}; {model} knows "
-        f"{', '.join(NAMES.get(k, k) for k in sorted(known))} only, so photos may be missed. "
-        f"Ask in one of those, or set {setting} to a multilingual model"
+        f"the question seems to be in {NAMES.get(code, code)}; {known}. "
+        f"Ask in a language that is known, or set {settings} to {model}"
     )
+
+
+def _knows(languages: Sequence[str], readers: Sequence[Reader]) -> str:
+    models = " and ".join(reader.model for reader in readers)
+    names = ", ".join(NAMES.get(code, code) for code in languages)
+    risks = " and ".join(dict.fromkeys(reader.risk for reader in readers))
+    return f"{models} {'knows' if len(readers) == 1 else 'know'} {names} only, so {risks}"
 
 
 @lru_cache(maxsize=1)

@@ -10,12 +10,23 @@ import numpy as np
 
 from rag import languages
 from rag.errors import ModelUnavailable
+from rag.languages import Reader
 from rag.protocols import Generator, ImageEncoder, Reranker
 from rag.retrieval.retriever import Retriever
-from rag.types import Answer, Draft, Evidence, Filter, Hit, Query, RerankState, Scope, SearchResult
+from rag.types import (
+    NOT_FOUND,
+    Answer,
+    Draft,
+    Evidence,
+    Filter,
+    Hit,
+    Query,
+    RerankState,
+    Scope,
+    SearchResult,
+)
 from rag.vision.zero_shot import ZeroShot
 
-NOT_HERE = "This is not in this collection."
 NOT_CALIBRATED = (
     "relevance is a guess: nothing was fitted for the encoder {}; OLHAR_RELEVANCE=0 never refuses"
 )
@@ -36,7 +47,7 @@ class Pipeline:
         *,
         limit: int = 10,
         evidence: int = 5,
-        relevance: float = 0.5,
+        relevance: float,
         calibrated: bool = True,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -58,19 +69,19 @@ class Pipeline:
         started = self._clock()
         result = self._retriever.search(scope, query, limit=limit or self._limit, where=where)
         timings = {**result.timings_ms, "total": (self._clock() - started) * 1e3}
-        return replace(result, warnings=self._warnings(query), timings_ms=timings)
+        return replace(result, warnings=self._warnings(query, self._finder), timings_ms=timings)
 
     def ask(
         self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
     ) -> Answer:
         """An answer from numbered evidence, or none when nothing in the collection is relevant enough."""
         started = self._clock()
-        found = self.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
+        found = self._retriever.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
         hits, rerank = self._rerank(query, found.hits)
         kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self._described(scope, kept))
         searched = self._clock()
-        draft = self._answer(query, evidence) if evidence else Draft(NOT_HERE, (), abstained=True)
+        draft = self._answer(query, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
         timings = {
             **found.timings_ms,
             "generate": (self._clock() - searched) * 1e3,
@@ -83,7 +94,7 @@ class Pipeline:
             evidence=evidence,
             rerank=rerank,
             model=self._generator.name,
-            warnings=(*found.warnings, *draft.warnings),
+            warnings=(*self._warnings(query, self._finder, self._writer), *draft.warnings),
             timings_ms=timings,
         )
 
@@ -113,13 +124,20 @@ class Pipeline:
                 (f"degraded: {error}",),
             )
 
-    def _warnings(self, query: Query) -> tuple[str, ...]:
-        said = languages.warning(
-            query.text,
-            self._encoder.languages,
-            model=f"the encoder {self._encoder.fingerprint.name}",
-            setting="OLHAR_ENCODER",
-        )
+    @property
+    def _finder(self) -> Reader:
+        encoder = self._encoder
+        model = f"the encoder {encoder.fingerprint.name}"
+        return Reader(model, encoder.languages, "OLHAR_ENCODER", "photos may be missed")
+
+    @property
+    def _writer(self) -> Reader:
+        generator = self._generator
+        model = f"the language model {generator.name}"
+        return Reader(model, generator.languages, "OLHAR_LLM", "the answer may be wrong")
+
+    def _warnings(self, query: Query, *readers: Reader) -> tuple[str, ...]:
+        said = languages.combined(query.text, readers)
         guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
         return tuple(text for text in (said, guess) if text)
 
@@ -130,7 +148,7 @@ def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
 
 
 def describe(hit: Hit) -> str:
-    """All that is known of a hit in words, in one paragraph."""
+    """All that is known of a hit, in one paragraph for a language model to read."""
     item = hit.item
     parts = []
     if item.caption:

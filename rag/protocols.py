@@ -134,6 +134,10 @@ class Generator(Protocol):
     def name(self) -> str:
         """As set by OLHAR_LLM, e.g. ``llamacpp:smollm2``."""
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes that the model reads and writes; empty when unknown."""
+
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
         """Raises ModelUnavailable when the model cannot be reached in time."""
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from rag.errors import BadSettings
+from rag.urls import without_password
 
 PREFIX = "OLHAR_"
 TOML = Path("olhar.toml")
@@ -27,7 +28,7 @@ DOTENV = Path(".env")
 
 SERVER_DEFAULTS: Mapping[str, str] = {
     "milvus_uri": "http://localhost:19530",
-    "encoder": "sentence-transformers/clip-ViT-L-14",
+    "encoder": "google/siglip2-base-patch16-256",
     "llm": "ollama:qwen3:8b",
 }
 """What OLHAR_PROFILE=server sets where nothing else does."""
@@ -61,7 +62,13 @@ class Settings(BaseSettings):
     encoder: str = Field(
         "compact",
         min_length=1,
-        description="`compact`, or a name or folder that sentence-transformers can load",
+        description="`compact`, a name or folder that sentence-transformers can load, or a folder of "
+        "`olhar export` or `olhar train`",
+    )
+    text_encoder: str = Field(
+        "",
+        description="for captions and passages: `minilm`, or a name or folder that sentence-transformers can "
+        "load; empty: the text side of `encoder`",
     )
     encoder_device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps` …")
     encoder_batch: int = Field(0, ge=0, le=4096, description="images a forward pass; 0: the encoder's own")
@@ -125,7 +132,7 @@ class _Dotenv(DotEnvSettingsSource):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One setting as ``olhar settings`` shows it; a secret's value is masked."""
+    """One setting as ``olhar settings`` shows it; a secret, and the password in a URL, is masked."""
 
     name: str
     value: str
@@ -170,7 +177,8 @@ def origins(settings: Settings, overrides: Mapping[str, object] | None = None) -
             origin = "profile server"
         else:
             origin = "default"
-        rows.append(Origin(name, str(getattr(settings, name)), origin, info.description or ""))
+        value = without_password(str(getattr(settings, name)))
+        rows.append(Origin(name, value, origin, info.description or ""))
     return rows
 
 

@@ -209,6 +209,9 @@ class SearchResult:
 
 # --- answering ---
 
+NOT_FOUND = "This is not in this collection."
+"""The whole answer where nothing in the collection holds one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -13,6 +13,8 @@ import pytest
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 LOOPBACK = ("127.", "::1", "localhost")
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
+
 _skipped: list[str] = []
 
 
@@ -21,7 +23,6 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in [name for name in os.environ if name.startswith("OLHAR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     connect = socket.socket.connect
 
     def refuse(self: socket.socket, address: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -134,6 +134,124 @@ def prepare() -> None:
     from api.cli.doctor import prepare_models
 
     typer.echo(f"models ready in {prepare_models(_settings())}")
+
+
+@app.command("eval")
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Folder with a captions.jsonl.", metavar="DATASET")],
+    protocol: Annotated[
+        Literal["image-only", "captioned", "labels"],
+        typer.Option(help="What is stored with the photos, and what is asked."),
+    ] = "image-only",
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well the encoder finds the photos of a data set. Opens no collection."""
+    from api.cli.evaluate import run
+
+    run(_settings(), dataset, protocol, as_json=as_json)
+
+
+@app.command()
+def reindex(
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though some items lose a vector; it says which.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild all collections from the originals, for the encoder that is set now.
+
+    The old collections are read until the new ones are whole. Exit code 3 when some item could not be
+    rebuilt, and the old ones stay.
+    """
+    from api.cli.reindex import run
+
+    if not run(_settings(), force=force, as_json=as_json):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """Show the encoders that are known: size, cost, languages, licence, published recall."""
+    from api.cli.models import show as show_models
+
+    show_models(as_json=as_json)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="Folder to write; new or empty.", file_okay=False)],
+    int8: Annotated[bool, typer.Option("--int8", help="Smaller and faster; needs --data.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with a captions.jsonl, to measure recall on.", file_okay=False)
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Folder of other pictures; for compact.", file_okay=False)
+    ] = None,
+    min_cosine: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least mean cosine to the original's vectors.")
+    ] = None,
+    max_loss: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Most recall that may be lost, in points.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the encoder as a folder for ONNX Runtime on CPUs, to be named by OLHAR_ENCODER.
+
+    Exit code 3 when it is too far from the original; nothing is written then.
+    """
+    from api.cli.export import run
+
+    if not run(
+        _settings(),
+        out,
+        int8=int8,
+        data=data,
+        calibrate=calibrate,
+        min_cosine=min_cosine,
+        max_loss=max_loss,
+        as_json=as_json,
+    ):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def train(
+    model: Annotated[
+        str, typer.Argument(help="compact: the only one that can be trained so far.", metavar="MODEL")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder with captions.jsonl, or a CSV of path,caption.")],
+    out: Annotated[Path, typer.Option(help="Folder for the result; one broken off is gone on with.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the captions.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Pairs that are told apart at a time.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0, help="The highest of the run.")] = None,
+    start: Annotated[str | None, typer.Option(help="Begin from these heads: packaged, or a folder.")] = None,
+    mix: Annotated[float, typer.Option(min=0, max=1, help="Share of the new weights in the result.")] = 1.0,
+    validation: Annotated[float, typer.Option(min=0, max=0.5, help="Share of photos held back.")] = 0.05,
+    reference: Annotated[Path | None, typer.Option(help="Data set on which quality may not fall.")] = None,
+    budget: Annotated[
+        float, typer.Option(min=0, max=1, help="How far recall@10 may fall on the reference set.")
+    ] = 0.02,
+    as_json: AsJson = False,
+) -> None:
+    """Teach an encoder your own photos and their captions."""
+    from api.cli.train import Options, run
+
+    options = Options(
+        model=model,
+        data=data,
+        out=out,
+        seed=seed,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        start=start,
+        mix=mix,
+        validation=validation,
+        reference=reference,
+        budget=budget,
+    )
+    run(_settings(), options, as_json=as_json)
 
 
 @app.command()

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from api.owner import acquire, server_of
+from api.owner import Server, acquire, decided, serving
 from api.schemas import AskOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
-from rag.errors import InvalidInput
-from rag.settings import Settings
+from rag.errors import Conflict, InvalidInput
+from rag.settings import PREFIX, Settings
 
 OnFile = Callable[[FileOut], None]
 
@@ -32,13 +32,16 @@ class Backend(Protocol):
 def open_backend(settings: Settings) -> Iterator[Backend]:
     """The server that owns the data folder, if there is one; else this process, owning it meanwhile.
 
-    Raises DataFolderBusy when another process that is no server owns it.
+    Raises DataFolderBusy when another process that is no server owns it, and Conflict when the server
+    works with another tenant, or with other settings than those given here.
     """
-    url = server_of(settings.data)
-    if url is not None:
+    server = serving(settings.data)
+    if server is not None:
         from api.cli.remote import Remote
 
-        with Remote(url, settings) as remote:
+        if differences := differing(settings, server):
+            raise Conflict("; ".join(differences))
+        with Remote(server.url, settings) as remote:
             yield remote
         return
     from api.cli.local import Local
@@ -46,6 +49,24 @@ def open_backend(settings: Settings) -> Iterator[Backend]:
 
     with acquire(settings.data), build(settings) as olhar:
         yield Local(olhar)
+
+
+def differing(settings: Settings, server: Server) -> list[str]:
+    """What the server decides otherwise than it is set here: the tenant, and what was set explicitly.
+
+    Each with both values and the remedy.
+    """
+    found = []
+    for name, mine in decided(settings).items():
+        its = server.decided.get(name, "not told")
+        if mine != its and (name == "tenant" or name in settings.model_fields_set):
+            variable = PREFIX + name.upper()
+            found.append(
+                f"{variable} is {mine!r} here and {its!r} for the server at {server.url}, which has the data "
+                "folder; set the same here, restart the server with what is set here, "
+                "or set OLHAR_DATA to another folder"
+            )
+    return found
 
 
 def read_picture(path: Path, max_bytes: int) -> bytes:

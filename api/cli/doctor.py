@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from api.owner import acquire, server_of
+import httpx
+
+from api.cli.backend import differing
+from api.owner import Server, acquire, serving
+from api.schemas import HealthOut, PartOut
 from rag.build import Olhar, build
 from rag.errors import OlharError
 from rag.settings import Settings
+from rag.urls import without_password
+
+HEALTH_SECONDS = 10.0
+PARTS = {"encoder": "encoder", "llm": "language model", "store": "store"}
+"""The names of a server's parts, as they are called here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +34,26 @@ class PartReport:
 
 
 def examine(settings: Settings) -> list[PartReport]:
-    """One report a part. Loads every model once; a part that fails does not hide the others."""
-    url = server_of(settings.data)
+    """One report a part; a part that fails does not hide the others.
+
+    Parts that a running server has are looked at by asking it; else each is loaded here.
+    """
+    server = serving(settings.data)
     with build(settings) as olhar:
-        reports = [
-            _part("encoder", settings.encoder, lambda: _encoder(olhar)),
-            _part("language model", settings.llm, lambda: _generator(olhar)),
+        reports = (
+            []
+            if server is not None
+            else [
+                _part("encoder", settings.encoder, lambda: _encoder(olhar)),
+                _part("language model", settings.llm, lambda: _generator(olhar)),
+            ]
+        )
+        reports += [
             PartReport("reranker", settings.reranker, "skipped", "", "none is configured (OLHAR_RERANKER)"),
-            _part("originals", settings.blobs or str(settings.data / "originals"), lambda: ("", "")),
+            _part("originals", without_password(olhar.blobs.url), lambda: _originals(olhar)),
         ]
-        if url is not None:
-            reports.append(PartReport("data folder", str(settings.data), "ok", "", f"served at {url}"))
-            reports.append(PartReport("store", _store_name(settings), "ok", "", f"in use by {url}"))
-            return reports
+        if server is not None:
+            return [*_health(settings, server), *reports]
         try:
             with acquire(settings.data):
                 reports.append(PartReport("data folder", str(settings.data), "ok", "", "free"))
@@ -46,6 +62,34 @@ def examine(settings: Settings) -> list[PartReport]:
         except OlharError as error:
             reports.append(PartReport("data folder", str(settings.data), "failed", "", str(error)))
         return reports
+
+
+def _health(settings: Settings, server: Server) -> list[PartReport]:
+    """The data folder, and what the server says of its own parts."""
+    where = f"served at {server.url}"
+    differences = differing(settings, server)
+    folder = PartReport(
+        "data folder",
+        str(settings.data),
+        "failed" if differences else "ok",
+        "",
+        "; ".join([where, *differences]),
+    )
+    try:
+        answer = httpx.get(f"{server.url}/health", timeout=HEALTH_SECONDS, trust_env=False)
+        parts = HealthOut.model_validate_json(answer.content).parts
+    except (httpx.HTTPError, ValueError) as error:
+        reason = f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
+        return [folder, *(PartReport(name, "", "failed", "", reason) for name in PARTS.values())]
+    return [folder, *(_told(name, part, settings, server) for name, part in parts.items() if name in PARTS)]
+
+
+def _told(name: str, part: PartOut, settings: Settings, server: Server) -> PartReport:
+    detail = dict(part.detail)
+    device = detail.pop("device", "")
+    chosen = _store_name(settings) if name == "store" else str(server.decided.get(name, ""))
+    known = ", ".join(f"{key}: {value}" for key, value in detail.items())
+    return PartReport(PARTS[name], chosen, part.state, device, f"{known} (at {server.url})")
 
 
 def prepare_models(settings: Settings) -> Path:
@@ -75,6 +119,11 @@ def _generator(olhar: Olhar) -> tuple[str, str]:
     return found.get("device", ""), found.get("model", "")
 
 
+def _originals(olhar: Olhar) -> tuple[str, str]:
+    olhar.blobs.check()
+    return "", "can be written and read"
+
+
 def _store(olhar: Olhar) -> tuple[str, str]:
     collections = olhar.store.collections(olhar.settings.tenant)
     images = sum(collection.images for collection in collections)
@@ -82,4 +131,4 @@ def _store(olhar: Olhar) -> tuple[str, str]:
 
 
 def _store_name(settings: Settings) -> str:
-    return settings.milvus_uri or str(settings.data / "milvus.db")
+    return without_password(settings.milvus_uri or str(settings.data / "milvus.db"))

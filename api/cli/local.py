@@ -11,11 +11,8 @@ from ingest.receipts import FileReceipt
 from ingest.run import ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
-from rag.images import decode
+from rag.images import working_picture
 from rag.types import Query, Scope
-
-QUERY_SIDE = 1024
-"""Pixels: more than any encoder looks at."""
 
 
 class Local:
@@ -49,4 +46,4 @@ class Local:
             return Query(text)
         settings = self._olhar.settings
         data = read_picture(image, settings.max_bytes)
-        return Query(text, decode(data, max_pixels=settings.max_pixels, max_side=QUERY_SIDE))
+        return Query(text, working_picture(data, max_pixels=settings.max_pixels).pixels)

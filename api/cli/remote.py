@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,15 +13,33 @@ from typing import Any, Self
 import httpx
 
 from api.cli.backend import OnFile, read_picture
-from api.limits import UPLOAD_BYTES, UPLOAD_FILES
+from api.limits import FIELD_BYTES, UPLOAD_BYTES, UPLOAD_FILES
 from api.schemas import AskOut, FileOut, IngestOut, SearchOut
-from ingest.receipts import STATUSES, Status
+from ingest.descriptions import shortened
+from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
-from rag.errors import InvalidInput, OlharError, Unavailable
+from rag.errors import Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
 
-BATCH_FILES = min(64, UPLOAD_FILES)
-BATCH_BYTES = min(32 * 2**20, UPLOAD_BYTES)
+BATCH_FILES = min(256, UPLOAD_FILES)
+BATCH_BYTES = min(64 * 2**20, UPLOAD_BYTES)
+DESCRIPTION_BYTES = FIELD_BYTES // 2
+"""Of one batch. What surrounds the descriptions comes on top, and a single file may have more."""
+UPLOAD_SECONDS = 600.0
+"""Deadline of one batch."""
+GONE = (Unavailable, NotFound, Conflict)
+"""What says that no file can be ingested now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A file on its way: its place among all, its description as JSON, and what was cut from that."""
+
+    place: int
+    file: SourceFile
+    data: bytes
+    description: str
+    note: str
 
 
 class Remote:
@@ -29,6 +48,7 @@ class Remote:
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
         self._max_bytes = settings.max_bytes
+        self._limit = settings.limit
         wait = settings.llm_load_seconds + settings.llm_answer_seconds
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(wait, connect=5), trust_env=False)
 
@@ -43,21 +63,29 @@ class Remote:
     def ingest(
         self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
     ) -> IngestOut:
-        done: list[FileOut] = []
+        """As in process. When the server cannot do anything now, the files that are left have failed."""
+        done: dict[int, FileOut] = {}
 
-        def take(outcomes: Sequence[FileOut]) -> None:
-            for outcome in outcomes:
-                done.append(outcome)
-                on_file(outcome)
+        def keep(place: int, outcome: FileOut) -> None:
+            done[place] = outcome
+            on_file(outcome)
 
-        for batch, unread in self._batches(files):
-            take(unread)
-            if batch:
-                take(self._upload(batch, collection, all_captions).files)
-        counts = Counter(outcome.status for outcome in done)
-        return IngestOut(collection=collection, files=done, counts={s: counts[s] for s in STATUSES})
+        gone = ""
+        try:
+            for batch in self._batches(files, keep, all_captions):
+                for sent, outcome in self._outcomes(batch, collection, all_captions):
+                    keep(sent.place, outcome)
+        except GONE as error:
+            gone = str(error)
+        for place, file in enumerate(files):
+            if place not in done:
+                keep(place, _receipt(file, "failed", gone))
+        counts = Counter(outcome.status for outcome in done.values())
+        ordered = [done[place] for place in range(len(files))]
+        return IngestOut(collection=collection, files=ordered, counts={s: counts[s] for s in STATUSES})
 
     def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
+        limit = self._limit if limit is None else limit
         return SearchOut.model_validate(self._ask("/v1/search", text, image, collection, limit))
 
     def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
@@ -73,48 +101,78 @@ class Remote:
         return self._post(route, json={**fields, **({} if limit is None else {"limit": limit})})
 
     def _batches(
-        self, files: Sequence[SourceFile]
-    ) -> Iterator[tuple[list[tuple[SourceFile, bytes]], list[FileOut]]]:
-        """Files with their bytes, as many as one request takes, and those that could not be read."""
-        batch: list[tuple[SourceFile, bytes]] = []
-        unread: list[FileOut] = []
-        size = 0
-        for file in files:
-            if file.refused is not None:
-                unread.append(FileOut.of(file.refused))
-                continue
+        self, files: Sequence[SourceFile], keep: Callable[[int, FileOut], None], all_captions: bool
+    ) -> Iterator[list[_Sent]]:
+        """Files with their bytes, as many as one request takes; receipts for those that cannot be read."""
+        batch: list[_Sent] = []
+        size = described = 0
+        for place, file in enumerate(files):
             try:
-                data = file.read() if file.path is None else read_picture(file.path, self._max_bytes)
+                sent = self._read(place, file, all_captions)
             except (OSError, OlharError) as error:
-                status: Status = "quarantined" if isinstance(error, InvalidInput) else "failed"
-                unread.append(FileOut(source=file.source, status=status, item_id="", reason=str(error)))
+                keep(place, _refused(file, error))
                 continue
-            if batch and (len(batch) == BATCH_FILES or size + len(data) > BATCH_BYTES):
-                yield batch, unread
-                batch, unread, size = [], [], 0
-            batch.append((file, data))
-            size += len(data)
-        yield batch, unread
+            full = (
+                size + len(sent.data) > BATCH_BYTES or described + len(sent.description) > DESCRIPTION_BYTES
+            )
+            if batch and (full or len(batch) == BATCH_FILES):
+                yield batch
+                batch, size, described = [], 0, 0
+            batch.append(sent)
+            size += len(sent.data)
+            described += len(sent.description)
+        if batch:
+            yield batch
 
-    def _upload(
-        self, batch: Sequence[tuple[SourceFile, bytes]], collection: str, all_captions: bool
-    ) -> IngestOut:
-        descriptions = [
-            {
-                "source": file.source,
-                "caption": file.description.caption,
-                "captions": list(file.description.captions),
-                "tags": list(file.description.tags),
-                "metadata": dict(file.description.metadata),
-            }
-            for file, _ in batch
-        ]
+    def _read(self, place: int, file: SourceFile, all_captions: bool) -> _Sent:
+        data = file.read() if file.path is None else read_picture(file.path, self._max_bytes)
+        description, note = shortened(file.description, all_captions=all_captions)
+        fields = {
+            "source": file.source if file.replaces else None,
+            "caption": description.caption,
+            "captions": description.captions,
+            "tags": description.tags,
+            "metadata": dict(description.metadata),
+        }
+        return _Sent(place, file, data, json.dumps(fields), note)
+
+    def _outcomes(
+        self, batch: Sequence[_Sent], collection: str, all_captions: bool
+    ) -> Iterator[tuple[_Sent, FileOut]]:
+        """What became of each file; a batch that is refused is halved until the file at fault stands alone.
+
+        Raises what is in ``GONE``, since then no file is to blame.
+        """
+        try:
+            outcomes = self._upload(batch, collection, all_captions)
+        except GONE:
+            raise
+        except OlharError as error:
+            if len(batch) == 1:
+                yield batch[0], _refused(batch[0].file, error)
+                return
+            half = len(batch) // 2
+            yield from self._outcomes(batch[:half], collection, all_captions)
+            yield from self._outcomes(batch[half:], collection, all_captions)
+            return
+        yield from zip(batch, outcomes, strict=True)
+
+    def _upload(self, batch: Sequence[_Sent], collection: str, all_captions: bool) -> list[FileOut]:
         answer = self._post(
             f"/v1/collections/{collection}/items",
-            data={"descriptions": json.dumps(descriptions), "all_captions": str(all_captions).lower()},
-            files=[("files", (f"{i}", data)) for i, (_, data) in enumerate(batch)],
+            data={
+                "descriptions": f"[{','.join(sent.description for sent in batch)}]",
+                "all_captions": str(all_captions).lower(),
+            },
+            # What is no place goes as a name: then nothing is replaced by it.
+            files=[("files", ("-" if sent.file.replaces else sent.file.source, sent.data)) for sent in batch],
+            timeout=httpx.Timeout(UPLOAD_SECONDS, connect=5),
         )
-        return IngestOut.model_validate(answer)
+        outcomes = IngestOut.model_validate(answer).files
+        return [
+            outcome.model_copy(update={"reason": "; ".join(filter(None, (outcome.reason, sent.note)))})
+            for sent, outcome in zip(batch, outcomes, strict=True)
+        ]
 
     def _post(self, route: str, **body: Any) -> Any:
         try:
@@ -125,15 +183,30 @@ class Remote:
             raise Unavailable(
                 f"the server at {self._url} broke off: {error or type(error).__name__}"
             ) from None
-        if response.is_success:
+        if not response.is_success:
+            raise _refusal(response)
+        try:
             return response.json()
-        raise _refusal(response)
+        except ValueError:
+            raise Unavailable(f"what answers at {self._url} is not Olhar") from None
+
+
+def _refused(file: SourceFile, error: Exception) -> FileOut:
+    return _receipt(file, "quarantined" if isinstance(error, InvalidInput) else "failed", str(error))
+
+
+def _receipt(file: SourceFile, status: Status, reason: str) -> FileOut:
+    return FileOut.of(file.refused or FileReceipt(file.source, status, "", reason))
 
 
 def _refusal(response: httpx.Response) -> OlharError:
+    """The error that a response means. A bug of the server (500) need not meet the next file."""
     try:
         problem = response.json()
         detail = str(problem.get("detail") or problem.get("title"))
-    except ValueError:
+    except (ValueError, AttributeError):
         detail = f"the server answered {response.status_code}"
-    return Unavailable(detail) if response.status_code >= 500 else InvalidInput(detail)
+    if response.status_code >= 500:
+        return OlharError(detail) if response.status_code == 500 else Unavailable(detail)
+    kinds: dict[int, type[OlharError]] = {403: Conflict, 404: NotFound, 405: NotFound, 409: Conflict}
+    return kinds.get(response.status_code, InvalidInput)(detail)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import anyio
+import numpy as np
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 
@@ -15,8 +16,8 @@ from api.deps import System
 from api.schemas import HealthOut, PartOut
 from rag import __version__
 from rag.build import Olhar
-from rag.errors import OlharError
-from rag.types import Scope
+from rag.errors import ModelUnavailable, OlharError
+from rag.types import Pixels, Scope
 
 router = APIRouter(tags=["health"])
 
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 """How long a part may take to answer."""
+
+CANARY_WORDS = "a canary"
+CANARY: Pixels = np.full((32, 32, 3), 127, np.uint8)
+"""What the encoder encodes at each check: as small as a picture may be."""
 
 Check = Callable[[], Mapping[str, str]]
 
@@ -55,7 +60,14 @@ def _store(olhar: Olhar) -> Mapping[str, str]:
 
 
 def _encoder(olhar: Olhar) -> Mapping[str, str]:
-    return {"name": olhar.encoder.fingerprint.name, "device": olhar.encoder.device}
+    encoder = olhar.encoder
+    vectors = np.concatenate((encoder.encode_images([CANARY]), encoder.encode_text_queries([CANARY_WORDS])))
+    if vectors.shape != (2, encoder.fingerprint.dimension) or not np.isfinite(vectors).all():
+        raise ModelUnavailable(
+            f"the encoder {encoder.fingerprint.name} (OLHAR_ENCODER) gives vectors of shape {vectors.shape}, "
+            "or of numbers that are not finite, for a canary; restart the server, or choose another encoder"
+        )
+    return {"name": encoder.fingerprint.name, "device": encoder.device}
 
 
 async def _state(check: Check, limiter: CapacityLimiter) -> PartOut:

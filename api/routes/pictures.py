@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api.routes.forms import Form
 from rag.errors import BadImage, InvalidInput
-from rag.images import decode
+from rag.images import working_picture
 from rag.settings import Settings
 from rag.types import Pixels
 
@@ -29,7 +29,7 @@ def bytes_of(uri: str) -> bytes:
 
 
 def pixels_of(data: bytes, settings: Settings) -> Pixels:
-    """Decode within the limits of the settings.
+    """Decode within the limits of the settings, and shrink as ingestion does.
 
     Raises BadImage, and HTTPException 413 beyond OLHAR_MAX_BYTES.
     """
@@ -37,7 +37,7 @@ def pixels_of(data: bytes, settings: Settings) -> Pixels:
         raise HTTPException(
             413, f"the picture has {len(data)} bytes; OLHAR_MAX_BYTES allows {settings.max_bytes}"
         )
-    return decode(data, max_pixels=settings.max_pixels)
+    return working_picture(data, max_pixels=settings.max_pixels).pixels
 
 
 async def only_file(form: Form, key: str) -> bytes:

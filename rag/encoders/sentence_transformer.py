@@ -1,141 +1,203 @@
-"""Any CLIP-like model that sentence-transformers can load: CLIP, SigLIP2, jina-clip, Qwen3-VL-Embedding …"""
+"""Any model that sentence-transformers can load: CLIP, SigLIP 2, Qwen3-Embedding, E5 …"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rag.encoders.batching import Batches
+from rag.encoders.loading import load, revision, width
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.images import as_pillow
+from rag.models import EncoderRow, encoder_row
+from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH = 32
 DEFAULT_LOGIT_SCALE = 100.0
 """What CLIP's training converges to and is clipped at (Radford et al. 2021, section 2.5)."""
+MAX_ASPECT = 50
+"""Longer pictures lose their ends: a model that scales the short side up would make gigabytes of them."""
 
 
 class SentenceTransformerEncoder:
     """An ``ImageEncoder`` and a ``TextEncoder``, on CUDA in half precision where there is one.
 
-    Loads at first use; one forward pass at a time. Raises ModelUnavailable, naming the setting and the
-    remedy, when the model is neither a folder nor to be had from the hub, or has no image side.
+    Loads at first use; one forward pass at a time. Prompts, languages and the name of the image side come
+    from the model's row in ``rag.models``. Raises ModelUnavailable, naming the setting and the remedy, when
+    the model is neither a folder nor to be had from the hub, has no image side where one is needed, or gives
+    vectors of another size than its row says.
     """
 
     def __init__(
         self,
         name: str,
         *,
+        row: EncoderRow | None = None,
         device: str = "auto",
         batch: int = 0,
-        languages: tuple[str, ...] = (),
+        languages: tuple[str, ...] | None = None,
         setting: str = "OLHAR_ENCODER",
         needs_images: bool = True,
     ) -> None:
         self._name = name
+        self._row = row or encoder_row(name)
         self._wanted_device = device
-        self._batch = batch or DEFAULT_BATCH
         self._setting = setting
         self._needs_images = needs_images
-        self.languages = languages
+        self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
+        self.languages = self._row.languages if languages is None else languages
         self._lock = threading.RLock()
 
     @property
     def device(self) -> str:
         return str(self._model.device)
 
-    @cached_property
+    @once
     def fingerprint(self) -> Fingerprint:
         folder = Path(self._name)
         name = folder.name if folder.is_dir() else self._name
-        weights = _folder_digest(folder) if folder.is_dir() else self._revision()
-        dimension = int(self._encode(["a"]).shape[1])
-        return Fingerprint(name, weights, "sentence-transformers", dimension)
+        weights = revision(self._name, self._model)
+        if self._row.images_from and self._needs_images:
+            weights += "+" + revision(self._row.images_from, self._image_model)
+        dimension = int(self._texts(["a"], self._row.document_prompt).shape[1])
+        return Fingerprint(name, weights, self._preprocessing, dimension)
 
-    @cached_property
+    @once
     def logit_scale(self) -> float:
-        for module in self._model.modules():
+        for module in self._image_model.modules():
             scale = getattr(module, "logit_scale", None)
             if scale is not None:
                 return float(scale.detach().exp())
         return DEFAULT_LOGIT_SCALE
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encode([as_pillow(image) for image in images])
+        """Raises InvalidInput naming the place and shape of a picture that is none."""
+        pictures = [as_pillow(_usable(image, place)) for place, image in enumerate(images)]
+        return self._encode(self._image_model, pictures, self._row.image_prompt)
 
     def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encode([as_pillow(image) for image in images], query=True)
+        return self.encode_images(images)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._encode(list(texts), query=True)
+        return self._texts(texts, self._row.query_prompt, query=True)
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._encode(list(texts), query=True)
+        return self._texts(texts, self._row.query_prompt, query=True)
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
-        return self._encode(list(texts))
+        return self._texts(texts, self._row.document_prompt)
 
-    def _encode(self, inputs: Sequence[Any], *, query: bool = False) -> Matrix:
+    def overlong(self, texts: Sequence[str]) -> list[int]:
+        """The places of those texts of which the model does not read the end."""
+        limit = self._model.max_seq_length
+        if not limit:
+            return []
+        # A token is at least one byte: most texts are cleared without being cut into tokens.
+        long = [i for i, text in enumerate(texts) if len(text.encode()) + 2 > limit]
+        return [i for i in long if len(self._model.tokenizer(texts[i], verbose=False)["input_ids"]) > limit]
+
+    def _texts(self, texts: Sequence[str], prompt: str | None, *, query: bool = False) -> Matrix:
+        """An empty text is encoded as a space, since some tokenizers make nothing of it."""
+        cut = self.overlong(texts)
+        if cut:
+            logger.warning(
+                "%s reads %d tokens of a text; %d of %d texts are longer, their ends are not searched",
+                self._name,
+                self._model.max_seq_length,
+                len(cut),
+                len(texts),
+            )
+        return self._encode(self._model, [text or " " for text in texts], prompt, query=query)
+
+    def _encode(
+        self, model: Any, inputs: Sequence[Any], prompt: str | None, *, query: bool = False
+    ) -> Matrix:
         with self._lock:
             if not inputs:
                 return np.zeros((0, self.fingerprint.dimension), np.float32)
-            verb = self._model.encode_query if query else self._model.encode_document
-            vectors = verb(
-                list(inputs), batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False
-            )
-        matrix = np.asarray(vectors, np.float32)
+            verb = model.encode_query if query else model.encode_document
+
+            def forward(batch: Sequence[Any]) -> Matrix:
+                vectors = verb(
+                    list(batch),
+                    prompt=prompt,
+                    batch_size=len(batch),
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+                return np.asarray(vectors, np.float32)
+
+            matrix = self._batches.encode(inputs, forward)
+        self._check_dimension(matrix.shape[1])
         # Half precision leaves norms a few thousandths off one.
         norms = np.linalg.norm(matrix, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or (norms == 0).any():
             raise InvalidInput(f"{self._name} gave a vector that is zero or not finite; choose another model")
         return np.asarray(matrix / norms, np.float32)
 
-    @cached_property
+    def _check_dimension(self, dimension: int) -> None:
+        """The row's dimension holds for pictures and texts alike; without a row, the first one seen."""
+        expected = self._row.dimension or self.__dict__.setdefault("_dimension", dimension)
+        if dimension != expected:
+            raise ModelUnavailable(
+                f"{self._setting}={self._name} gave vectors of {dimension} numbers where {expected} are "
+                f"expected: this is not the model it is named after, or its halves do not belong together"
+            )
+
+    @once
+    def _preprocessing(self) -> str:
+        """What else fixes the space: the padding, and the prompts that the row gives."""
+        parts = ["sentence-transformers"]
+        if width(self._model):
+            parts.append(f"width {width(self._model)}")
+        prompts = (self._row.query_prompt, self._row.document_prompt, self._row.image_prompt)
+        if any(prompts):
+            parts.append("prompts " + hashlib.sha256(repr(prompts).encode()).hexdigest()[:8])
+        return "/".join(parts)
+
+    @once
     def _model(self) -> Any:
         with self._lock:
-            return self._load()
+            if self._needs_images and not self._row.images:
+                raise self._without_images()
+            model = self._load(self._name)
+            if self._needs_images and not self._row.images_from and not model.supports("image"):
+                raise self._without_images()
+            return model
 
-    def _load(self) -> Any:
-        import torch
-        from sentence_transformers import SentenceTransformer
+    @once
+    def _image_model(self) -> Any:
+        with self._lock:
+            return self._load(self._row.images_from) if self._row.images_from else self._model
 
-        device = self._wanted_device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            model = SentenceTransformer(self._name, device=device)
-        except Exception as error:  # the hub, the tokenizer and torch each raise classes of their own
-            raise ModelUnavailable(
-                f"{self._setting}={self._name} cannot be loaded: {_first_line(error)}. Give a folder "
-                f"that holds the model, connect to the hub once so that it is cached, or set "
-                f"{self._setting}=compact"
-            ) from error
-        if self._needs_images and not model.supports("image"):
-            raise ModelUnavailable(
-                f"{self._setting}={self._name} encodes no images; choose a CLIP-like model or `compact`"
-            )
-        return model.half() if device.startswith("cuda") else model
+    def _load(self, name: str) -> Any:
+        packaged = "compact" if self._needs_images else "minilm"
+        return load(name, self._row, device=self._wanted_device, setting=self._setting, packaged=packaged)
 
-    def _revision(self) -> str:
-        config = getattr(getattr(self._model[0], "model", None), "config", None)
-        return str(getattr(config, "_commit_hash", None) or "unversioned")
+    def _without_images(self) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"{self._setting}={self._name} encodes no images; choose a CLIP-like model or `compact` "
+            f"(OLHAR_TEXT_ENCODER takes models of texts alone)"
+        )
 
 
-def _folder_digest(folder: Path) -> str:
-    """SHA-256 over the weights and configurations in a folder, by name."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in {".safetensors", ".bin", ".json", ".model", ".txt"}:
-            digest.update(path.relative_to(folder).as_posix().encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+def _usable(image: Pixels, place: int) -> Pixels:
+    """The picture, without its ends when it is thinner than 1 : MAX_ASPECT."""
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or image.dtype != np.uint8:
+        raise InvalidInput(
+            f"picture {place} is an array of {image.dtype} of shape {image.shape}; needed is uint8 of shape "
+            f"(height, width, 3), neither of them 0"
+        )
+    high, wide = image.shape[:2]
+    keep = MAX_ASPECT * min(high, wide)
+    top, left = max(0, (high - keep) // 2), max(0, (wide - keep) // 2)
+    return image[top : top + keep, left : left + keep]

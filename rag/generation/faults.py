@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rag.errors import ModelUnavailable
 from rag.generation.relay import DeadlineExceeded
+from rag.urls import without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,14 @@ class BrokenStream(Exception):
 
 
 def unavailable(error: Exception, place: Place) -> ModelUnavailable:
-    """The same trouble, in words that name OLHAR_LLM and the remedy."""
+    """The same trouble, in words that name OLHAR_LLM and the remedy, without passwords."""
     if isinstance(error, ModelUnavailable):
         return error
     fault = _fault(error)
     text = fault.message.format(
         where=place.where, reach=place.reach, missing=place.missing, error=error, kind=type(error).__name__
     )
-    found = ModelUnavailable(f"OLHAR_LLM={place.llm}: {text}")
+    found = ModelUnavailable(without_password(f"OLHAR_LLM={place.llm}: {text}"))
     found.retryable = fault.retryable
     return found
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from rag.generation.chat_models import ChatModel, open_chat_model
-from rag.generation.citations import check
+from rag.generation.citations import NO_CITATION, check
 from rag.generation.faults import BrokenStream, unavailable
-from rag.generation.grounding import guessed, supported, verdict
-from rag.generation.prompts import NOT_FOUND, statement_of
-from rag.types import Citation, Draft, Evidence
+from rag.generation.grounding import beside, guessed, supported, verdict
+from rag.generation.prompts import inscriptions, labels_of, only_labels, statement_of
+from rag.types import NOT_FOUND, Draft, Evidence
 
 _THOUGHTS = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
+
+SURE = 0.5
+"""The relevance from which evidence is quoted even when it shares no word with the question."""
 
 
 class LanguageModelSettings(Protocol):
@@ -40,6 +43,11 @@ class ChatGenerator:
     def name(self) -> str:
         """As set by OLHAR_LLM."""
         return self._chat.name
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that the model's authors name; empty when unknown."""
+        return self._chat.form.languages
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
         """An answer whose markers all point at evidence; without evidence, NOT_FOUND.
@@ -81,22 +89,29 @@ def write_large(chat: ChatModel, question: str, evidence: Sequence[Evidence]) ->
         raise unavailable(BrokenStream("empty answer"), chat.place)
     text, citations, warnings = check(text, evidence)
     if not citations and NOT_FOUND.rstrip(".").casefold() in text.casefold():
-        return Draft(NOT_FOUND, (), abstained=True)
+        removed = tuple(said for said in warnings if said != NO_CITATION)
+        return Draft(NOT_FOUND, (), removed, abstained=True)
     return Draft(text, citations, warnings)
 
 
 def write_small(chat: ChatModel, question: str, evidence: Sequence[Evidence]) -> Draft:
     """One sentence about the best evidence, which the program cites: nothing else was shown.
 
-    The program answers by itself where small models only guess: from labels, and with yes or no.
+    The program answers by itself where small models only guess: from labels, and with yes or no. It abstains
+    where the evidence shares no word with the question and is not surely relevant either.
     """
     best = evidence[0]
-    statement = statement_of(best)
-    text = guessed(best.text) or verdict(question, statement)
-    if text is None:
-        text = supported(chat.complete(chat.form.messages(question, evidence)), question, statement)
-    citation = Citation(best.marker, best.hit.item.id, best.hit.item.source)
-    return Draft(f"{text} [{best.marker}]", (citation,))
+    text: str | None
+    if only_labels(best):
+        text = guessed(labels_of(best), inscriptions(best.hit.item))
+    else:
+        statement = statement_of(best)
+        if not statement or (best.hit.relevance < SURE and beside(question, statement)):
+            return Draft(NOT_FOUND, (), abstained=True)
+        text = verdict(question, statement)
+        if text is None:
+            text = supported(chat.complete(chat.form.messages(question, evidence)), question, statement)
+    return Draft(*check(f"{text} [{best.marker}]", (best,)))
 
 
 Writer: TypeAlias = Callable[[ChatModel, str, Sequence[Evidence]], Draft]

@@ -1,13 +1,14 @@
 """Holds what a small model wrote against the one piece of evidence that it was shown.
 
-The check is plain: every content word of the answer has to stand in the evidence or in the question.
-It cannot see that words were put together wrongly, so the evidence is quoted beside the answer.
+The check is plain: every content word of the answer has to stand in the evidence; what only the question
+says is no fact. It cannot see that words were put together wrongly, so the evidence is quoted beside the
+answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 MAX_QUOTE = 300
 """Characters."""
@@ -36,10 +37,6 @@ _EXISTENCE = re.compile(
     r"|do(?:es)? (?:the|this|any|a) (?:photos?|pictures?|images?) (?:show|contain|have)\b)",
     re.IGNORECASE,
 )
-_GUESS = re.compile(
-    r"No caption\.\s*Looks like:\s*(?P<labels>.*?)(?:\s+(?P<rest>(?:Text in the picture|Tags): .*))?",
-    re.DOTALL,
-)
 
 
 def content(text: str) -> Set[str]:
@@ -47,15 +44,16 @@ def content(text: str) -> Set[str]:
     return {_stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS}
 
 
-def guessed(evidence: str) -> str | None:
-    """What to say of a photo of which only labels are known, or None when there is more."""
-    match = _GUESS.fullmatch(" ".join(evidence.split()))
-    if not match:
-        return None
-    said = (
-        f"The photo looks like: {match['labels'].rstrip('.')}. (A guess from its pixels; it has no caption.)"
-    )
-    return f"{said} {quote(match['rest'], '')}" if match["rest"] else said
+def guessed(labels: Sequence[str], inscriptions: str = "") -> str:
+    """What to say of a photo of which only labels, and perhaps ``inscriptions`` (sentences), are known."""
+    said = f"The photo looks like: {'; '.join(labels)}. (A guess from its pixels; it has no caption.)"
+    return f"{said} {quote(inscriptions, '')}" if inscriptions else said
+
+
+def beside(question: str, statement: str) -> bool:
+    """Whether the statement holds not one content word of a question that has some."""
+    asked = content(question)
+    return bool(asked) and not asked & content(statement)
 
 
 def verdict(question: str, statement: str) -> str | None:
@@ -77,17 +75,18 @@ def verdict(question: str, statement: str) -> str | None:
 def supported(written: str, question: str, statement: str) -> str:
     """The first sentence written, with the statement beside it.
 
-    The statement alone, when the sentence adds nothing of it to the question, or says anything that
-    stands in neither.
+    The statement alone, when the sentence says anything that does not stand in it (also if it stands in the
+    question: the statement may be about something else), or adds nothing of it to the question, or has
+    fewer than two content words (“The temple is the temple.”).
     """
     sentence = _SENTENCE.split(" ".join(written.split()), maxsplit=1)[0]
     words, known = content(sentence), content(statement)
     shown = quote(statement, f"{question} {sentence}")
     asked = content(question)
-    if not words & known - asked or not words <= known | asked:
+    if len(words) < 2 or not words <= known or words <= asked:
         return shown
-    sentence = _ended(sentence[:1].upper() + sentence[1:] if sentence.isascii() else sentence)
-    if len(words & known) >= RESTATED * len(known):
+    sentence = ended(sentence[:1].upper() + sentence[1:] if sentence.isascii() else sentence)
+    if len(words) >= RESTATED * len(known):
         return sentence
     return f"{sentence} ({shown})"
 
@@ -99,10 +98,11 @@ def quote(statement: str, about: str) -> str:
         statement = max(_SENTENCE.split(statement), key=lambda part: len(content(part) & wanted))
     if len(statement) > MAX_QUOTE:
         statement = statement[: MAX_QUOTE - 1].rsplit(maxsplit=1)[0] + "…"
-    return _ended(statement)
+    return ended(statement)
 
 
-def _ended(sentence: str) -> str:
+def ended(sentence: str) -> str:
+    """The sentence with a full stop, unless it has an end already."""
     return sentence if sentence.endswith((".", "!", "?", "…", "'", '"', "”", "’")) else f"{sentence}."
 
 

@@ -10,6 +10,7 @@ from ollama import Client, ProcessResponse
 from rag.generation.faults import Place, unavailable
 from rag.generation.prompts import PromptForm
 from rag.generation.relay import Deadlines
+from rag.urls import without_password
 
 CONNECT_SECONDS = 5.0
 CHECK_SECONDS = 10.0
@@ -23,7 +24,7 @@ def place(model: str, url: str) -> Place:
     """What messages say about a model at that server."""
     return Place(
         llm=f"ollama:{model}",
-        where=f"Ollama at {url}",
+        where=f"Ollama at {without_password(url)}",
         reach="start it (`ollama serve`), or set OLHAR_OLLAMA_URL to where it listens",
         missing=f"`ollama pull {model}`",
     )
@@ -61,7 +62,7 @@ def check(model: str, url: str) -> Mapping[str, str]:
         raise unavailable(error, place(model, url)) from error
     names = {model, f"{model}:latest"}
     found = next((row for row in loaded if row.model in names), None)
-    return {"device": f"{_device(found)} (Ollama at {url})", "model": model}
+    return {"device": f"{_device(found)} (Ollama at {without_password(url)})", "model": model}
 
 
 def _device(row: ProcessResponse.Model | None) -> str:

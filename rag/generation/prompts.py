@@ -13,10 +13,8 @@ from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from rag.types import Evidence
-
-NOT_FOUND = "This is not in this collection."
-"""What a model says when no evidence holds the answer."""
+from rag.generation.grounding import ended
+from rag.types import NOT_FOUND, Evidence, Item
 
 MAX_EVIDENCE = 1_200
 MAX_EVIDENCE_TOTAL = 16_000
@@ -24,7 +22,6 @@ MAX_QUESTION = 2_000
 """All in characters."""
 
 _MARKER = re.compile(r"[\[［【]\s*(\d[\d\s,;]*)[\]］】]")
-_PART_NAMES = re.compile(r"^(?:Caption:\s*|No caption\.\s*(?=Looks like:))")
 _NO_DELIMITERS = str.maketrans({"<": "‹", ">": "›"})
 
 INSTRUCTIONS = f"""\
@@ -39,12 +36,16 @@ Answer in one to three sentences, in the language of the question."""
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How a class of models is asked. ``max_tokens`` bounds the answer; ``stop`` ends it."""
+    """How a class of models is asked. ``max_tokens`` bounds the answer; ``stop`` ends it.
+
+    ``languages`` are the ISO 639-1 codes that the class knows; empty when its authors name none.
+    """
 
     kind: Literal["large", "small"]
     messages: Callable[[str, Sequence[Evidence]], list[BaseMessage]]
     max_tokens: int
     stop: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 def framed(text: str, limit: int = MAX_EVIDENCE) -> str:
@@ -101,14 +102,35 @@ def _small_turn(statement: str, question: str) -> str:
 
 
 def statement_of(piece: Evidence, limit: int = MAX_EVIDENCE) -> str:
-    """The evidence as a plain statement, without the words that only name its parts."""
-    return framed(_PART_NAMES.sub("", piece.text), limit)
+    """The evidence as plain sentences: what was written of the picture, else what it looks like."""
+    item = piece.hit.item
+    parts = [ended(part) for part in (item.caption, item.text) if part]
+    if only_labels(piece):
+        parts = [ended("Looks like: " + "; ".join(labels_of(piece)))]
+    return framed(" ".join((*parts, inscriptions(item))), limit)
+
+
+def only_labels(piece: Evidence) -> bool:
+    """Whether nobody described the picture, and the labels of its pixels are all there is to say."""
+    return bool(piece.hit.labels) and not piece.hit.item.caption and not piece.hit.item.text
+
+
+def labels_of(piece: Evidence) -> list[str]:
+    """The names of the labels, fit for an answer."""
+    return [framed(label.name) for label in piece.hit.labels]
+
+
+def inscriptions(item: Item) -> str:
+    """The text in the picture and the tags, as sentences fit for an answer; may be empty."""
+    ocr = ended(f"Text in the picture: {item.ocr}") if item.ocr else ""
+    tags = ended(f"Tags: {', '.join(item.tags)}") if item.tags else ""
+    return framed(" ".join((ocr, tags)))
 
 
 LARGE = PromptForm("large", large_messages, max_tokens=512)
-SMALL = PromptForm("small", small_messages, max_tokens=48, stop=("\n",))
+SMOLLM2 = PromptForm("small", small_messages, max_tokens=48, stop=("\n",), languages=("en",))
 
-FORMS: Mapping[str, PromptForm] = {"llamacpp:smollm2": SMALL}
+FORMS: Mapping[str, PromptForm] = {"llamacpp:smollm2": SMOLLM2}
 """By the value of OLHAR_LLM; every other model is asked in the large form."""
 
 

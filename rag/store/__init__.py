@@ -4,5 +4,6 @@ Importing this package imports pymilvus, which takes about half a second.
 """
 
 from rag.store.milvus import MilvusStore
+from rag.store.rebuild import Rebuild
 
-__all__ = ["MilvusStore"]
+__all__ = ["MilvusStore", "Rebuild"]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
+from pymilvus.exceptions import MilvusException
+
 from rag.errors import Conflict, FingerprintMismatch
 from rag.store.connection import CALL_SECONDS, Connection, translated
 from rag.store.schema import VECTORS, Dense, build_indexes, build_schema
@@ -27,41 +29,59 @@ def ensure(
     client = connection.client
     with translated(f"opening the collection {alias}"):
         if not client.has_collection(alias, timeout=CALL_SECONDS):
-            _create(connection, alias, fingerprints)
+            create(connection, f"{alias}_1", fingerprints)
+            client.create_alias(f"{alias}_1", alias, timeout=CALL_SECONDS)
         _check_fingerprints(connection, alias, fingerprints)
-        dense = _ensure_indexes(connection, alias, flat_limit)
-        client.load_collection(alias, timeout=CALL_SECONDS)
-    return dense
+        return make_ready(connection, alias, flat_limit)
 
 
-def _create(connection: Connection, alias: str, fingerprints: Mapping[Leg, Fingerprint]) -> None:
-    client, physical = connection.client, f"{alias}_1"
-    if not client.has_collection(physical, timeout=CALL_SECONDS):
-        client.create_collection(
+def create(connection: Connection, physical: str, fingerprints: Mapping[Leg, Fingerprint]) -> None:
+    """Make an empty physical collection for the vectors of these encoders, unless it is there."""
+    if not connection.client.has_collection(physical, timeout=CALL_SECONDS):
+        connection.client.create_collection(
             physical,
             schema=build_schema(fingerprints["image"].dimension, fingerprints["caption"].dimension),
             properties={FINGERPRINTS: _to_json(fingerprints)},
             consistency_level="Strong",
             timeout=CALL_SECONDS,
         )
-    client.create_alias(physical, alias, timeout=CALL_SECONDS)
 
 
-def _check_fingerprints(connection: Connection, alias: str, given: Mapping[Leg, Fingerprint]) -> None:
-    described = connection.client.describe_collection(alias, timeout=CALL_SECONDS)
+def make_ready(connection: Connection, name: str, flat_limit: int) -> Dense:
+    """Index and load a collection, given by alias or by its own name; returns the kind of its indexes."""
+    dense = _ensure_indexes(connection, name, flat_limit)
+    try:
+        connection.client.load_collection(name, timeout=CALL_SECONDS)
+    except MilvusException:
+        if not connection.lite:
+            raise
+        # Milvus Lite writes its index files in place: a process killed meanwhile leaves half a file.
+        _drop_indexes(connection, name)
+        dense = _ensure_indexes(connection, name, flat_limit)
+        connection.client.load_collection(name, timeout=CALL_SECONDS)
+    return dense
+
+
+def stored_fingerprints(connection: Connection, name: str) -> dict[Leg, Fingerprint]:
+    """Which encoders made the vectors of a collection. Raises Conflict when it is none of ours."""
+    described = connection.client.describe_collection(name, timeout=CALL_SECONDS)
     physical, text = described["collection_name"], dict(described["properties"]).get(FINGERPRINTS)
     try:
-        stored = {field: Fingerprint(**values) for field, values in json.loads(text or "").items()}
-    except (ValueError, TypeError):
+        stored = json.loads(text or "")
+        return {leg: Fingerprint(**stored[field]) for leg, field in VECTORS.items()}
+    except (ValueError, TypeError, KeyError):
         raise Conflict(
             f"the collection {physical} was not made by Olhar; set OLHAR_MILVUS_URI to another database"
         ) from None
-    for leg, field in VECTORS.items():
-        if stored.get(field) != given[leg]:
+
+
+def _check_fingerprints(connection: Connection, alias: str, given: Mapping[Leg, Fingerprint]) -> None:
+    for leg, stored in stored_fingerprints(connection, alias).items():
+        if stored != given[leg]:
             raise FingerprintMismatch(
-                f"the {leg} vectors in {physical} were made by {_shown(stored.get(field))}, but the encoder "
-                f"is now {_shown(given[leg])}. Choose the old OLHAR_ENCODER again, or set OLHAR_DATA to "
-                "another folder and ingest again."
+                f"the {leg} vectors in the collection {alias} were made by {_shown(stored)}, but the encoder "
+                f"is now {_shown(given[leg])}. Run `olhar reindex` to rebuild them from the originals, or "
+                "choose the old one again (OLHAR_ENCODER, OLHAR_TEXT_ENCODER)."
             )
 
 
@@ -89,6 +109,13 @@ def _ensure_indexes(connection: Connection, alias: str, flat_limit: int) -> Dens
     return wanted
 
 
+def _drop_indexes(connection: Connection, name: str) -> None:
+    client = connection.client
+    client.release_collection(name, timeout=CALL_SECONDS)
+    for field in client.list_indexes(name, timeout=CALL_SECONDS):
+        client.drop_index(name, f"{field}_idx", timeout=CALL_SECONDS)
+
+
 def _small(connection: Connection, alias: str, flat_limit: int) -> bool:
     if not connection.is_file:
         return False
@@ -100,8 +127,6 @@ def _to_json(fingerprints: Mapping[Leg, Fingerprint]) -> str:
     return json.dumps({VECTORS[leg]: asdict(value) for leg, value in fingerprints.items()})
 
 
-def _shown(fingerprint: Fingerprint | None) -> str:
-    if fingerprint is None:
-        return "an unknown encoder"
+def _shown(fingerprint: Fingerprint) -> str:
     weights, preprocessing = fingerprint.weights[:16], fingerprint.preprocessing
     return f"{fingerprint.name!r} (weights {weights}, {preprocessing}, {fingerprint.dimension} dimensions)"

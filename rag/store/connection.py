@@ -24,6 +24,7 @@ from pymilvus.exceptions import (
 )
 
 from rag.errors import InvalidInput, StoreUnavailable
+from rag.urls import without_password
 
 # Each refusal would print a traceback, besides the error that we raise.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -81,14 +82,14 @@ def is_file(uri: str) -> bool:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Milvus' errors as ours, saying what was being done."""
+    """Milvus' errors as ours, saying what was being done, without passwords."""
     try:
         yield
     except MilvusException as error:
         kind = InvalidInput if _is_input_error(error) else StoreUnavailable
-        raise kind(f"{doing}: {_reason(error)}") from error
+        raise kind(without_password(f"{doing}: {_reason(error)}")) from error
     except (grpc.RpcError, MilvusLiteError) as error:
-        raise StoreUnavailable(f"{doing}: {_reason(error)}") from error
+        raise StoreUnavailable(without_password(f"{doing}: {_reason(error)}")) from error
 
 
 def _is_input_error(error: MilvusException) -> bool:

@@ -18,6 +18,9 @@ MAX_DEPTH = 32
 MAX_VALUES = 10_000
 INT64 = 2**63 - 1
 
+ANYONE = 'tenant != ""'
+"""Holds for every item of every tenant: for rebuilding a store, never for a request."""
+
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "le": "gt", "gt": "le"}
 _NEVER, _ALWAYS = 'id == ""', 'id != ""'

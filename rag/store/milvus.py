@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rag.errors import InvalidInput, StoreUnavailable
 from rag.folding import fold_query
-from rag.store import collections, filters
+from rag.store import collections, filters, moving
 from rag.store.connection import CALL_SECONDS, Connection, translated
 from rag.store.rows import (
     ROW_FIELDS,
@@ -46,8 +46,10 @@ class MilvusStore:
         connection: Connection,
         dense: Mapping[Kind, Dense],
         dimensions: Mapping[Leg, int],
+        names: Mapping[Kind, str] = ALIASES,
     ) -> None:
         self._connection = connection
+        self._names = names
         self._dense = dense
         self._dimensions = dimensions
         self._writing = threading.Lock()
@@ -72,6 +74,7 @@ class MilvusStore:
         fingerprints: dict[Leg, Fingerprint] = {"image": image, "caption": text}
         connection = Connection(uri, token)
         try:
+            moving.settle(connection)
             dense = {
                 kind: collections.ensure(connection, alias, fingerprints, flat_limit)
                 for kind, alias in ALIASES.items()
@@ -110,7 +113,7 @@ class MilvusStore:
                 found = self._query(kind, condition, ["id"])
                 if found:
                     with self._calling("deleting items") as client:
-                        client.delete(ALIASES[kind], filter=condition, timeout=CALL_SECONDS)
+                        client.delete(self._names[kind], filter=condition, timeout=CALL_SECONDS)
                 removed += len(found)
             if removed:
                 self._flush(kind)
@@ -148,7 +151,7 @@ class MilvusStore:
         scope = Scope(tenant)
         counts: dict[Kind, Counter[str]] = {
             kind: Counter(record["collection"] for record in self._walk(scope, kind, None, ("collection",)))
-            for kind in ALIASES
+            for kind in self._names
         }
         names = sorted(counts["image"].keys() | counts["passage"].keys())
         return [CollectionInfo(name, counts["image"][name], counts["passage"][name]) for name in names]
@@ -210,7 +213,7 @@ class MilvusStore:
     def _search(self, kind: Kind, leg: Leg, data: Any, condition: str, limit: int) -> list[tuple[str, float]]:
         with self._calling(f"searching the {leg} leg") as client:
             found = client.search(
-                ALIASES[kind],
+                self._names[kind],
                 [data],
                 anns_field=VECTORS.get(leg, SPARSE),
                 filter=condition,
@@ -234,7 +237,7 @@ class MilvusStore:
     def _query(self, kind: Kind, condition: str, fields: Sequence[str], **options: Any) -> list[Record]:
         with self._calling("reading items") as client:
             found = client.query(
-                ALIASES[kind],
+                self._names[kind],
                 filter=condition,
                 output_fields=list(fields),
                 timeout=CALL_SECONDS,
@@ -275,14 +278,14 @@ class MilvusStore:
         if self._connection.lite and needs_padding(batch):
             batch = [*batch, padding(batch[0], self._dimensions)]
         with self._calling("writing items") as client:
-            client.upsert(ALIASES[kind], batch, timeout=CALL_SECONDS)
+            client.upsert(self._names[kind], batch, timeout=CALL_SECONDS)
         self._flush(kind)
 
     def _flush(self, kind: Kind) -> None:
         """Milvus Lite searches unflushed rows slowly; a server keeps them in its log and limits flushes."""
         if self._connection.lite:
             with self._calling("flushing") as client:
-                client.flush(ALIASES[kind], timeout=CALL_SECONDS)
+                client.flush(self._names[kind], timeout=CALL_SECONDS)
 
     def _refuse_foreign(self, kind: Kind, records: Mapping[str, Record]) -> None:
         for chunk in _chunks(list(records)):

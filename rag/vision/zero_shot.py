@@ -5,12 +5,11 @@ Radford et al. 2021, “Learning Transferable Visual Models From Natural Languag
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import numpy as np
 
+from rag.once import once
 from rag.protocols import ImageEncoder
 from rag.types import Label, Matrix
 
@@ -32,7 +31,6 @@ class ZeroShot:
         self._encoder = encoder
         self._vocabulary = tuple(vocabulary)
         self._keep = keep
-        self._lock = threading.Lock()
 
     def label(self, images: Matrix, *, top: int = 3) -> list[tuple[Label, ...]]:
         """The ``top`` likeliest words of each image, best first; ``images`` has shape (n, dim)."""
@@ -47,8 +45,7 @@ class ZeroShot:
             for row, order in zip(probabilities, best, strict=True)
         ]
 
-    @cached_property
+    @once
     def _prompts(self) -> Matrix:
         prompts = [PROMPT.format(word) for word in self._vocabulary]
-        with self._lock:
-            return self._keep(lambda: self._encoder.encode_text_queries(prompts))
+        return self._keep(lambda: self._encoder.encode_text_queries(prompts))

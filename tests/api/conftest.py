@@ -81,11 +81,17 @@ class FakeEncoder:
     logit_scale = 100.0
     device = "cpu"
 
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.pictures = np.array([[0.5, 0.75**0.5]], np.float32)
+
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
         return np.array([[1.0, 0.0]] * len(texts), np.float32)
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
-        return np.array([[0.5, 0.75**0.5]] * len(images), np.float32)
+        if self.error:
+            raise self.error
+        return np.repeat(self.pictures, len(images), axis=0)
 
 
 @dataclass
@@ -155,6 +161,7 @@ class FakePipeline:
 
 @dataclass
 class FakeGenerator:
+    languages: tuple[str, ...] = ()
     wait: Callable[[], object] = lambda: None
     error: Exception | None = None
 

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
+from rag.images import WORKING_SIDE, working_picture
 from rag.types import Scope, Where
 from tests.api.conftest import FakeSystem, png, problem
 
@@ -74,3 +75,13 @@ def test_an_answer_has_its_shape(client: httpx.Client) -> None:
 def test_what_cannot_be_asked(client: httpx.Client, system: FakeSystem, arguments: Any, status: int) -> None:
     problem(client.post("/v1/search", **arguments), status)
     assert not system.pipeline.calls
+
+
+def test_a_large_picture_is_shrunk_as_in_ingestion(client: httpx.Client, system: FakeSystem) -> None:
+    system.settings = system.settings.model_copy(update={"max_pixels": 10**7})
+    large = png(side=1500)
+    assert client.post("/v1/search", files={"image": ("a.png", large)}).status_code == 200
+    image = system.pipeline.calls[-1].query.image
+    assert image is not None
+    np.testing.assert_array_equal(image, working_picture(large, max_pixels=10**7).pixels)
+    assert image.shape == (WORKING_SIDE, WORKING_SIDE, 3)

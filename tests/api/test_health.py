@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from rag import __version__
@@ -46,6 +47,30 @@ def test_a_part_that_breaks_is_not_the_end_of_health(client: httpx.Client, syste
     assert response.status_code == 200
     assert response.json()["parts"]["store"]["state"] == "failed"
     assert "secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(ModelUnavailable("OLHAR_ENCODER: gone"), "OLHAR_ENCODER: gone"), (RuntimeError("secret"), "it broke")],
+)
+def test_an_encoder_that_cannot_encode_is_degraded(
+    client: httpx.Client, system: FakeSystem, error: Exception, reason: str
+) -> None:
+    system.encoder.error = error
+    body = client.get("/health").json()
+    assert body["status"] == "degraded"
+    assert body["parts"]["encoder"]["state"] == "failed"
+    assert body["parts"]["encoder"]["detail"]["reason"].startswith(reason)
+
+
+@pytest.mark.parametrize("wrong", [[[np.nan, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+def test_an_encoder_that_gives_no_usable_vectors_is_degraded(
+    client: httpx.Client, system: FakeSystem, wrong: list[list[float]]
+) -> None:
+    system.encoder.pictures = np.array(wrong, np.float32)
+    body = client.get("/health").json()
+    assert body["status"] == "degraded"
+    assert "OLHAR_ENCODER" in body["parts"]["encoder"]["detail"]["reason"]
 
 
 def test_a_part_that_hangs_is_not_waited_for(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.descriptions import CAPTION_BYTES, METADATA_BYTES, Description, describe
+from ingest.descriptions import CAPTION_BYTES, METADATA_BYTES, Description, describe, shortened
 
 GIVEN = Description("one", ("two", "three", "two"), ("tag",), {"place": "Lisbon"})
 
@@ -39,6 +41,47 @@ def test_too_much_metadata_is_left_out_and_said() -> None:
     described = describe(Description("a", metadata={"x": "y" * METADATA_BYTES}), all_captions=False)
     assert described.metadata == {}
     assert "metadata left out" in described.note
+
+
+def test_further_captions_do_not_push_out_other_metadata() -> None:
+    given = Description("a", ("b" * METADATA_BYTES,), metadata={"place": "Lisbon"})
+    described = describe(given, all_captions=False)
+    assert described.metadata == {"place": "Lisbon"}
+    assert "further captions left out" in described.note
+
+
+def test_metadata_that_is_no_json_is_left_out() -> None:
+    described = describe(Description("a", metadata={"endless": float("inf")}), all_captions=False)
+    assert described.metadata == {}
+    assert "metadata left out" in described.note
+
+
+def test_what_is_not_kept_is_not_sent() -> None:
+    short, note = shortened(Description("a", ("b" * METADATA_BYTES,)), all_captions=False)
+    assert short == Description("a")
+    assert "further captions left out" in note
+
+
+LONG = st.sampled_from(["", "a", "b" * CAPTION_BYTES + "é", "c" * METADATA_BYTES, "\ud800", "\0", " "])
+
+
+@pytest.mark.parametrize("all_captions", [True, False])
+@given(
+    st.builds(
+        Description,
+        LONG,
+        st.lists(LONG, max_size=3).map(tuple),
+        st.lists(LONG, max_size=3).map(tuple),
+        st.dictionaries(st.sampled_from(["x", "captions"]), LONG),
+    )
+)
+def test_a_shortened_description_comes_to_the_same(all_captions: bool, description: Description) -> None:
+    short, note = shortened(description, all_captions=all_captions)
+    whole, again = (describe(d, all_captions=all_captions) for d in (description, short))
+    assert replace(again, note="") == replace(whole, note="")
+    assert set(filter(None, (*note.split("; "), *again.note.split("; ")))) == set(
+        filter(None, whole.note.split("; "))
+    )
 
 
 @pytest.mark.parametrize("all_captions", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,33 @@ def test_without_room_for_the_original_there_is_no_item(photos: Path, tmp_path: 
     assert report.counts["failed"] == 2
     assert "OLHAR_BLOBS" in report.files[0].reason
     assert not parts.store.saved
+
+
+@pytest.mark.parametrize("left", [None, b"cut"])
+def test_an_original_that_is_lost_is_put_back(
+    parts: FakeParts, photos: Path, run: Run, left: bytes | None
+) -> None:
+    add(photos, 3)
+    run()
+    lost = content_hash(picture(1))
+    (original,) = (path for path in Path(parts.blobs.url).rglob(lost))
+    original.unlink()
+    if left is not None:
+        original.write_bytes(left)
+    save(photos / "000 again.png", picture(1))
+    report = run()
+    assert report.counts["unchanged"] == 3
+    assert parts.blobs.get(lost) == picture(1)
+    told = [receipt.reason for receipt in report.files if "put back" in receipt.reason]
+    assert told
+    assert not any(receipt.reason for receipt in run().files)
+
+
+def test_an_original_that_cannot_be_put_back_has_failed(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 1)
+    run()
+    shutil.rmtree(parts.blobs.url)
+    Path(parts.blobs.url).touch()
+    (receipt,) = run().files
+    assert receipt.status == "failed"
+    assert "OLHAR_BLOBS" in receipt.reason

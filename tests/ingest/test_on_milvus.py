@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ingest.receipts import IngestReport
 from ingest.run import ingest
 from ingest.sources import walk
 from rag.store import MilvusStore
-from rag.types import Scope, content_hash, item_id
+from rag.types import Item, Scope, content_hash, item_id
 
 from .conftest import SCOPE, FakeParts, add, picture, save, statuses, text_vector
 
@@ -123,6 +124,26 @@ def test_in_a_large_collection_the_store_is_asked_who_had_a_source(
     save(paths[3], picture(103))
     assert run(parts, photos).counts["indexed"] == 2
     assert parts.store.count(SCOPE, "image") == 5
+
+
+def test_for_a_few_files_not_all_items_are_read(
+    parts: MilvusParts, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = add(photos, 30)
+    run(parts, photos)
+    save(paths[7], picture(100))
+    asked: list[int] = []
+    scan = parts.store.scan
+
+    def watched(*args: Any, **kwargs: Any) -> list[Item]:
+        found = scan(*args, **kwargs)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(parts.store, "scan", watched)
+    assert ingest(parts, SCOPE, walk(paths[5:9])).counts["indexed"] == 1
+    assert asked == [1]
+    assert parts.store.count(SCOPE, "image") == 30
 
 
 def test_a_row_that_the_store_refuses_hurts_no_other(parts: MilvusParts, photos: Path) -> None:

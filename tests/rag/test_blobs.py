@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from rag.blobs import Blobs
 from rag.errors import BadSettings, InvalidInput, NotFound, Unavailable
@@ -29,8 +29,8 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
 
 def test_what_was_put_is_given_back(blobs: Blobs) -> None:
     assert not blobs.exists(SHA)
-    blobs.put(SHA, DATA)
-    blobs.put(SHA, DATA)
+    assert blobs.put(SHA, DATA) is True
+    assert blobs.put(SHA, DATA) is False
     assert blobs.exists(SHA)
     assert blobs.get(SHA) == DATA
 
@@ -68,12 +68,37 @@ def test_a_file_cut_short_by_a_power_cut_is_mended(tmp_path: Path) -> None:
     assert blobs.get(SHA) == DATA
 
 
+def test_what_has_its_name_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    rename = os.replace
+
+    def fsync(descriptor: int) -> None:
+        assert os.fstat(descriptor).st_size == len(DATA)
+        told.append("on the disk")
+
+    def replace(old: str, new: str) -> None:
+        told.append("named")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    assert Blobs(str(tmp_path)).put(SHA, DATA) is True
+    assert told == ["on the disk", "named"]
+
+
+def test_a_look_at_the_folder_leaves_nothing_and_names_what_is_wrong(tmp_path: Path) -> None:
+    Blobs(str(tmp_path / "originals")).check()
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+    (tmp_path / "a file").touch()
+    with pytest.raises(Unavailable, match="OLHAR_BLOBS"):
+        Blobs(str(tmp_path / "a file")).check()
+
+
 def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: LocalFileSystem, path: str, value: bytes) -> None:
-        Path(path).write_bytes(value[:3])
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(LocalFileSystem, "pipe_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Unavailable, match=r"OLHAR_BLOBS.*No space left") as caught:
         Blobs(str(tmp_path)).put(SHA, DATA)
     assert caught.value.retryable
@@ -103,3 +128,21 @@ def test_threads_that_put_the_same_bytes_do_not_disturb_each_other(tmp_path: Pat
 def test_a_url_that_nothing_serves_names_the_setting() -> None:
     with pytest.raises(BadSettings, match="OLHAR_BLOBS"):
         Blobs("nothing-knows-this://bucket")
+
+
+def test_a_password_in_the_url_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadSettings, match=r"key:\*\*\*@bucket") as caught:
+        Blobs("nothing-knows-this://key:hunter2@bucket")
+    assert "hunter2" not in str(caught.value)
+    blobs = Blobs("memory://key:hunter2@bucket")
+    with pytest.raises(NotFound, match=r"key:\*\*\*@bucket") as missing:
+        blobs.get(SHA)
+    assert "hunter2" not in str(missing.value)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no answer from memory://key:hunter2@bucket")
+
+    monkeypatch.setattr(type(blobs._fs), "info", refuse)
+    with pytest.raises(Unavailable, match=r"OLHAR_BLOBS") as away:
+        blobs.put(SHA, DATA)
+    assert "hunter2" not in str(away.value)

@@ -8,8 +8,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,11 +19,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
+from rag import images
 from rag.errors import BadImage
-from rag.images import as_pillow, decode, extensions, phash, read, resize
+from rag.images import WORKING_SIDE, as_pillow, decode, extensions, phash, read, resize, working_picture
 from rag.types import Pixels
 
 LIMIT = 1_000_000
@@ -306,3 +310,43 @@ def test_phash_is_sixteen_digits_of_what_the_picture_shows() -> None:
 
 def test_as_pillow_keeps_the_pixels() -> None:
     assert np.array_equal(np.asarray(as_pillow(gradient())), gradient())
+
+
+def test_a_working_picture_is_small_and_keeps_its_shape() -> None:
+    large = working_picture(encoded(Image.new("RGB", (3000, 1500)), "PNG"), max_pixels=10**7).pixels
+    assert large.shape[0] * large.shape[1] <= WORKING_SIDE**2 + 2048
+    assert large.shape[1] == pytest.approx(2 * large.shape[0], abs=2)
+    small = encoded(Image.new("RGB", (30, 20), "red"), "PNG")
+    assert_array_equal(working_picture(small, max_pixels=10**7).pixels, decode(small, max_pixels=10**7))
+
+
+def test_pictures_wait_while_too_many_pixels_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of threads that decode at once, together never more than the budget; what is larger goes alone."""
+    monkeypatch.setattr(images, "_gate", images._Gate(25_000))
+    inside: list[int] = []
+    most: list[int] = []
+    upright = images._upright
+
+    def slow(image: Image.Image) -> Image.Image:
+        size = image.width * image.height
+        inside.append(size)
+        most.append(sum(inside))
+        time.sleep(0.01)
+        inside.remove(size)
+        return upright(image)
+
+    monkeypatch.setattr(images, "_upright", slow)
+    pictures = [encoded(Image.new("L", (100, 100)), "PNG")] * 12
+    pictures[3] = encoded(Image.new("L", (200, 200)), "PNG")
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda data: working_picture(data, max_pixels=10**6), pictures))
+    assert max(most) == 40_000
+    assert sorted(set(most)) in ([10_000, 20_000, 40_000], [10_000, 40_000])
+
+
+def test_a_damaged_picture_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_gate", images._Gate(1))
+    damaged = encoded(Image.new("L", (100, 100)), "PNG")[:-30]
+    for _ in range(2):
+        with pytest.raises(BadImage):
+            decode(damaged, max_pixels=10**6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.languages import detect, warning
+from rag.languages import Reader, combined, detect, warning
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,33 @@ def test_an_unknown_language_is_warned_about_with_the_remedy() -> None:
     assert said is not None
     for part in ("Portuguese", "compact", "English", "OLHAR_ENCODER"):
         assert part in said
+
+
+QUESTION = "Onde está o cachorro que corre na praia?"
+FINDER = Reader("the encoder e", ("en",), "OLHAR_ENCODER", "photos may be missed")
+WRITER = Reader("the language model w", ("en",), "OLHAR_LLM", "the answer may be wrong")
+
+
+def test_several_models_are_warned_about_in_one_sentence() -> None:
+    assert combined(QUESTION, (FINDER, WRITER)) == (
+        "the question seems to be in Portuguese; the encoder e and the language model w know English only, "
+        "so photos may be missed and the answer may be wrong. Ask in a language that is known, or set "
+        "OLHAR_ENCODER and OLHAR_LLM to multilingual models"
+    )
+
+
+def test_each_model_is_said_to_know_its_own_languages() -> None:
+    said = combined(QUESTION, (FINDER, Reader("w", ("de", "fr"), "OLHAR_LLM", "the answer may be wrong")))
+    assert said is not None
+    assert "e knows English only" in said
+    assert "w knows German, French only, so the answer may be wrong" in said
+
+
+def test_only_models_that_lack_the_language_are_named() -> None:
+    knowing = Reader("k", ("en", "pt"), "OLHAR_ENCODER", "photos may be missed")
+    said = combined(QUESTION, (knowing, WRITER))
+    assert said is not None
+    assert "OLHAR_ENCODER" not in said
+    assert said.endswith("set OLHAR_LLM to a multilingual model")
+    assert combined(QUESTION, (knowing,)) is None
+    assert combined(QUESTION, ()) is None

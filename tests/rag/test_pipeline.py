@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ModelUnavailable
-from rag.pipeline import NOT_HERE, Pipeline, describe, number
+from rag.pipeline import Pipeline, describe, number
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
-from rag.types import Citation, Draft, Evidence, Hit, Item, Label, Legs, Query
+from rag.types import NOT_FOUND, Citation, Draft, Evidence, Hit, Item, Label, Legs, Query
 from rag.vision.zero_shot import ZeroShot
 from tests.rag.retrieval.conftest import SCOPE, TOY, WORDS, ToyEncoder, colour, row
 
@@ -21,7 +21,13 @@ class Echo:
 
     name = "test:echo"
 
-    def __init__(self, error: Exception | None = None, draft: Draft | None = None) -> None:
+    def __init__(
+        self,
+        error: Exception | None = None,
+        draft: Draft | None = None,
+        languages: tuple[str, ...] = (),
+    ) -> None:
+        self.languages = languages
         self.error = error
         self.draft = draft
         self.asked: list[tuple[str, tuple[Evidence, ...]]] = []
@@ -60,7 +66,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusStore]:
 def pipeline(store: MilvusStore, generator: Echo, *, calibrated: bool = True) -> Pipeline:
     toy = ToyEncoder()
     retriever = Retriever(store, toy, toy, TOY)
-    return Pipeline(retriever, toy, ZeroShot(toy, WORDS[:3]), generator, calibrated=calibrated)
+    zero_shot = ZeroShot(toy, WORDS[:3])
+    return Pipeline(retriever, toy, zero_shot, generator, relevance=0.5, calibrated=calibrated)
 
 
 def test_an_answer_carries_its_evidence_and_citation(store: MilvusStore) -> None:
@@ -81,7 +88,7 @@ def test_below_the_threshold_nothing_is_answered_and_no_model_is_asked(store: Mi
     echo = Echo()
     answer = pipeline(store, echo).ask(SCOPE, Query("cat"))
     assert answer.abstained
-    assert answer.text == NOT_HERE
+    assert answer.text == NOT_FOUND
     assert answer.evidence == ()
     assert answer.citations == ()
     assert echo.asked == []
@@ -118,7 +125,7 @@ def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStor
 
 
 def test_a_model_that_finds_no_answer_in_the_evidence_abstains(store: MilvusStore) -> None:
-    honest = Echo(draft=Draft(NOT_HERE, (), abstained=True))
+    honest = Echo(draft=Draft(NOT_FOUND, (), abstained=True))
     answer = pipeline(store, honest).ask(SCOPE, Query("dog beach"))
     assert answer.abstained
     assert answer.evidence
@@ -129,6 +136,20 @@ def test_a_question_outside_the_languages_is_warned_about(store: MilvusStore) ->
     warnings = pipeline(store, Echo()).search(SCOPE, asked).warnings
     assert any("Portuguese" in warning and "OLHAR_ENCODER" in warning for warning in warnings)
     assert pipeline(store, Echo()).search(SCOPE, Query("Where is the dog?")).warnings == ()
+
+
+def test_a_question_outside_the_language_models_languages_is_warned_about(store: MilvusStore) -> None:
+    asked = Query("Onde está o cachorro que corre na praia?")
+    asking = pipeline(store, Echo(languages=("en",)))
+    (both,) = asking.ask(SCOPE, asked).warnings
+    for part in ("Portuguese", "OLHAR_ENCODER", "OLHAR_LLM", "test:echo"):
+        assert both.count(part) == 1
+    assert both.count("English") == 1
+    (search,) = asking.search(SCOPE, asked).warnings
+    assert "OLHAR_LLM" not in search
+    (encoder,) = pipeline(store, Echo(languages=("en", "pt"))).ask(SCOPE, asked).warnings
+    assert "OLHAR_LLM" not in encoder
+    assert asking.ask(SCOPE, Query("Where is the dog that runs?")).warnings == ()
 
 
 def test_a_relevance_that_was_never_fitted_is_said(store: MilvusStore) -> None:

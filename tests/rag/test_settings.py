@@ -77,6 +77,22 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "swordfish" not in repr(settings) + str(origins(settings))
 
 
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("milvus_uri", "http://root:hunter2@localhost:19530"),
+        ("blobs", "s3://key:hunter2@bucket"),
+        ("ollama_url", "http://olhar:hunter2@localhost:11434"),
+    ],
+)
+def test_passwords_in_urls_are_hidden(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"OLHAR_{name.upper()}", url)
+    settings = load_settings()
+    assert getattr(settings, name) == url
+    shown = {row.name: row.value for row in origins(settings)}[name]
+    assert shown == url.replace("hunter2", "***")
+
+
 def test_a_profile_only_sets_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLHAR_PROFILE", "server")
     monkeypatch.setenv("OLHAR_ENCODER", "compact")

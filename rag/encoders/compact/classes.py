@@ -87,6 +87,12 @@ def everyday_words() -> list[str]:
     return list(dict.fromkeys([*words, *general]))
 
 
+def general_words() -> list[list[str]]:
+    """For each of the 1,000 classes its general words; many have none."""
+    parents = _parents()
+    return [parents.get(number, []) for number in range(1000)]
+
+
 def _parents() -> dict[int, list[str]]:
     """The general words of each class that has some: “dog”, “boat”, “musical instrument”."""
     ranges = json.loads(Path(__file__).with_name("parents.json").read_text("utf-8"))

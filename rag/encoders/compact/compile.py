@@ -18,6 +18,8 @@ from rag.errors import ModelUnavailable
 
 IMAGE_SIDE = 260
 OPSET = 17
+TAPS = (3, 6, 10, 14, 19, 20)
+"""The blocks whose outputs are features too: the last of each resolution and width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,20 @@ def packaged(package: str, file: str) -> Path:
 def compiled_image_tower(folder: Path) -> Path:
     """The ONNX file of the image tower in ``folder``, made on the first call.
 
-    Its input is uint8 (n, 260, 260, 3), its outputs are features (n, 1280) and logits (n, 1000).
+    Its input is uint8 (n, 260, 260, 3), its outputs are features (n, 2960) and logits (n, 1000). The
+    features are the mean of the last layer (1280), then mean and deviation of six layers before it:
+    colour, texture and layout are known there and forgotten later.
     """
-    return _compiled(folder, f"efficientnet-lite2-{IMAGE.sha256[:8]}-1.onnx", IMAGE, _export_image)
+    return _compiled(folder, f"efficientnet-lite2-{IMAGE.sha256[:8]}-2.onnx", IMAGE, _export_image)
 
 
 def compiled_text_tower(folder: Path) -> Path:
     """The ONNX file of the text tower in ``folder``, made on the first call.
 
-    Its inputs are int64 token ids and mask (n, t), its output is unit vectors (n, 384).
+    Its inputs are int64 token ids and mask (n, t), its outputs are unit vectors (n, 384) and the mean of
+    the word embeddings (n, 384), which still tells words apart that mean nearly the same.
     """
-    return _compiled(folder, f"all-minilm-l6-v2-{TEXT.sha256[:8]}-1.onnx", TEXT, _export_text)
+    return _compiled(folder, f"all-minilm-l6-v2-{TEXT.sha256[:8]}-2.onnx", TEXT, _export_text)
 
 
 def _compiled(folder: Path, name: str, weights: Weights, export: Callable[[Path, Path], None]) -> Path:
@@ -105,9 +110,17 @@ def _export_image(source: Path, target: Path) -> None:
             self.network = network
 
         def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            scaled = (pixels.permute(0, 3, 1, 2).float() - 127.0) / 128.0
-            features = self.network.extract_features(scaled).mean((2, 3))
-            return features, self.network._fc(features)
+            net = self.network
+            maps = net._swish(net._bn0(net._conv_stem((pixels.permute(0, 3, 1, 2).float() - 127.0) / 128.0)))
+            taps = []
+            for index, block in enumerate(net._blocks):
+                maps = block(maps)
+                if index in TAPS:
+                    mean = maps.mean((2, 3))
+                    variance = (maps * maps).mean((2, 3)) - mean * mean
+                    taps += [mean, variance.clamp(min=1e-6).sqrt()]
+            last = net._swish(net._bn1(net._conv_head(maps))).mean((2, 3))
+            return torch.cat([last, *taps], 1), net._fc(last)
 
     pixels = torch.zeros(2, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
     _export(Tower(), (pixels,), target, ["pixels"], ["features", "logits"], {"pixels": {0: "n"}})
@@ -124,15 +137,17 @@ def _export_text(source: Path, target: Path) -> None:
             super().__init__()
             self.network = network
 
-        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            hidden = self.network(input_ids=ids, attention_mask=mask).last_hidden_state
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            layers = self.network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
             weight = mask.unsqueeze(-1).float()
-            mean = (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-            return torch.nn.functional.normalize(mean, dim=-1)
+            words, mean = (
+                (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9) for hidden in (layers[0], layers[-1])
+            )
+            return torch.nn.functional.normalize(mean, dim=-1), words
 
     ids = torch.ones(2, 7, dtype=torch.long)
     axes = {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}}
-    _export(Tower(), (ids, torch.ones_like(ids)), target, ["ids", "mask"], ["vectors"], axes)
+    _export(Tower(), (ids, torch.ones_like(ids)), target, ["ids", "mask"], ["vectors", "words"], axes)
 
 
 def _export(

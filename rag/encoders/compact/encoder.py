@@ -1,21 +1,25 @@
-"""ConSE: a picture is a convex mix of the text embeddings of the classes it looks like.
+"""Two halves, one vector: what was learned from captioned photos, and what an object classifier knows.
 
-Norouzi et al. 2014, “Zero-Shot Learning by Convex Combination of Semantic Embeddings”, equation 4.
-Both sides are centred, pictures by the mean class and texts by the mean wording, so that what is unrelated
-has a cosine near zero.
+The learned half is a head on each tower (``heads.py``), trained by ``olhar train compact``. The other is
+ConSE (Norouzi et al. 2014, “Zero-Shot Learning by Convex Combination of Semantic Embeddings”, equation 4): a
+picture is a convex mix of the text embeddings of the classes that it looks like. There both sides are
+centred, pictures by the mean class and texts by the mean wording, so that what is unrelated has a cosine
+near zero.
+The first knows scenes, people and what they do; the second knows objects that no caption named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
-from rag.encoders.compact.towers import TEXT_DIMENSION, ImageTower, TextTower
+from rag.encoders.compact.heads import PACKAGED, Heads, digest
+from rag.encoders.compact.towers import TEXT_DIMENSION, Floats, ImageTower, TextTower
+from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels, Vector
 
 TOP_CLASSES = 20
@@ -23,15 +27,17 @@ TEMPERATURE = 1.5
 """Softens the classifier, so that the scene counts and not only the object; chosen on photos."""
 WORDING_SHARE = 0.8
 """How much of the mean wording is taken from a text; without it a long question is near to everything."""
+PICTURE_LENGTH = 1.2
+TEXT_LENGTH = 1.9
+"""How long the ConSE half is where the learned one has length 1: the surer the classifier is of a picture,
+and the nearer a text is to a class's name, the more it counts. Chosen by recall of scenes and objects."""
 LOGIT_SCALE = 20.0
 """From cosine to logit, fitted as the slope of a softmax over captions of the right and of other photos."""
 
-FINGERPRINT = Fingerprint(
-    name="compact",
-    weights=f"{IMAGE.sha256[:16]}+{TEXT.sha256[:16]}",
-    preprocessing=f"conse-2/top{TOP_CLASSES}/t{TEMPERATURE}/stretch-260-bicubic",
-    dimension=TEXT_DIMENSION,
+PREPROCESSING = (
+    f"heads-1+conse-2/top{TOP_CLASSES}/t{TEMPERATURE}/x{PICTURE_LENGTH}x{TEXT_LENGTH}/stretch-260-bicubic"
 )
+LEARNED_DIMENSION = 512
 TEXT_FINGERPRINT = Fingerprint("all-MiniLM-L6-v2", TEXT.sha256[:16], "wordpiece-256/mean", TEXT_DIMENSION)
 
 
@@ -51,40 +57,72 @@ class CompactTextEncoder:
 
 
 class CompactEncoder:
-    """An ``ImageEncoder`` in the space of MiniLM's sentences. Vectors of shape (n, 384).
+    """An ``ImageEncoder``. Vectors of shape (n, 896).
 
-    Loads at first use: what only compares fingerprints never waits for a model.
+    ``heads`` is a file that ``olhar train compact`` wrote. Loads at first use: what only compares
+    fingerprints never waits for a model. Raises ModelUnavailable when a file is missing or damaged.
     """
 
-    fingerprint = FINGERPRINT
     logit_scale = LOGIT_SCALE
     languages = ("en",)
     device = "cpu"
 
-    def __init__(self, folder: Path, text: TextTower) -> None:
+    def __init__(self, folder: Path, text: TextTower, *, heads: Path = PACKAGED) -> None:
         self._folder = folder
         self._text = text
         self._image = ImageTower(folder)
+        self._file = heads
+
+    @once
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(
+            name="compact",
+            weights=f"{IMAGE.sha256[:16]}+{TEXT.sha256[:16]}+{digest(self._file)}",
+            preprocessing=PREPROCESSING,
+            dimension=LEARNED_DIMENSION + TEXT_DIMENSION,
+        )
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         if not images:
-            return np.zeros((0, TEXT_DIMENSION), np.float32)
-        _, logits = self._image(images)
-        return unit(mix(logits, self._classes) - self._classes.mean(axis=0))
+            return np.zeros((0, self.fingerprint.dimension), np.float32)
+        features, logits = self._image(images)
+        return picture_vectors(self._heads, features, logits, self._classes)
 
     def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
         return self.encode_images(images)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
-        return unit(self._text(texts) - WORDING_SHARE * self._wordings)
+        if not texts:
+            return np.zeros((0, self.fingerprint.dimension), np.float32)
+        return text_vectors(self._heads, self._text.features(texts), self._wordings, self._classes)
 
-    @cached_property
+    @once
+    def _heads(self) -> Heads:
+        return Heads.load(self._file)
+
+    @once
     def _wordings(self) -> Vector:
         return wording_mean(self._folder, self._text)
 
-    @cached_property
+    @once
     def _classes(self) -> Matrix:
         return class_vectors(self._folder, self._text)
+
+
+def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
+    """Both halves of pictures, shape (n, 896), from what the image tower gives and ``class_vectors``."""
+    # The mix of many unlike classes is near to their mean: what is left of it is short.
+    mixed = mix(logits, classes) - classes.mean(axis=0)
+    return unit(np.concatenate([heads.image(features), PICTURE_LENGTH * mixed], axis=1))
+
+
+def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
+    """Both halves of texts, shape (n, 896), from ``TextTower.features`` and what they are compared with."""
+    sentences = unit(features[:, :TEXT_DIMENSION] - WORDING_SHARE * wordings)
+    nearest = (sentences @ unit(classes - classes.mean(axis=0)).T).max(axis=1, keepdims=True)
+    return unit(
+        np.concatenate([heads.text(features), TEXT_LENGTH * np.maximum(nearest, 0) * sentences], axis=1)
+    )
 
 
 def mix(logits: Matrix, classes: Matrix) -> Matrix:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +19,15 @@ from rag.encoders.compact.compile import (
 )
 from rag.errors import ModelUnavailable
 from rag.images import resize
+from rag.once import once
 from rag.types import Matrix, Pixels
 
 IMAGE_BATCH = 8
 """Larger batches are slower on CPUs: their activations leave the cache."""
 TEXT_BATCH = 32
+IMAGE_FEATURES = 2960
 TEXT_DIMENSION = 384
+TEXT_FEATURES = 768
 MAX_TOKENS = 256
 
 Floats = NDArray[np.float32]
@@ -37,16 +38,14 @@ class ImageTower:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._loading = threading.Lock()
 
-    @cached_property
+    @once
     def _session(self) -> InferenceSession:
-        with self._loading:
-            return _session(compiled_image_tower(self._folder))
+        return _session(compiled_image_tower(self._folder))
 
     def __call__(self, images: Sequence[Pixels]) -> tuple[Floats, Floats]:
-        """Features, shape (n, 1280), and class logits, shape (n, 1000)."""
-        features, logits = [np.zeros((0, 1280), np.float32)], [np.zeros((0, 1000), np.float32)]
+        """Features, shape (n, 2960), and class logits, shape (n, 1000)."""
+        features, logits = [np.zeros((0, IMAGE_FEATURES), np.float32)], [np.zeros((0, 1000), np.float32)]
         for start in range(0, len(images), IMAGE_BATCH):
             batch = images[start : start + IMAGE_BATCH]
             pixels = np.stack([resize(image, (IMAGE_SIDE, IMAGE_SIDE)) for image in batch])
@@ -61,22 +60,24 @@ class TextTower:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._loading = threading.Lock()
 
-    @cached_property
+    @once
     def _parts(self) -> tuple[Tokenizer, InferenceSession]:
-        with self._loading:
-            tokenizer = Tokenizer.from_file(str(packaged(TEXT.package, "model/tokenizer.json")))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(MAX_TOKENS)
-            return tokenizer, _session(compiled_text_tower(self._folder))
+        tokenizer = Tokenizer.from_file(str(packaged(TEXT.package, "model/tokenizer.json")))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(MAX_TOKENS)
+        return tokenizer, _session(compiled_text_tower(self._folder))
 
     def __call__(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors, shape (n, 384); texts of more than 256 tokens are cut there."""
+        return self.features(texts)[:, :TEXT_DIMENSION]
+
+    def features(self, texts: Sequence[str]) -> Floats:
+        """The unit vectors, then the mean word embeddings: shape (n, 768)."""
         tokenizer, session = self._parts
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
-        vectors = np.zeros((len(texts), TEXT_DIMENSION), np.float32)
+        features = np.zeros((len(texts), TEXT_FEATURES), np.float32)
         # Texts of like length go together, so that little is spent on padding.
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), TEXT_BATCH):
@@ -87,8 +88,8 @@ class TextTower:
             for row, i in enumerate(batch):
                 ids[row, : len(tokens[i])] = tokens[i]
                 mask[row, : len(tokens[i])] = 1
-            vectors[batch] = session.run(None, {"ids": ids, "mask": mask})[0]
-        return vectors
+            features[batch] = np.concatenate(session.run(None, {"ids": ids, "mask": mask}), axis=1)
+        return features
 
 
 def _session(path: Path) -> InferenceSession:

@@ -24,7 +24,11 @@ def encoder(models: Path) -> CompactEncoder:
 
 
 CANONICAL_TEXT = [0.03296, 0.09118, 0.02772, 0.02363]
-CANONICAL_IMAGE = [-0.02093, 0.06957, -0.00062, -0.0044]
+CANONICAL_IMAGE = (
+    [-0.04877, 0.05053, 0.02281, 0.01194],
+    [-0.01412, 0.04694, -0.00042, -0.00297],
+)
+CANONICAL_QUERY = [-0.03494, -0.01337, -0.02802, -0.01736]
 
 
 def photo(name: str) -> Pixels:
@@ -43,8 +47,8 @@ def test_vectors_are_normalised_float32(encoder: CompactEncoder) -> None:
 
 
 def test_nothing_in_nothing_out(encoder: CompactEncoder) -> None:
-    assert encoder.encode_images([]).shape == (0, 384)
-    assert encoder.encode_text_queries([]).shape == (0, 384)
+    assert encoder.encode_images([]).shape == (0, 896)
+    assert encoder.encode_text_queries([]).shape == (0, 896)
 
 
 def test_a_vector_does_not_depend_on_its_batch(encoder: CompactEncoder) -> None:
@@ -60,8 +64,12 @@ def test_canonical_first_components(encoder: CompactEncoder, models: Path) -> No
     """Another version of a package or of the code that moved the space would show here."""
     text = CompactTextEncoder(TextTower(models)).encode_queries(["a photo of a cat"])[0, :4]
     np.testing.assert_allclose(text, CANONICAL_TEXT, atol=2e-4)
-    image = encoder.encode_images([photo("chelsea.png")])[0, :4]
-    np.testing.assert_allclose(image, CANONICAL_IMAGE, atol=2e-3)
+    learned, classes = CANONICAL_IMAGE
+    image = encoder.encode_images([photo("chelsea.png")])[0]
+    np.testing.assert_allclose(image[:4], learned, atol=2e-3)
+    np.testing.assert_allclose(image[512:516], classes, atol=2e-3)
+    query = encoder.encode_text_queries(["a photo of a cat"])[0, :4]
+    np.testing.assert_allclose(query, CANONICAL_QUERY, atol=5e-4)
 
 
 @pytest.mark.parametrize(

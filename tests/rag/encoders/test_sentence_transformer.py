@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import pre_tokenizers
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import CLIPModel, CLIPProcessor
 
 from rag.encoders.sentence_transformer import SentenceTransformerEncoder
 from rag.errors import ModelUnavailable
+from tests.rag.encoders.tiny_models import tiny_clip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_clip(tmp_path_factory.mktemp("clip"))
-
-
-def tiny_clip(folder: Path, seed: int = 0) -> Path:
-    """A CLIP of 16 dimensions with random weights, saved as the hub has them."""
-    torch.manual_seed(seed)
-    tower: dict[str, Any] = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-    }  # fmt: skip
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*alphabet, *(letter + "</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    config = CLIPConfig(
-        text_config={**tower, "vocab_size": len(words), "max_position_embeddings": 32,
-                     "bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1},
-        vision_config={**tower, "image_size": 32, "patch_size": 8},
-        projection_dim=16,
-    )  # fmt: skip
-    CLIPModel(config).save_pretrained(folder)
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=32)
-    size = {"height": 32, "width": 32}
-    images = CLIPImageProcessorPil(size=size, crop_size=size)
-    CLIPProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]  # so shipped
-    return folder
 
 
 @pytest.fixture(scope="module")

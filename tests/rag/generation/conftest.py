@@ -1,4 +1,4 @@
-"""One small real model and one scripted server for all tests of generation; evidence made of texts."""
+"""One small real model and one scripted server for all tests of generation; evidence made of captions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rag.generation.llamacpp import LlamaCppChat
-from rag.types import Evidence, Hit, Item, Legs
+from rag.pipeline import number
+from rag.types import Evidence, Hit, Item, Label, Legs
 from tests.ollama_server import OllamaServer, Script
 
 
@@ -36,18 +37,28 @@ def server(_running: OllamaServer) -> OllamaServer:
     return _running
 
 
+def photo(
+    caption: str = "",
+    *,
+    labels: tuple[str, ...] = (),
+    text: str = "",
+    ocr: str = "",
+    tags: tuple[str, ...] = (),
+    relevance: float = 1.0,
+    n: int = 1,
+) -> Hit:
+    """A hit of which just that is known; the item is ``item-<n>``."""
+    item = Item(
+        f"item-{n}", "tenant", "photos", "hash", (f"{n}.jpg",), caption=caption, text=text, ocr=ocr, tags=tags
+    )
+    return Hit(n, item, 0.0, relevance, Legs(), tuple(Label(label, 0.3) for label in labels))
+
+
 @pytest.fixture
 def pieces() -> Callable[..., tuple[Evidence, ...]]:
-    """Numbered evidence with the given texts; the items are ``item-1``, ``item-2`` …"""
+    """Numbered evidence with the given captions; the items are ``item-1``, ``item-2`` …"""
 
-    def make(*texts: str) -> tuple[Evidence, ...]:
-        return tuple(
-            Evidence(
-                n,
-                Hit(n, Item(f"item-{n}", "tenant", "photos", "hash", (f"{n}.jpg",)), 0.0, 1.0, Legs()),
-                text,
-            )
-            for n, text in enumerate(texts, start=1)
-        )
+    def make(*captions: str) -> tuple[Evidence, ...]:
+        return number([photo(caption, n=n) for n, caption in enumerate(captions, start=1)])
 
     return make

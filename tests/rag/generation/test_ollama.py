@@ -13,8 +13,7 @@ from rag.errors import ModelUnavailable
 from rag.generation.chat_models import open_chat_model
 from rag.generation.generator import ChatGenerator
 from rag.generation.llamacpp import model_file
-from rag.generation.prompts import NOT_FOUND
-from rag.types import Evidence
+from rag.types import NOT_FOUND, Evidence
 from tests.ollama_server import LlamaCpp, OllamaServer, Script
 
 Pieces = Callable[..., tuple[Evidence, ...]]
@@ -34,14 +33,14 @@ def generator(
 
 def test_an_answer_with_checked_citations(server: OllamaServer, pieces: Pieces) -> None:
     server.backend = Script("A cat [1] and a dog [2], perhaps a bird [9].")
-    draft = generator(server.url).answer("What?", pieces("Caption: A cat.", "Caption: A dog."))
+    draft = generator(server.url).answer("What?", pieces("A cat.", "A dog."))
     assert draft.text == "A cat [1] and a dog [2], perhaps a bird."
     assert [citation.item_id for citation in draft.citations] == ["item-1", "item-2"]
     assert len(draft.warnings) == 1
 
 
 def test_what_ollama_is_asked(server: OllamaServer, pieces: Pieces) -> None:
-    generator(server.url).answer("What is it?", pieces("Caption: A cat.", "Caption: A dog."))
+    generator(server.url).answer("What is it?", pieces("A cat.", "A dog."))
     ((path, body),) = server.requests
     assert (path, body["model"]) == ("/api/chat", "tiny")
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
@@ -60,8 +59,18 @@ def test_not_in_this_collection_is_always_the_same_sentence(
     server: OllamaServer, pieces: Pieces, said: str
 ) -> None:
     server.backend = Script(said)
-    draft = generator(server.url).answer("What?", pieces("Caption: A cat."))
+    draft = generator(server.url).answer("What?", pieces("A cat."))
     assert (draft.text, draft.citations, draft.warnings) == (NOT_FOUND, (), ())
+
+
+def test_a_marker_that_was_removed_is_warned_of_also_where_nothing_was_found(
+    server: OllamaServer, pieces: Pieces
+) -> None:
+    server.backend = Script(f"{NOT_FOUND} [9]")
+    draft = generator(server.url).answer("What?", pieces("A cat."))
+    assert (draft.text, draft.abstained) == (NOT_FOUND, True)
+    assert len(draft.warnings) == 1
+    assert "[9]" in draft.warnings[0]
 
 
 def test_without_evidence_nobody_is_asked(server: OllamaServer) -> None:
@@ -71,7 +80,7 @@ def test_without_evidence_nobody_is_asked(server: OllamaServer) -> None:
 
 def test_thoughts_are_no_part_of_the_answer(server: OllamaServer, pieces: Pieces) -> None:
     server.backend = Script("<think>\nA cat [1]?\n</think>\n\nA dog [2].")
-    draft = generator(server.url).answer("What?", pieces("Caption: A cat.", "Caption: A dog."))
+    draft = generator(server.url).answer("What?", pieces("A cat.", "A dog."))
     assert draft.text == "A dog [2]."
     assert [citation.marker for citation in draft.citations] == [2]
 
@@ -83,13 +92,13 @@ def test_an_answer_that_cites_nothing_says_so(server: OllamaServer, pieces: Piec
 
 def test_a_slow_load_is_no_error_within_its_own_deadline(server: OllamaServer, pieces: Pieces) -> None:
     server.load_seconds = 2.0
-    draft = generator(server.url, answer_seconds=1.5).answer("What?", pieces("Caption: A cat."))
+    draft = generator(server.url, answer_seconds=1.5).answer("What?", pieces("A cat."))
     assert draft.text == "It is a cat. [1]"
 
 
 def test_a_slow_answer_is_no_error_within_its_own_deadline(server: OllamaServer, pieces: Pieces) -> None:
     server.backend = Script(delay=0.5)
-    draft = generator(server.url, load_seconds=1.5).answer("What?", pieces("Caption: A cat."))
+    draft = generator(server.url, load_seconds=1.5).answer("What?", pieces("A cat."))
     assert draft.text == "It is a cat. [1]"
 
 
@@ -121,7 +130,7 @@ def test_every_failure_is_model_unavailable_in_bounded_time(
             server.url,
             load_seconds=0.5 if script.first_delay else 20,
             answer_seconds=0.5 if script.delay or script.ending == "hang" else 20,
-        ).answer("What?", pieces("Caption: A cat."))
+        ).answer("What?", pieces("A cat."))
     assert time.monotonic() - started < BOUND
     assert str(caught.value).startswith("OLHAR_LLM=ollama:tiny: Ollama at http://127.0.0.1")
 
@@ -140,7 +149,7 @@ def test_no_server_names_the_url_and_its_setting(pieces: Pieces, call: Callable[
     with pytest.raises(
         ModelUnavailable, match=rf"{url} cannot be reached.*ollama serve.*OLHAR_OLLAMA_URL"
     ) as e:
-        call(generator(url), pieces("Caption: A cat."))
+        call(generator(url), pieces("A cat."))
     assert e.value.retryable
     assert time.monotonic() - started < BOUND
 
@@ -152,24 +161,40 @@ def test_a_model_that_is_not_there_names_the_pull(
     server: OllamaServer, pieces: Pieces, call: Callable[..., Any]
 ) -> None:
     with pytest.raises(ModelUnavailable, match=r"ollama pull qwen3:8b") as caught:
-        call(generator(server.url, "qwen3:8b"), pieces("Caption: A cat."))
+        call(generator(server.url, "qwen3:8b"), pieces("A cat."))
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "call", [lambda g, e: g.answer("What?", e), lambda g, _: g.check()], ids=["answer", "check"]
+)
+def test_a_password_in_the_url_is_never_said(pieces: Pieces, call: Callable[..., Any]) -> None:
+    url = _closed_port().replace("://", "://olhar:hunter2@")
+    with pytest.raises(ModelUnavailable, match=r"http://olhar:\*\*\*@127") as caught:
+        call(generator(url), pieces("A cat."))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_check_says_no_password(server: OllamaServer) -> None:
+    said = generator(server.url.replace("://", "://olhar:hunter2@")).check()
+    assert "hunter2" not in str(said)
+    assert "olhar:***@" in said["device"]
 
 
 def test_a_server_that_is_no_ollama(pieces: Pieces) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ModelUnavailable, match="OLHAR_LLM_LOAD_SECONDS"):
-            generator(url, load_seconds=0.3, answer_seconds=0.3).answer("What?", pieces("Caption: A cat."))
+            generator(url, load_seconds=0.3, answer_seconds=0.3).answer("What?", pieces("A cat."))
 
 
 def test_it_answers_again_once_the_trouble_is_over(server: OllamaServer, pieces: Pieces) -> None:
     asked = generator(server.url)
     server.backend = Script(ending="cut", after=1)
     with pytest.raises(ModelUnavailable):
-        asked.answer("What?", pieces("Caption: A cat."))
+        asked.answer("What?", pieces("A cat."))
     server.backend = Script()
-    assert asked.answer("What?", pieces("Caption: A cat.")).citations
+    assert asked.answer("What?", pieces("A cat.")).citations
 
 
 @pytest.mark.parametrize(("on_gpu", "device"), [(0.0, "cpu"), (0.5, "cpu and gpu"), (1.0, "gpu")])
@@ -183,6 +208,6 @@ def test_check_says_where_a_loaded_model_runs(server: OllamaServer, on_gpu: floa
 
 def test_a_real_model_behind_it(pieces: Pieces) -> None:
     with OllamaServer(LlamaCpp(model_file("smollm2"))) as server:
-        draft = generator(server.url).answer("What animal is it?", pieces("Caption: A grey cat sleeps."))
+        draft = generator(server.url).answer("What animal is it?", pieces("A grey cat sleeps."))
     assert draft.text
     assert all(citation.marker == 1 for citation in draft.citations)

@@ -125,7 +125,7 @@ def test_another_encoder_is_refused_with_the_remedy(
     assert given.name in message
     assert ("pictures" if "image" in changes else "words") in message
     assert "OLHAR_ENCODER" in message
-    assert "OLHAR_DATA" in message
+    assert "`olhar reindex`" in message
     # Refusing let go of the file, and left it as it was.
     open_file().upsert([make_row("r1")])
 
@@ -203,6 +203,30 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable) as caught:
             MilvusStore.open(str(path), image=fingerprint, text=fingerprint)
         assert str(path.parent if path.name == "m.db" else path) in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["*.sidx", "*.idx"])
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_an_index_file_cut_short_by_a_kill_is_made_again(
+    open_file: Open, tmp_path: Path, make_row: MakeRow, scope: Scope, pattern: str, kept: float
+) -> None:
+    store = open_file()
+    rows = [make_row(f"r{n}", caption=f"word{n}") for n in range(9)]
+    store.upsert(rows)
+    store.close()
+    found = sorted((tmp_path / "m.db").rglob(pattern))
+    assert found
+    for path in found:
+        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    again = open_file()
+    query = rows[4].image_vector
+    assert query is not None
+    assert again.search(scope, "image", "image", query, limit=1)[0][0] == "r4"
+    assert again.search(scope, "image", "bm25", "word5", limit=1)[0][0] == "r5"
+    assert again.count(scope, "image") == 9
+    again.upsert([make_row("r9")])
+    again.close()
+    assert open_file().count(scope, "image") == 10
 
 
 def test_the_physical_collections_stand_behind_their_aliases(open_file: Open, tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""The learned half: two small networks on top of the frozen towers, in numpy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from rag.errors import ModelUnavailable
+from rag.types import Matrix
+
+FILE = "compact-heads.safetensors"
+PACKAGED = Path(__file__).with_name(FILE)
+PARTS = ("mean", "spread", "first.weight", "first.bias", "second.weight", "second.bias")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Standardise, linear, GELU, linear; the six arrays are in the order of ``PARTS``."""
+
+    parts: tuple[Matrix, ...]
+
+    def __call__(self, features: Matrix) -> Matrix:
+        """Unit vectors, shape (n, outputs), of features of shape (n, inputs)."""
+        mean, spread, first, bias, second, last = self.parts
+        hidden = ((features - mean) / spread) @ first.T + bias
+        rows = gelu(np.asarray(hidden, np.float32)) @ second.T + last
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+    @property
+    def inputs(self) -> int:
+        return int(self.parts[2].shape[1])
+
+    @property
+    def outputs(self) -> int:
+        return int(self.parts[4].shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Both heads, and the name of their weights."""
+
+    image: Head
+    text: Head
+    digest: str
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """From a file of ``olhar train compact``. Raises ModelUnavailable when it is none or is damaged."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118  # no mapping
+            return cls(_head(arrays, "image"), _head(arrays, "text"), digest(path))
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ModelUnavailable(
+                f"{path} holds no heads of the compact encoder ({error}): reinstall Olhar, or give the "
+                "folder that `olhar train compact` wrote"
+            ) from None
+
+
+def tuned_heads(encoder: str) -> Path | None:
+    """The file of heads, when ``encoder`` is a folder that ``olhar train compact`` wrote."""
+    path = Path(encoder) / FILE
+    return path if path.is_file() else None
+
+
+def digest(path: Path) -> str:
+    """The first 16 hex digits of the file's SHA-256. Raises ModelUnavailable when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ModelUnavailable(
+            f"{path} cannot be read ({error.strerror}): reinstall Olhar, or give the folder that "
+            "`olhar train compact` wrote"
+        ) from None
+
+
+def gelu(x: Matrix) -> Matrix:
+    """Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2: the approximation by tanh."""
+    return np.asarray(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), np.float32)
+
+
+def _head(arrays: Mapping[str, Matrix], side: str) -> Head:
+    head = Head(tuple(arrays[f"{side}.{part}"] for part in PARTS))
+    mean, spread, first, bias, second, last = (part.shape for part in head.parts)
+    if not (mean == spread == (first[1],) and bias == (first[0],) == (second[1],) and last == (second[0],)):
+        raise ValueError(f"the shapes of {side} do not fit together")
+    if not all(np.isfinite(part).all() for part in head.parts):
+        raise ValueError(f"{side} has numbers that are not finite")
+    return head

@@ -1,0 +1,150 @@
+"""Requests that come at the same time share one forward pass: wrappers with the encoders' own interfaces.
+
+Nobody waits for company: the first request goes at once, and those that come while it runs go together
+in the next pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from rag.protocols import ImageEncoder, TextEncoder
+from rag.types import Fingerprint, Matrix, Pixels
+
+A = TypeVar("A")
+
+MOST = 32
+"""Inputs of a shared pass. A request of so many or more goes by itself, and holds nobody up."""
+
+
+@dataclass(eq=False, slots=True)
+class _Request(Generic[A]):
+    inputs: Sequence[A]
+    done: threading.Event = field(default_factory=threading.Event)
+    rows: Matrix | None = None
+    error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        self.done.set()
+
+
+class SharedPasses(Generic[A]):
+    """``encode``, one pass at a time, with the inputs of all who wait. Safe to use from several threads."""
+
+    def __init__(self, encode: Callable[[Sequence[A]], Matrix], most: int = MOST) -> None:
+        self._encode = encode
+        self._most = most
+        self._waiting: list[_Request[A]] = []
+        self._queue = threading.Lock()
+        self._device = threading.Lock()
+
+    def __call__(self, inputs: Sequence[A]) -> Matrix:
+        """The rows of ``inputs``. What ``encode`` raises for them is raised here, and for nobody else."""
+        if not inputs or len(inputs) >= self._most:
+            return self._encode(inputs)
+        request = _Request(inputs)
+        with self._queue:
+            self._waiting.append(request)
+        # Who gets the device works for all who wait; who finds their own rows made leaves it again.
+        with self._device:
+            while not request.done.is_set():
+                self._serve(self._next())
+        if request.error is not None:
+            raise request.error
+        assert request.rows is not None
+        return request.rows
+
+    def _next(self) -> list[_Request[A]]:
+        with self._queue:
+            taken, size = 0, 0
+            while taken < len(self._waiting) and (not taken or size < self._most):
+                size += len(self._waiting[taken].inputs)
+                taken += 1
+            some, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return some
+
+    def _serve(self, requests: Sequence[_Request[A]]) -> None:
+        try:
+            rows = self._encode([one for request in requests for one in request.inputs])
+        except Exception as error:  # a model may raise anything on one odd input
+            self._serve_alone(requests, error)
+            return
+        except BaseException as error:  # the process is being ended
+            for request in requests:
+                request.fail(error)
+            raise
+        start = 0
+        for request in requests:
+            # A copy: the rows of others are not the caller's to change, nor to keep alive.
+            request.rows = rows[start : start + len(request.inputs)].copy()
+            start += len(request.inputs)
+            request.done.set()
+
+    def _serve_alone(self, requests: Sequence[_Request[A]], error: Exception) -> None:
+        """One bad input is no reason for others to fail."""
+        if len(requests) == 1:
+            requests[0].fail(error)
+            return
+        for request in requests:
+            self._serve([request])
+
+
+class SharedImageEncoder:
+    """An ``ImageEncoder`` whose passes are shared by those who ask at the same time.
+
+    Pictures share passes on a GPU only: on a CPU, eight who asked at a time were served half as fast together
+    as in passes of their own (``benchmarks/concurrent_requests.py``).
+    """
+
+    def __init__(self, encoder: ImageEncoder, most: int = MOST) -> None:
+        self._encoder = encoder
+        self._images: SharedPasses[Any] = SharedPasses(encoder.encode_images, most)
+        self._queries: SharedPasses[Any] = SharedPasses(encoder.encode_image_queries, most)
+        self._texts = SharedPasses(encoder.encode_text_queries, most)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._encoder.fingerprint
+
+    @property
+    def logit_scale(self) -> float:
+        return self._encoder.logit_scale
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._encoder.languages
+
+    @property
+    def device(self) -> str:
+        return self._encoder.device
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        return self._encoder.encode_images(images) if self.device == "cpu" else self._images(images)
+
+    def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
+        return self._encoder.encode_image_queries(images) if self.device == "cpu" else self._queries(images)
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._texts(texts)
+
+
+class SharedTextEncoder:
+    """A ``TextEncoder`` whose passes are shared by those who ask at the same time."""
+
+    def __init__(self, encoder: TextEncoder, most: int = MOST) -> None:
+        self._encoder = encoder
+        self._queries = SharedPasses(encoder.encode_queries, most)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._encoder.fingerprint
+
+    def encode_documents(self, texts: Sequence[str]) -> Matrix:
+        return self._encoder.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._queries(texts)

@@ -1,0 +1,1 @@
+"""Contrastive training: two encoders learn that a photo and its caption belong together."""

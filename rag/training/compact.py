@@ -1,0 +1,277 @@
+"""``olhar train compact``: the heads of the packaged encoder, from nothing or from other heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rag.encoders.compact.classes import class_names, class_vectors, general_words, wording_mean
+from rag.encoders.compact.compile import IMAGE, packaged
+from rag.encoders.compact.encoder import picture_vectors, text_vectors
+from rag.encoders.compact.heads import FILE, Heads
+from rag.encoders.compact.towers import ImageTower, TextTower
+from rag.errors import InvalidInput
+from rag.training.budget import Budget, interpolate
+from rag.training.card import Card
+from rag.training.datasets import BadRow, read_photos
+from rag.training.features import Features, features_of
+from rag.training.heads import TwoHeads
+from rag.training.more import ClassPairs
+from rag.training.report import write_report
+from rag.training.trainer import RECALLS, Epoch, Outcome, Pairs, Recipe, train_heads
+from rag.types import Matrix, Vector
+
+CORE = 1280
+"""Features that the classifier of the image tower reads; the others come from earlier layers."""
+WORDINGS = (
+    "a photo of a {}",
+    "{}",
+    "a picture of the {}",
+    "a {} in the foreground",
+    "there is a {} here",
+    "two people with a {}",
+)
+NAMES_PER_CLASS = 3
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train on and what to keep to. ``start`` is a file of heads, ``None`` for from nothing.
+
+    ``validation`` is the share of the photos held back to choose the best epoch; ``reference`` a data set on
+    which ``budget`` is kept; ``mix`` the share of the new weights where there are old ones.
+    """
+
+    data: Path
+    out: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    start: Path | None = None
+    validation: float = 0.05
+    reference: Path | None = None
+    budget: Budget = field(default_factory=Budget)
+    mix: float = 1.0
+    command: str = "olhar train compact"
+    licence: str = "that of the data allows; say which before you pass it on"
+    data_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The file of heads, how the epochs went, measures by name of data set, and rows left out."""
+
+    file: Path
+    history: list[Epoch]
+    best: int
+    figures: dict[str, dict[str, float]]
+    bad: tuple[BadRow, ...]
+
+
+def train_compact(
+    plan: Plan,
+    models: Path,
+    *,
+    on_photos: Callable[[int, int], None] = lambda _done, _all: None,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Trained:
+    """Train, check and write heads, report and model card into ``plan.out``; ``models`` holds the towers.
+
+    The same plan on the same machine gives the same file. A run that was broken off is gone on with. Raises
+    InvalidInput for data that cannot be used, RegressionTooLarge when the budget is overdrawn: then no
+    heads are written.
+    """
+    if plan.start is None and plan.mix != 1:
+        raise InvalidInput("--mix needs weights to mix with: add --start")
+    torch.set_num_threads(1)  # more threads add up in another order: other figures for the same seed
+    image, text = ImageTower(models), TextTower(models)
+    found = _features(plan.data, plan, image, text, on_photos)
+    judge = _Judge(class_vectors(models, text), wording_mean(models, text))
+    training, validation = split(found, plan.validation, plan.recipe.seed)
+    start = load_file(plan.start) if plan.start else None
+    outcome = _train(training, validation, start, plan, text, on_epoch)
+    weights = outcome.weights if start is None else interpolate(_full(start), outcome.weights, plan.mix)
+    plan.out.mkdir(parents=True, exist_ok=True)
+    draft = plan.out / f"{FILE}.part"
+    save_heads(weights, draft)
+    figures = {"validation": judge.recall(draft, validation)}
+    if plan.reference is not None:
+        reference = _features(plan.reference, plan, image, text, on_photos)
+        figures["reference"] = judge.recall(draft, reference)
+        if plan.start is not None:
+            try:
+                before = judge.recall(plan.start, reference)
+                figures["reference, before"] = before
+                plan.budget.check(before, figures["reference"])
+            except Exception:
+                draft.unlink()
+                raise
+    file = draft.replace(plan.out / FILE)
+    (plan.out / CHECKPOINT).unlink(missing_ok=True)
+    _tell(plan, found, outcome, figures)
+    return Trained(file, outcome.history, outcome.best, figures, found.photos.bad)
+
+
+def split(found: Features, share: float, seed: int) -> tuple[Features, Features]:
+    """Training and validation photos, drawn by the seed; at least one of each.
+
+    Raises InvalidInput when there are fewer than two photos.
+    """
+    count = len(found.photos.photos)
+    if count < 2:
+        raise InvalidInput(
+            f"{found.photos.source} has one usable photo; contrastive training needs two or more"
+        )
+    held = min(count - 1, max(1, round(share * count)))
+    order = np.random.default_rng(seed).permutation(count)
+    return _part(found, np.sort(order[held:])), _part(found, np.sort(order[:held]))
+
+
+def save_heads(weights: Mapping[str, Tensor], path: Path) -> None:
+    """The weights of ``TwoHeads`` as safetensors, matrices in half precision."""
+    # Half precision cannot hold the spread of a feature that hardly varies.
+    small = {k: v.half() if k.endswith("weight") else v.float() for k, v in weights.items()}
+    save_file({name: value.contiguous() for name, value in small.items()}, path)
+
+
+def class_wordings() -> tuple[list[str], list[int]]:
+    """Phrases for the classes of the image tower, and the class of each."""
+    texts: list[str] = []
+    classes: list[int] = []
+    for number, (names, general) in enumerate(zip(class_names(), general_words(), strict=True)):
+        said = [wording.format(name) for name in names[:NAMES_PER_CLASS] for wording in WORDINGS]
+        if general:
+            kinds = ", ".join(general)
+            said += [f"a photo of a {names[0]}, a {kinds}", f"{names[0]}, {kinds}"]
+        texts += said
+        classes += [number] * len(said)
+    return texts, classes
+
+
+class _Judge:
+    """Recall of the whole vector, both halves, as the encoder makes it."""
+
+    def __init__(self, classes: Matrix, wordings: Vector) -> None:
+        self._classes, self._wordings = classes, wordings
+
+    def recall(self, file: Path, found: Features) -> dict[str, float]:
+        heads = Heads.load(file)
+        scores = (
+            text_vectors(heads, found.text, self._wordings, self._classes)
+            @ picture_vectors(heads, found.image, found.logits, self._classes).T
+        )
+        owners = np.array(found.photos.owners)
+        right = scores[np.arange(len(owners)), owners]
+        ranks = (scores > right[:, None]).sum(1)
+        return {f"recall@{k}": round(float((ranks < k).mean()), 4) for k in RECALLS}
+
+
+def _features(
+    source: Path, plan: Plan, image: ImageTower, text: TextTower, on_photos: Callable[[int, int], None]
+) -> Features:
+    photos = read_photos(source)
+    count = len(photos.photos)
+    return features_of(
+        photos, image, text, keep=plan.out / "cache", on_photos=lambda done: on_photos(done, count)
+    )
+
+
+def _part(found: Features, numbers: NDArray[np.int64]) -> Features:
+    owners = np.array(found.photos.owners)
+    photos = tuple(found.photos.photos[n] for n in numbers)
+    kept = type(found.photos)(found.photos.source, photos, found.photos.bad)
+    # The captions lie in the order of their photos, and ``numbers`` are sorted.
+    return Features(kept, found.image[numbers], found.logits[numbers], found.text[np.isin(owners, numbers)])
+
+
+def _pairs(found: Features) -> Pairs:
+    return Pairs(
+        torch.from_numpy(found.image)[None],
+        torch.from_numpy(found.text),
+        torch.tensor(found.photos.owners),
+        core=CORE,
+    )
+
+
+def _train(
+    training: Features,
+    validation: Features,
+    start: Mapping[str, Tensor] | None,
+    plan: Plan,
+    text: TextTower,
+    on_epoch: Callable[[Epoch], None],
+) -> Outcome:
+    recipe = plan.recipe
+    if start is not None:
+        recipe = replace(recipe, learning_rate=recipe.learning_rate * recipe.start_rate)
+    torch.manual_seed(recipe.seed)
+    pairs = _pairs(training)
+    heads = TwoHeads(
+        pairs.image.shape[2],
+        pairs.text.shape[1],
+        hidden=recipe.hidden,
+        outputs=recipe.outputs,
+        dropout=recipe.dropout,
+    )
+    if start is None:
+        heads.image.standardise_on(pairs.image[0])
+        heads.text.standardise_on(pairs.text)
+    else:
+        heads.load_state_dict(_full(start))
+    wordings, classes = class_wordings()
+    more = ClassPairs(classifier_rows(), pairs.image[0], torch.from_numpy(text.features(wordings)), classes)
+    return train_heads(
+        heads,
+        pairs,
+        _pairs(validation),
+        recipe,
+        more=more,
+        checkpoint=plan.out / CHECKPOINT,
+        on_epoch=on_epoch,
+    )
+
+
+def classifier_rows() -> Tensor:
+    """The weights of the image tower's classifier, shape (1000, 1280)."""
+    weights = torch.load(packaged(IMAGE.package, IMAGE.file), map_location="cpu", weights_only=True)
+    rows: Tensor = weights["_fc.weight"]
+    return rows
+
+
+def _full(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.float() for name, value in weights.items()}
+
+
+def _tell(plan: Plan, found: Features, outcome: Outcome, figures: dict[str, dict[str, float]]) -> None:
+    photos = found.photos
+    facts = {
+        "data": photos.source,
+        "photos": len(photos.photos),
+        "captions": len(photos.captions),
+        "bad_rows": [f"{row.where}: {row.reason}" for row in photos.bad],
+        "recipe": asdict(plan.recipe),
+        "figures": figures,
+    }
+    write_report(plan.out, outcome.history, outcome.best, facts)
+    card = Card(
+        name="Heads of the compact encoder",
+        summary="Two small networks that bring EfficientNet-Lite2 features of pictures and all-MiniLM-L6-v2 "
+        "features of texts into one space of 512 dimensions; ConSE is the other half of the vector.",
+        data=f"{len(photos.photos)} photos with {len(photos.captions)} captions. {plan.data_note}".strip(),
+        command=plan.command,
+        seed=plan.recipe.seed,
+        figures=figures,
+        limits=(
+            "English only: the text tower knows no other language.",
+            "Counts, left and right, and text inside a picture are not seen.",
+            "It is best at photos like those it was trained on.",
+        ),
+        licence=plan.licence,
+    )
+    (plan.out / "MODEL_CARD.md").write_text(card.markdown(), "utf-8")

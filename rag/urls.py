@@ -1,0 +1,18 @@
+"""URLs as they may be shown: without the passwords that some carry. A leaf."""
+
+from __future__ import annotations
+
+import re
+
+_PASSWORD = re.compile(r"(?<=://)([^\s/?#:@]*):(?!\d+(?:/|\s))\S*@")
+_TOKEN = re.compile(r"(?<=://)[^\s/?#:@]+@")
+HIDDEN = "***"
+
+
+def without_password(text: str) -> str:
+    """``text`` with ``user:***@`` for the user and password of every URL in it.
+
+    A user alone is hidden too, for it may be a key. A password that was not escaped (with ``/`` or ``@`` in
+    it) is hidden as a whole.
+    """
+    return _TOKEN.sub(f"{HIDDEN}@", _PASSWORD.sub(rf"\1:{HIDDEN}@", text))

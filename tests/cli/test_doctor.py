@@ -1,0 +1,34 @@
+"""What the doctor prints can be pasted into a report: no password is in it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from api.cli.doctor import examine
+from rag.settings import Settings
+from rag.store import connection
+
+
+def test_no_password_of_a_url_is_printed(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    settings = Settings(
+        data=tmp_path,
+        models=models,
+        llm="ollama:nobody",
+        ollama_url=f"http://olhar:hunter2@{address}",
+        milvus_uri=f"http://root:hunter2@{address}",
+        blobs="memory://key:hunter2@bucket",
+    )
+    reports = {report.part: report for report in examine(settings)}
+    assert "hunter2" not in str(reports)
+    assert reports["store"].state == "failed"
+    assert "root:***@" in reports["store"].chosen
+    assert "olhar:***@" in reports["language model"].detail
+    assert "key:***@" in reports["originals"].chosen

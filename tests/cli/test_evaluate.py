@@ -1,0 +1,70 @@
+"""`olhar eval` on the real encoder: its JSON, its table, and that it leaves the data folder alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.app import app
+from api.cli.demo import demo_photos
+from api.owner import acquire
+from rag.errors import InvalidInput
+
+MEASURES = {"recall@1", "recall@5", "recall@10", "mrr", "ndcg@10"}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Path) -> Path:
+    """Four photos of the demo, two captions each; and a line that is no JSON."""
+    monkeypatch.setenv("OLHAR_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("OLHAR_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    labels = {"astronaut.png": "astronaut", "coins.png": "coin", "chelsea.png": "cat", "rocket.jpg": "rocket"}
+    lines = ["{"]
+    for photo in demo_photos():
+        name = Path(photo.source).name
+        if name in labels:
+            (folder / name).write_bytes(photo.read())
+            captions = [f"a {labels[name]}", f"this is one {labels[name]}"]
+            lines.append(json.dumps({"file": name, "captions": captions, "labels": [labels[name]]}))
+    (folder / "captions.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("protocol", "queries", "legs"),
+    [("image-only", 8, ["image"]), ("captioned", 4, ["image", "caption", "bm25"]), ("labels", 4, ["image"])],
+)
+def test_json_has_the_promised_shape(dataset: Path, protocol: str, queries: int, legs: list[str]) -> None:
+    # While somebody else owns the data folder: no collection is opened.
+    with acquire(dataset.parent / "data"):
+        done = CliRunner().invoke(app, ["eval", str(dataset), "--protocol", protocol, "--json"])
+        assert done.exit_code == 0, done.output
+        assert not list((dataset.parent / "data").glob("milvus*"))
+    told = json.loads(done.stdout)
+    assert list(told) == ["protocol", "encoder", "photos", "queries", "legs", "fused", "bad_rows"]
+    assert (told["protocol"], told["encoder"], told["photos"], told["queries"]) == (
+        protocol, "compact", 4, queries,
+    )  # fmt: skip
+    assert list(told["legs"]) == legs
+    assert all(set(means) == MEASURES for means in [*told["legs"].values(), told["fused"]])
+    assert all(0 <= value <= 1 for means in told["legs"].values() for value in means.values())
+    assert told["fused"]["recall@5"] == 1
+    assert [row["line"] for row in told["bad_rows"]] == [1]
+
+
+def test_output_for_people_is_a_table_and_names_what_was_left_out(dataset: Path) -> None:
+    done = CliRunner().invoke(app, ["eval", str(dataset), "--protocol", "captioned"])
+    assert done.exit_code == 0, done.output
+    for text in ("4 photos, 4 queries", "line 1", "recall@10", "caption", "fused"):
+        assert text in done.stdout
+
+
+def test_a_folder_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["eval", str(tmp_path)])
+    assert isinstance(done.exception, InvalidInput)

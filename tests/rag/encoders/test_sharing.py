@@ -1,0 +1,158 @@
+"""Requests at the same time share a pass: each gets its own rows, its own error, and waits for nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from rag.encoders.sharing import SharedImageEncoder, SharedPasses
+from rag.types import Fingerprint, Matrix, Pixels
+
+
+class Device:
+    """Encodes a number as itself; holds the first pass until it is let go. 13 is bad luck."""
+
+    def __init__(self) -> None:
+        self.passes: list[list[int]] = []
+        self.begun, self.go = threading.Event(), threading.Event()
+        self._busy = threading.Lock()
+        self.together = False
+
+    def __call__(self, inputs: Sequence[int]) -> Matrix:
+        self.together |= not self._busy.acquire(blocking=False)
+        self.passes.append(list(inputs))
+        self.begun.set()
+        assert self.go.wait(10)
+        if self._busy.locked():
+            self._busy.release()
+        if 13 in inputs:
+            raise ValueError(f"bad luck in {list(inputs)}")
+        return np.array(inputs, np.float32).reshape(len(inputs), 1)
+
+
+def during(device: Device, shared: SharedPasses[int], requests: Sequence[Sequence[int]]) -> list[object]:
+    """The results of requests that all came while the first one was on the device."""
+
+    def ask(inputs: Sequence[int]) -> object:
+        try:
+            return shared(inputs)[:, 0].tolist()
+        except ValueError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        first = pool.submit(ask, requests[0])
+        assert device.begun.wait(10)
+        others = [pool.submit(ask, inputs) for inputs in requests[1:]]
+        wait_for(lambda: len(shared._waiting) == sum(len(r) < shared._most for r in requests[1:]))
+        device.go.set()
+        return [future.result(10) for future in [first, *others]]
+
+
+def wait_for(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_those_who_wait_go_together_and_each_gets_its_own() -> None:
+    device = Device()
+    requests = [[1], [2, 3], [4], [5, 6, 7]]
+    assert during(device, SharedPasses(device), requests) == requests
+    assert device.passes[0] == [1]
+    assert len(device.passes) == 2
+    assert sorted(device.passes[1]) == [2, 3, 4, 5, 6, 7]
+    assert not device.together
+
+
+def test_an_error_is_for_the_one_who_caused_it() -> None:
+    device = Device()
+    found = during(device, SharedPasses(device), [[1], [2], [13], [3, 4]])
+    assert found == [[1], [2], "bad luck in [13]", [3, 4]]
+
+
+def test_a_pass_is_no_larger_than_it_may_be() -> None:
+    device = Device()
+    during(device, SharedPasses(device, most=4), [[0], *([i] for i in range(20, 30))])
+    assert max(map(len, device.passes)) == 4
+    assert len(device.passes) == 4
+
+
+def test_a_large_request_goes_by_itself_and_waits_for_nobody() -> None:
+    device = Device()
+    shared = SharedPasses(device, most=4)
+    with ThreadPoolExecutor(2) as pool:
+        small = pool.submit(shared, [1])
+        assert device.begun.wait(10)
+        large = pool.submit(shared, [5, 6, 7, 8])
+        wait_for(lambda: len(device.passes) == 2)
+        assert device.together
+        device.go.set()
+        assert large.result(10)[:, 0].tolist() == [5, 6, 7, 8]
+        assert small.result(10)[:, 0].tolist() == [1]
+
+
+def test_alone_a_request_goes_at_once() -> None:
+    device = Device()
+    device.go.set()
+    shared = SharedPasses(device)
+    assert shared([1])[:, 0].tolist() == [1]
+    assert shared([]).shape == (0, 1)
+    with pytest.raises(ValueError, match="bad luck"):
+        shared([13])
+    assert shared([2])[:, 0].tolist() == [2]
+
+
+def test_many_threads() -> None:
+    device = Device()
+    device.go.set()
+    shared = SharedPasses(device, most=8)
+    with ThreadPoolExecutor(16) as pool:
+        rows = list(pool.map(lambda n: shared([n, n + 1])[:, 0].tolist(), range(100, 900)))
+    assert rows == [[n, n + 1] for n in range(100, 900)]
+    assert not device.together
+
+
+class Encoder:
+    """An ``ImageEncoder`` that remembers how many pictures came at a time."""
+
+    fingerprint = Fingerprint("one", "w", "p", 1)
+    logit_scale = 1.0
+    languages = ("en",)
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        self.sizes.append(len(images))
+        self.begun.set()
+        assert self.go.wait(10)
+        return np.ones((len(images), 1), np.float32)
+
+    def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
+        return self.encode_images(images)
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        return np.ones((len(texts), 1), np.float32)
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [1, 1, 1]), ("cuda:0", [1, 2])])
+def test_pictures_share_passes_where_that_pays(device: str, sizes: list[int]) -> None:
+    encoder = Encoder(device)
+    shared = SharedImageEncoder(encoder)
+    picture = np.zeros((2, 2, 3), np.uint8)
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(shared.encode_images, [picture])]
+        assert encoder.begun.wait(10)
+        futures += [pool.submit(shared.encode_images, [picture]) for _ in range(2)]
+        wait_for(lambda: len(shared._images._waiting) + len(encoder.sizes) == 3)
+        encoder.go.set()
+        assert [future.result(10).shape for future in futures] == [(1, 1)] * 3
+    assert encoder.sizes == sizes

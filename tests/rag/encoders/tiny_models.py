@@ -1,0 +1,92 @@
+"""Models of each architecture with random weights, saved as the hub has them: a few kilobytes each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from tokenizers import pre_tokenizers
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizer,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
+    Siglip2Tokenizer,
+    SiglipConfig,
+    SiglipImageProcessorPil,
+    SiglipModel,
+    SiglipProcessor,
+)
+
+TOWER: dict[str, Any] = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+}  # fmt: skip
+SIDE = {"height": 32, "width": 32}
+ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
+def tiny_clip(folder: Path, seed: int = 0, dimension: int = 16) -> Path:
+    """A CLIP that reads 32 tokens."""
+    torch.manual_seed(seed)
+    words = [*ALPHABET, *(letter + "</w>" for letter in ALPHABET), "<|startoftext|>", "<|endoftext|>"]
+    config = CLIPConfig(
+        text_config={**TOWER, "vocab_size": len(words), "max_position_embeddings": 32,
+                     "bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1},
+        vision_config={**TOWER, "image_size": 32, "patch_size": 8},
+        projection_dim=dimension,
+    )  # fmt: skip
+    CLIPModel(config).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=32)
+    images = CLIPImageProcessorPil(size=SIDE, crop_size=SIDE)
+    CLIPProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]  # so shipped
+    return folder
+
+
+def tiny_siglip(folder: Path) -> Path:
+    """A SigLIP of 32 dimensions that reads 24 tokens; like those of the hub, it has no attention mask."""
+    torch.manual_seed(0)
+    letters = [*"abcdefghijklmnopqrstuvwxyz", "▁"]
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *letters]
+    tokenizer = Siglip2Tokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=24,
+        padding_side="right", model_input_names=["input_ids"],
+    )  # fmt: skip
+    config = SiglipConfig(
+        text_config={**TOWER, "vocab_size": len(words), "max_position_embeddings": 24,
+                     "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 1, "projection_size": 32},
+        vision_config={**TOWER, "image_size": 32, "patch_size": 8},
+    )  # fmt: skip
+    SiglipModel(config).save_pretrained(folder)
+    images = SiglipImageProcessorPil(size=SIDE)
+    SiglipProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]  # so shipped
+    return folder
+
+
+def tiny_qwen3(folder: Path) -> Path:
+    """A text embedding model like Qwen3-Embedding: a causal model read at its last token, 32 dimensions."""
+    torch.manual_seed(0)
+    words = [*ALPHABET, "<|endoftext|>"]
+    tokenizer = Qwen2Tokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=48, padding_side="left"
+    )
+    config = Qwen3Config(
+        **TOWER, vocab_size=len(words), num_key_value_heads=1, head_dim=16, max_position_embeddings=48,
+        bos_token_id=None, eos_token_id=len(words) - 1,
+    )  # fmt: skip
+    bare = folder / "bare"
+    Qwen3Model(config).save_pretrained(bare)
+    tokenizer.save_pretrained(bare)
+    modules = [Transformer(str(bare)), Pooling(32, pooling_mode="lasttoken"), Normalize()]
+    whole = folder / "whole"
+    SentenceTransformer(modules=modules, device="cpu").save(str(whole))
+    return whole
