@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -87,34 +88,45 @@ def demo_photos() -> list[SourceFile]:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Questions from JSON lines: ``question`` and, as they apply, ``image``, ``photo``, ``answer``
-    (words of which one has to stand in the answer) and ``unanswerable``. A line that is no JSON object is
-    a question by itself. Raises InvalidInput naming the line.
+    """Questions from JSON lines or a JSON list: ``question`` and, as they apply, ``image``, ``photo``,
+    ``answer`` (words of which one has to stand in the answer) and ``unanswerable``. A line that is no JSON
+    object is a question by itself. Other keys are not used, which is said on standard error. Raises
+    InvalidInput naming the line.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read as UTF-8 text: {error}") from None
-    return [_question(line.strip(), f"{path}:{n}") for n, line in enumerate(lines, start=1) if line.strip()]
+    if text.lstrip().startswith("["):
+        listed = _json(text, str(path))
+        return [_question(entry, f"{path}, entry {n}") for n, entry in enumerate(listed, start=1)]
+    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return [
+        _question(_json(line, f"{path}:{n}") if line.startswith("{") else line, f"{path}:{n}")
+        for n, line in lines
+    ]
 
 
-def _question(line: str, where: str) -> Question:
-    if not line.startswith("{"):
-        return Question(line)
+def _json(text: str, where: str) -> Any:
     try:
-        fields = json.loads(line)
+        return json.loads(text)
     except ValueError as error:
         raise InvalidInput(f"{where} is no JSON: {error}") from None
+
+
+def _question(entry: Any, where: str) -> Question:
+    fields = {"question": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, dict):
+        raise InvalidInput(f"{where}: a question is a text or an object")
     known = {name: fields[name] for name in Question.__dataclass_fields__ if name in fields}
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        names = ", ".join(Question.__dataclass_fields__)
-        raise InvalidInput(f"{where}: unknown key {', '.join(unknown)}; known are {names}")
-    answer = known.get("answer", ())
+    unknown = ", ".join(sorted(map(str, set(fields) - set(known))))
+    answer = known.get("answer") or ()
     known["answer"] = (answer,) if isinstance(answer, str) else tuple(map(str, answer))
     question = Question(**known)
     if not question.question and not question.image:
-        raise InvalidInput(f"{where}: give a question, an image or both")
+        raise InvalidInput(f"{where}: give a `question`, an `image` or both; it has {unknown or 'neither'}")
+    if unknown:
+        typer.echo(f"{where}: not used: {unknown}", err=True)
     return question
 
 

@@ -56,6 +56,13 @@ def test_questions_are_lines_or_objects(tmp_path: Path) -> None:
     ]
 
 
+def test_a_json_list_and_further_keys_are_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "q.json"
+    file.write_text('["Who?", {"question": "Why?", "topic": "cats"}]')
+    assert read_questions(file) == [Question("Who?"), Question("Why?")]
+    assert "topic" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [("{oops", "q.jsonl:1"), ('{"qestion": "a"}', "qestion"), ('{"photo": "a"}', "question")],
