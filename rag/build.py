@@ -131,7 +131,7 @@ class Olhar:
         settings = self.settings
         settings.data.mkdir(parents=True, exist_ok=True)
         return MilvusStore.open(
-            settings.milvus_uri or str(settings.data / "milvus.db"),
+            settings.store_uri,
             token=settings.milvus_token.get_secret_value(),
             image=self.encoder.fingerprint,
             text=self.text_encoder.fingerprint,
@@ -140,7 +140,7 @@ class Olhar:
     @once
     def blobs(self) -> Blobs:
         """The originals."""
-        return Blobs(self.settings.blobs or str(self.settings.data / "originals"))
+        return Blobs(self.settings.originals)
 
     @once
     def generator(self) -> Generator:

@@ -104,6 +104,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
 
+    @property
+    def store_uri(self) -> str:
+        """Where Milvus is: ``milvus_uri``, or the Milvus Lite file in the data folder."""
+        return self.milvus_uri or str(self.data / "milvus.db")
+
+    @property
+    def originals(self) -> str:
+        """Where the originals are: ``blobs``, or a folder in the data folder."""
+        return self.blobs or str(self.data / "originals")
+
     @model_validator(mode="before")
     @classmethod
     def _profile_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:

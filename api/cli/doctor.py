@@ -131,4 +131,4 @@ def _store(olhar: Olhar) -> tuple[str, str]:
 
 
 def _store_name(settings: Settings) -> str:
-    return without_password(settings.milvus_uri or str(settings.data / "milvus.db"))
+    return without_password(settings.store_uri)

@@ -32,7 +32,7 @@ def run(settings: Settings, *, force: bool, as_json: bool) -> bool:
         )
     with acquire(settings.data), build(settings) as olhar:
         rebuild = Rebuild.open(
-            settings.milvus_uri or str(settings.data / "milvus.db"),
+            settings.store_uri,
             token=settings.milvus_token.get_secret_value(),
             image=olhar.encoder.fingerprint,
             text=olhar.text_encoder.fingerprint,

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rag.encoders.wrapping import WrappedImageEncoder, WrappedTextEncoder
 from rag.protocols import ImageEncoder, TextEncoder
-from rag.types import Fingerprint, Matrix, Pixels, Vector
+from rag.types import Matrix, Vector
 
 SIZE = 2048
 """Texts whose vectors are kept; with 1,024 numbers each that is 8 MB."""
@@ -56,52 +57,23 @@ class RecentVectors:
                 self._kept.popitem(last=False)
 
 
-class CachedImageEncoder:
+class CachedImageEncoder(WrappedImageEncoder):
     """An ``ImageEncoder`` that remembers the vectors of the last query texts."""
 
     def __init__(self, encoder: ImageEncoder, size: int = SIZE) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._texts = RecentVectors(encoder.encode_text_queries, size)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        return self._encoder.fingerprint
-
-    @property
-    def logit_scale(self) -> float:
-        return self._encoder.logit_scale
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self._encoder.languages
-
-    @property
-    def device(self) -> str:
-        return self._encoder.device
-
-    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encoder.encode_images(images)
-
-    def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encoder.encode_image_queries(images)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
         return self._texts(texts)
 
 
-class CachedTextEncoder:
+class CachedTextEncoder(WrappedTextEncoder):
     """A ``TextEncoder`` that remembers the vectors of the last queries."""
 
     def __init__(self, encoder: TextEncoder, size: int = SIZE) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._queries = RecentVectors(encoder.encode_queries, size)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        return self._encoder.fingerprint
-
-    def encode_documents(self, texts: Sequence[str]) -> Matrix:
-        return self._encoder.encode_documents(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
         return self._queries(texts)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from rag.encoders.wrapping import WrappedImageEncoder, WrappedTextEncoder
 from rag.protocols import ImageEncoder, TextEncoder
-from rag.types import Fingerprint, Matrix, Pixels
+from rag.types import Matrix, Pixels
 
 A = TypeVar("A")
 
@@ -93,7 +94,7 @@ class SharedPasses(Generic[A]):
             self._serve([request])
 
 
-class SharedImageEncoder:
+class SharedImageEncoder(WrappedImageEncoder):
     """An ``ImageEncoder`` whose passes are shared by those who ask at the same time.
 
     Pictures share passes on a GPU only: on a CPU, eight who asked at a time were served half as fast together
@@ -101,26 +102,10 @@ class SharedImageEncoder:
     """
 
     def __init__(self, encoder: ImageEncoder, most: int = MOST) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._images: SharedPasses[Any] = SharedPasses(encoder.encode_images, most)
         self._queries: SharedPasses[Any] = SharedPasses(encoder.encode_image_queries, most)
         self._texts = SharedPasses(encoder.encode_text_queries, most)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        return self._encoder.fingerprint
-
-    @property
-    def logit_scale(self) -> float:
-        return self._encoder.logit_scale
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self._encoder.languages
-
-    @property
-    def device(self) -> str:
-        return self._encoder.device
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images) if self.device == "cpu" else self._images(images)
@@ -132,19 +117,12 @@ class SharedImageEncoder:
         return self._texts(texts)
 
 
-class SharedTextEncoder:
+class SharedTextEncoder(WrappedTextEncoder):
     """A ``TextEncoder`` whose passes are shared by those who ask at the same time."""
 
     def __init__(self, encoder: TextEncoder, most: int = MOST) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._queries = SharedPasses(encoder.encode_queries, most)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        return self._encoder.fingerprint
-
-    def encode_documents(self, texts: Sequence[str]) -> Matrix:
-        return self._encoder.encode_documents(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
         return self._queries(texts)

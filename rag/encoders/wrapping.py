@@ -1,0 +1,57 @@
+"""What a wrapper of an encoder hands on unchanged; it overrides what it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.protocols import ImageEncoder, TextEncoder
+from rag.types import Fingerprint, Matrix, Pixels
+
+
+class WrappedImageEncoder:
+    """An ``ImageEncoder`` that is another one."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._encoder.fingerprint
+
+    @property
+    def logit_scale(self) -> float:
+        return self._encoder.logit_scale
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._encoder.languages
+
+    @property
+    def device(self) -> str:
+        return self._encoder.device
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        return self._encoder.encode_images(images)
+
+    def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
+        return self._encoder.encode_image_queries(images)
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._encoder.encode_text_queries(texts)
+
+
+class WrappedTextEncoder:
+    """A ``TextEncoder`` that is another one."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._encoder.fingerprint
+
+    def encode_documents(self, texts: Sequence[str]) -> Matrix:
+        return self._encoder.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._encoder.encode_queries(texts)
