@@ -153,8 +153,9 @@ class LegWeights:
 class Calibration:
     """How one encoder's scores become a probability; which weights apply depends on what is known.
 
-    A logistic regression for each case, fitted on captioned photos: an item with text, an item known by
-    its pixels alone, an item known by its text alone, and a query that is a picture.
+    One set of weights for each case: an item with text, an item known by its pixels alone, an item known by
+    its text alone, and a query that is a picture. ``fitted`` says that they follow logistic regressions on
+    captioned photos (``benchmarks/fit_calibration.py``, rounded); otherwise they are a guess.
     """
 
     full: LegWeights
