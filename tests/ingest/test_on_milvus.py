@@ -163,7 +163,7 @@ def test_tenants_never_meet(parts: MilvusParts, photos: Path) -> None:
 
 
 CHILD = """
-    import sys, time
+    import os, sys, time
     from pathlib import Path
     from tests.ingest.conftest import SCOPE
     from tests.ingest.test_on_milvus import opened
@@ -173,7 +173,8 @@ CHILD = """
     with opened(Path(sys.argv[1])) as parts:
         parts.fake.before = lambda _: time.sleep(0.1)
         parts.settings = parts.settings.model_copy(update={"encoder_batch": 4})
-        told = lambda receipt: print(receipt.status, receipt.item_id, flush=True)
+        # one write a line: a pipe takes it whole or not at all, however the child's output is buffered
+        told = lambda receipt: os.write(1, f"{receipt.status} {receipt.item_id}\\n".encode())
         ingest(parts, SCOPE, walk([Path(sys.argv[2])]), on_file=told)
 """
 
