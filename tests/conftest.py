@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 LOOPBACK = ("127.", "::1", "localhost")
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
+
+# No verdict hangs on how busy the machine is, and the same code gets the same one.
+hypothesis_settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+hypothesis_settings.load_profile("steady")
 
 _skipped: list[str] = []
 
