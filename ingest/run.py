@@ -17,6 +17,7 @@ from ingest import steps
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.sources import SourceFile
 from ingest.steps import Task, waiting
+from ingest.truncation import note_truncated
 from ingest.writing import Writer
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, OlharError
@@ -147,6 +148,7 @@ class _Run:
             steps.encode_pictures(todo, self._parts.encoder.encode_images, batch)
         if any(task.new_words and task.described.words for task in waiting(todo)):
             steps.encode_captions(todo, self._parts.text_encoder.encode_documents, batch)
+            note_truncated(todo, self._parts.text_encoder)
 
     def _write(self, tasks: list[Task]) -> list[Task]:
         if tasks:

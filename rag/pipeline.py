@@ -69,7 +69,8 @@ class Pipeline:
         started = self._clock()
         result = self._retriever.search(scope, query, limit=limit or self._limit, where=where)
         timings = {**result.timings_ms, "total": (self._clock() - started) * 1e3}
-        return replace(result, warnings=self._warnings(query, self._finder), timings_ms=timings)
+        warnings = (*result.warnings, *self._warnings(query, self._finder))
+        return replace(result, warnings=warnings, timings_ms=timings)
 
     def ask(
         self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
@@ -94,7 +95,11 @@ class Pipeline:
             evidence=evidence,
             rerank=rerank,
             model=self._generator.name,
-            warnings=(*self._warnings(query, self._finder, self._writer), *draft.warnings),
+            warnings=(
+                *found.warnings,
+                *self._warnings(query, self._finder, self._writer),
+                *draft.warnings,
+            ),
             timings_ms=timings,
         )
 

@@ -30,6 +30,16 @@ class TextEncoder(Protocol):
     @property
     def fingerprint(self) -> Fingerprint: ...
 
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text are read; 0 when all are."""
+
+    def overlong_documents(self, texts: Sequence[str]) -> Mapping[int, int]:
+        """The texts whose end would not be read if they were stored: place, and number of tokens."""
+
+    def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
+        """As ``overlong_documents``, for what looks for stored texts."""
+
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
         """What is stored: captions, passages."""
 
@@ -54,6 +64,13 @@ class ImageEncoder(Protocol):
     @property
     def device(self) -> str:
         """Where it runs: ``cpu``, ``cuda:0`` …"""
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text are read; 0 when all are."""
+
+    def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
+        """The texts whose end is not read: place, and number of tokens."""
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         """Pictures to be stored."""

@@ -13,6 +13,7 @@ from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 from tokenizers import Tokenizer
 
 from rag.encoders.exported import ImageRecipe, Manifest, TextRecipe, check_files, read_manifest
+from rag.encoders.lengths import overlong
 from rag.encoders.overlap import overlapped
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.images import as_pillow
@@ -54,6 +55,16 @@ class OnnxDualEncoder:
     def languages(self) -> tuple[str, ...]:
         return self._manifest.languages
 
+    @property
+    def max_tokens(self) -> int:
+        return self._recipe.max_tokens
+
+    def overlong_documents(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._overlong(texts, self._recipe.document_prompt)
+
+    def overlong_queries(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._overlong(texts, self._recipe.query_prompt)
+
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         tower, recipe = self._image
         batches = overlapped(images, lambda pixels: prepare(pixels, recipe), batch=self._batch)
@@ -64,16 +75,20 @@ class OnnxDualEncoder:
         return self.encode_images(images)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._texts(texts, self._text[2].query_prompt)
+        return self._texts(texts, self._recipe.query_prompt)
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._texts(texts, self._text[2].query_prompt)
+        return self._texts(texts, self._recipe.query_prompt)
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
-        return self._texts(texts, self._text[2].document_prompt)
+        return self._texts(texts, self._recipe.document_prompt)
+
+    def _overlong(self, texts: Sequence[str], prompt: str) -> dict[int, int]:
+        whole = [prompt + text for text in texts]
+        return overlong(whole, self.max_tokens, lambda text: len(self._counter.encode(text).ids))
 
     def _texts(self, texts: Sequence[str], prompt: str) -> Matrix:
-        tower, tokenizer, recipe = self._text
+        tower, tokenizer = self._text
         # As the original does: some tokenizers make nothing of an empty text.
         clean = [prompt + (text.encode("utf-8", "replace").decode() or " ") for text in texts]
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
@@ -82,7 +97,7 @@ class OnnxDualEncoder:
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), TEXT_BATCH):
             some = order[start : start + TEXT_BATCH]
-            vectors[some] = tower.run(None, padded([tokens[i] for i in some], recipe))[0]
+            vectors[some] = tower.run(None, padded([tokens[i] for i in some], self._recipe))[0]
         return self._unit([vectors])
 
     def _unit(self, parts: Sequence[NDArray[Any]]) -> Matrix:
@@ -109,14 +124,28 @@ class OnnxDualEncoder:
             return self._session(IMAGE_TOWER), recipe
 
     @once
-    def _text(self) -> tuple[InferenceSession, Tokenizer, TextRecipe]:
+    def _text(self) -> tuple[InferenceSession, Tokenizer]:
         with self._lock:
-            recipe = self._whole.text
-            assert recipe is not None
-            tokenizer = Tokenizer.from_file(str(self._folder / TOKENIZER))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(recipe.max_tokens)
-            return self._session(TEXT_TOWER), tokenizer, recipe
+            tokenizer = self._tokenizer()
+            tokenizer.enable_truncation(self._recipe.max_tokens)
+            return self._session(TEXT_TOWER), tokenizer
+
+    @once
+    def _recipe(self) -> TextRecipe:
+        recipe = self._whole.text
+        assert recipe is not None
+        return recipe
+
+    @once
+    def _counter(self) -> Tokenizer:
+        tokenizer = self._tokenizer()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_file(str(self._folder / TOKENIZER))
+        tokenizer.no_padding()
+        return tokenizer
 
     def _session(self, name: str) -> InferenceSession:
         options = SessionOptions()

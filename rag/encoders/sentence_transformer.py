@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rag.encoders.batching import Batches
+from rag.encoders.lengths import overlong
 from rag.encoders.loading import load, revision, width
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.images import as_pillow
@@ -19,11 +19,14 @@ from rag.models import EncoderRow, encoder_row
 from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels
 
-logger = logging.getLogger(__name__)
-
 DEFAULT_BATCH = 32
 DEFAULT_LOGIT_SCALE = 100.0
 """What CLIP's training converges to and is clipped at (Radford et al. 2021, section 2.5)."""
+NO_LIMIT = 10**6
+"""Tokens: a tokenizer that knows no limit names a number beyond this."""
+QUERY_PROMPTS = ("query",)
+DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+"""What sentence-transformers calls a model's own prompts, the first that there is counts."""
 MAX_ASPECT = 50
 """Longer pictures lose their ends: a model that scales the short side up would make gigabytes of them."""
 
@@ -96,26 +99,30 @@ class SentenceTransformerEncoder:
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
         return self._texts(texts, self._row.document_prompt)
 
-    def overlong(self, texts: Sequence[str]) -> list[int]:
-        """The places of those texts of which the model does not read the end."""
-        limit = self._model.max_seq_length
-        if not limit:
-            return []
-        # A token is at least one byte: most texts are cleared without being cut into tokens.
-        long = [i for i, text in enumerate(texts) if len(text.encode()) + 2 > limit]
-        return [i for i in long if len(self._model.tokenizer(texts[i], verbose=False)["input_ids"]) > limit]
+    @property
+    def max_tokens(self) -> int:
+        limit = int(self._model.max_seq_length or 0)
+        return limit if limit < NO_LIMIT else 0
+
+    def overlong_documents(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._overlong(texts, self._row.document_prompt, DOCUMENT_PROMPTS)
+
+    def overlong_queries(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._overlong(texts, self._row.query_prompt, QUERY_PROMPTS)
+
+    def _overlong(self, texts: Sequence[str], prompt: str | None, names: Sequence[str]) -> dict[int, int]:
+        if prompt is None:
+            own = self._model.prompts
+            prompt = next((own[name] for name in names if name in own), "")
+        return overlong([prompt + text for text in texts], self.max_tokens, self._count)
+
+    def _count(self, text: str) -> int:
+        # The tokenizer keeps what it is told about truncation, and forward passes tell it.
+        with self._lock:
+            return len(self._model.tokenizer(text, verbose=False)["input_ids"])
 
     def _texts(self, texts: Sequence[str], prompt: str | None, *, query: bool = False) -> Matrix:
         """An empty text is encoded as a space, since some tokenizers make nothing of it."""
-        cut = self.overlong(texts)
-        if cut:
-            logger.warning(
-                "%s reads %d tokens of a text; %d of %d texts are longer, their ends are not searched",
-                self._name,
-                self._model.max_seq_length,
-                len(cut),
-                len(texts),
-            )
         return self._encode(self._model, [text or " " for text in texts], prompt, query=query)
 
     def _encode(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.types import Fingerprint, Matrix, Pixels
@@ -30,6 +30,13 @@ class WrappedImageEncoder:
     def device(self) -> str:
         return self._encoder.device
 
+    @property
+    def max_tokens(self) -> int:
+        return self._encoder.max_tokens
+
+    def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
+        return self._encoder.overlong_queries(texts)
+
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images)
 
@@ -49,6 +56,16 @@ class WrappedTextEncoder:
     @property
     def fingerprint(self) -> Fingerprint:
         return self._encoder.fingerprint
+
+    @property
+    def max_tokens(self) -> int:
+        return self._encoder.max_tokens
+
+    def overlong_documents(self, texts: Sequence[str]) -> Mapping[int, int]:
+        return self._encoder.overlong_documents(texts)
+
+    def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
+        return self._encoder.overlong_queries(texts)
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
         return self._encoder.encode_documents(texts)

@@ -11,6 +11,7 @@ from rag.errors import InvalidInput
 from rag.protocols import ImageEncoder, Store, TextEncoder
 from rag.retrieval.fusion import log_odds, probability
 from rag.retrieval.legs import Scored, candidates, encode_query, score
+from rag.retrieval.lengths import overlong_query
 from rag.types import Calibration, Filter, Hit, Legs, Query, Row, Scope, SearchResult
 
 MAX_QUERY_CHARACTERS = 8_192
@@ -41,11 +42,14 @@ class Retriever:
     ) -> SearchResult:
         """The best ``limit`` items, best first; items of equal score in order of id.
 
+        A text whose end some encoder does not read is searched for, with a warning.
+
         Raises InvalidInput when the query has neither text nor picture, or its text is too long.
         """
         _check(query, limit)
         started = self._clock()
         encoded = encode_query(query, self._images, self._texts)
+        warnings = overlong_query(query.text.strip(), self._images, self._texts)
         embedded = self._clock()
         depth = max(self._candidates, limit)
         found = candidates(self._store, scope, encoded, limit=depth, where=where)
@@ -57,7 +61,7 @@ class Retriever:
             "search": (searched - embedded) * 1e3,
             "fuse": (self._clock() - searched) * 1e3,
         }
-        return SearchResult(tuple(ranked), timings_ms=timings)
+        return SearchResult(tuple(ranked), warnings, timings)
 
     def rows(self, scope: Scope, hits: tuple[Hit, ...]) -> list[Row]:
         """The stored rows of some hits, in their order."""

@@ -44,6 +44,7 @@ from rag.types import (
     SearchResult,
     content_hash,
 )
+from tests.reads_all import ReadsAll
 
 
 def png(colour: tuple[int, int, int] = (200, 30, 30), side: int = 8) -> bytes:
@@ -74,7 +75,7 @@ ANSWER = Answer(
 )
 
 
-class FakeEncoder:
+class FakeEncoder(ReadsAll):
     """Texts to one axis, pictures to a vector at 60 degrees from it: cosine 0.5."""
 
     fingerprint = Fingerprint("fake", "w", "p", 2)

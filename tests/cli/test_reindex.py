@@ -18,9 +18,10 @@ from rag.encoders.compact import CompactEncoder
 from rag.errors import DataFolderBusy, FingerprintMismatch
 from rag.images import as_pillow
 from rag.types import Matrix, Pixels
+from tests.reads_all import ReadsAll
 
 
-class Wider:
+class Wider(ReadsAll):
     """An encoder with more dimensions, and so with another fingerprint."""
 
     def __init__(self, inner: CompactEncoder) -> None:

@@ -34,6 +34,7 @@ from rag.types import (
     Vector,
     Where,
 )
+from tests.reads_all import ReadsAll
 
 SCOPE = Scope("tenant", "photos")
 DIMENSION = 8
@@ -132,7 +133,7 @@ def _has_source(item: Item, where: Filter | None) -> bool:
 
 
 @dataclass
-class FakeEncoder:
+class FakeEncoder(ReadsAll):
     """Both encoders: vectors that depend on the content alone. ``before`` may look on and raise."""
 
     fingerprint: Fingerprint = field(default_factory=lambda: Fingerprint("fake", "1", "none", DIMENSION))

@@ -24,6 +24,7 @@ from rag.images import decode
 from rag.settings import Settings
 from rag.store import MilvusStore, Rebuild
 from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash
+from tests.reads_all import ReadsAll
 
 from .conftest import SCOPE, add, picture, save
 
@@ -31,7 +32,7 @@ OTHER = Scope("another tenant", "photos")
 
 
 @dataclass
-class Toy:
+class Toy(ReadsAll):
     """Both encoders: vectors that depend on the content and on the size. ``before`` may look on and raise."""
 
     dimension: int

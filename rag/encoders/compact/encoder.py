@@ -18,7 +18,7 @@ import numpy as np
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
 from rag.encoders.compact.heads import PACKAGED, Heads, digest
-from rag.encoders.compact.towers import TEXT_DIMENSION, Floats, ImageTower, TextTower
+from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
 from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels, Vector
 
@@ -45,9 +45,15 @@ class CompactTextEncoder:
     """A ``TextEncoder``: all-MiniLM-L6-v2 for captions and passages. Vectors of shape (n, 384)."""
 
     fingerprint = TEXT_FINGERPRINT
+    max_tokens = MAX_TOKENS
 
     def __init__(self, tower: TextTower) -> None:
         self._tower = tower
+
+    def overlong_documents(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._tower.overlong(texts)
+
+    overlong_queries = overlong_documents
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
         return self._tower(texts)
@@ -66,6 +72,7 @@ class CompactEncoder:
     logit_scale = LOGIT_SCALE
     languages = ("en",)
     device = "cpu"
+    max_tokens = MAX_TOKENS
 
     def __init__(self, folder: Path, text: TextTower, *, heads: Path = PACKAGED) -> None:
         self._folder = folder
@@ -81,6 +88,9 @@ class CompactEncoder:
             preprocessing=PREPROCESSING,
             dimension=LEARNED_DIMENSION + TEXT_DIMENSION,
         )
+
+    def overlong_queries(self, texts: Sequence[str]) -> dict[int, int]:
+        return self._text.overlong(texts)
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         if not images:

@@ -17,6 +17,7 @@ from rag.encoders.compact.compile import (
     compiled_text_tower,
     packaged,
 )
+from rag.encoders.lengths import overlong
 from rag.errors import ModelUnavailable
 from rag.images import resize
 from rag.once import once
@@ -62,6 +63,13 @@ class TextTower:
         self._folder = folder
 
     @once
+    def _counter(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_file(str(packaged(TEXT.package, "model/tokenizer.json")))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    @once
     def _parts(self) -> tuple[Tokenizer, InferenceSession]:
         tokenizer = Tokenizer.from_file(str(packaged(TEXT.package, "model/tokenizer.json")))
         tokenizer.no_padding()
@@ -71,6 +79,10 @@ class TextTower:
     def __call__(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors, shape (n, 384); texts of more than 256 tokens are cut there."""
         return self.features(texts)[:, :TEXT_DIMENSION]
+
+    def overlong(self, texts: Sequence[str]) -> dict[int, int]:
+        """The texts that are cut: place, and number of tokens."""
+        return overlong(texts, MAX_TOKENS, lambda text: len(self._counter.encode(text).ids))
 
     def features(self, texts: Sequence[str]) -> Floats:
         """The unit vectors, then the mean word embeddings: shape (n, 768)."""

@@ -51,6 +51,15 @@ def test_nothing_in_nothing_out(encoder: CompactEncoder) -> None:
     assert encoder.encode_text_queries([]).shape == (0, 896)
 
 
+def test_texts_that_are_cut_are_flagged_with_their_tokens(encoder: CompactEncoder, models: Path) -> None:
+    texts = ["dog " * 254, "dog " * 255, "日本" * 127, "日本" * 128]
+    assert encoder.max_tokens == CompactTextEncoder.max_tokens == 256
+    assert encoder.overlong_queries(texts) == {1: 257, 3: 258}
+    assert CompactTextEncoder(TextTower(models)).overlong_documents(texts) == {1: 257, 3: 258}
+    whole, cut = encoder.encode_text_queries(["dog " * 254, "dog " * 254 + "beach"])
+    np.testing.assert_allclose(whole, cut, atol=1e-6)
+
+
 def test_a_vector_does_not_depend_on_its_batch(encoder: CompactEncoder) -> None:
     texts = ["a dog", "a very much longer text about two dogs that run along a sandy beach", "cat"]
     alone = np.concatenate([encoder.encode_text_queries([text]) for text in texts])

@@ -77,6 +77,9 @@ def test_in_fp32_the_vectors_are_the_originals_for_every_batch_and_length(
         np.testing.assert_allclose(
             encoder.encode_documents(texts), original.encode_documents(texts), atol=1e-4
         )
+        assert encoder.overlong_documents(texts) == original.overlong_documents(texts)
+        assert encoder.overlong_queries(texts) == original.overlong_queries(texts)
+    assert encoder.max_tokens == original.max_tokens
 
 
 def test_int8_is_smaller_near_and_another_space(model: Path, tmp_path: Path) -> None:

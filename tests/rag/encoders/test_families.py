@@ -111,5 +111,5 @@ def test_the_older_layout_of_the_hubs_clip_is_loaded(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         older.encode_text_queries(["a dog"]), newer.encode_text_queries(["a dog"]), atol=1e-6
     )
-    assert older.overlong(["a dog", "dog " * 40]) == [1]
+    assert set(older.overlong_queries(["a dog", "dog " * 40])) == {1}
     assert older.logit_scale == newer.logit_scale

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -110,23 +110,38 @@ def test_empty_texts_have_vectors(encoder: SentenceTransformerEncoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-5)
 
 
-def test_texts_that_are_too_long_are_cut_and_flagged(
-    encoder: SentenceTransformerEncoder, caplog: pytest.LogCaptureFixture
-) -> None:
-    texts = ["a dog", "dog " * 40, "犬" * 5, "cat " * 40]
-    assert encoder.overlong(texts) == [1, 3]
-    with caplog.at_level(logging.WARNING, logger="rag"):
-        encoder.encode_documents(texts)
-    assert "reads 32 tokens of a text; 2 of 4 texts are longer" in caplog.text
-    caplog.clear()
-    encoder.encode_documents(["a dog"])
-    assert not caplog.records
+def test_texts_that_are_too_long_are_cut_and_flagged(encoder: SentenceTransformerEncoder) -> None:
+    # The tiny model makes a token of each letter, and puts one before and one behind.
+    texts = ["a dog", "dog " * 10, "dog " * 10 + "cat", "犬" * 5, "犬" * 10, "x" * 31]
+    assert encoder.max_tokens == 32
+    assert encoder.overlong_documents(texts) == {2: 35, 5: 33}
+    assert encoder.overlong_queries(texts) == encoder.overlong_documents(texts)
+    whole = encoder.encode_documents(["dog " * 10, "dog " * 10 + "cat"])
+    np.testing.assert_allclose(whole[0], whole[1], atol=1e-5)
+
+
+def test_the_prompt_counts(folder: Path) -> None:
+    prompted = SentenceTransformerEncoder(
+        str(folder), row=replace(PLAIN, query_prompt="find ", document_prompt=""), device="cpu"
+    )
+    assert prompted.overlong_queries(["x" * 28]) == {0: 34}
+    assert prompted.overlong_documents(["x" * 28]) == {}
+
+
+def test_a_model_without_a_limit_reads_all() -> None:
+    encoder, model = SentenceTransformerEncoder("greedy", row=PLAIN), Greedy()
+    vars(encoder)["_model"] = model
+    for limit in (None, 10**30):
+        model.max_seq_length = limit
+        assert encoder.max_tokens == 0
+        assert encoder.overlong_documents(["x" * 1000]) == {}
 
 
 class Greedy:
     """A model that fits four inputs at a time, and keeps them; a text's vector holds the number in it."""
 
-    max_seq_length = None
+    max_seq_length: int | None = None
+    prompts: ClassVar[dict[str, str]] = {}
 
     def __init__(self) -> None:
         self.seen: list[Any] = []

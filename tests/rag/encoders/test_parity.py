@@ -11,10 +11,11 @@ import pytest
 from rag.encoders.parity import Limits, Sample, compare, neighbours, recall
 from rag.errors import InvalidInput
 from rag.types import Fingerprint, Matrix, Pixels
+from tests.reads_all import ReadsAll
 
 
 @dataclass
-class Turned:
+class Turned(ReadsAll):
     """Text i and picture i point along axis i; those in ``lost`` point elsewhere."""
 
     lost: tuple[int, ...] = ()

@@ -12,6 +12,7 @@ import pytest
 
 from rag.encoders.sharing import SharedImageEncoder, SharedPasses
 from rag.types import Fingerprint, Matrix, Pixels
+from tests.reads_all import ReadsAll
 
 
 class Device:
@@ -118,7 +119,7 @@ def test_many_threads() -> None:
     assert not device.together
 
 
-class Encoder:
+class Encoder(ReadsAll):
     """An ``ImageEncoder`` that remembers how many pictures came at a time."""
 
     fingerprint = Fingerprint("one", "w", "p", 1)

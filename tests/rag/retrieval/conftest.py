@@ -10,6 +10,7 @@ import pytest
 
 from rag.store import MilvusStore
 from rag.types import Calibration, Fingerprint, Item, LegWeights, Matrix, Pixels, Row, Scope, item_id
+from tests.reads_all import ReadsAll
 
 WORDS = ("red", "green", "blue", "dog", "cat", "beach", "snow", "nothing")
 SCOPE = Scope("tenant", "photos")
@@ -21,7 +22,7 @@ TOY = Calibration(
 )
 
 
-class ToyEncoder:
+class ToyEncoder(ReadsAll):
     """An ``ImageEncoder`` and a ``TextEncoder``: bags of words, and colours for pictures."""
 
     fingerprint = Fingerprint("toy", "1", "words", len(WORDS))

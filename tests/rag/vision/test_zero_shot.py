@@ -8,11 +8,12 @@ import numpy as np
 
 from rag.types import Fingerprint, Matrix, Pixels
 from rag.vision.zero_shot import ZeroShot
+from tests.reads_all import ReadsAll
 
 WORDS = ("cat", "dog", "rocket")
 
 
-class Axes:
+class Axes(ReadsAll):
     """Each word is an axis of the space."""
 
     fingerprint = Fingerprint("axes", "", "", 3)

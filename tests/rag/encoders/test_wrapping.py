@@ -1,0 +1,35 @@
+"""Whatever wraps an encoder says the same of long texts as the encoder itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
+from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
+from rag.encoders.relabelled import Relabelled
+from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
+from rag.protocols import ImageEncoder, TextEncoder
+
+TEXTS = ["a dog", "dog " * 300]
+
+
+def relabelled(encoder: ImageEncoder) -> ImageEncoder:
+    return Relabelled(encoder, replace(encoder.fingerprint, weights="others"))
+
+
+@pytest.mark.parametrize("wrap", [CachedImageEncoder, SharedImageEncoder, relabelled])
+def test_image_encoders(wrap: Callable[[ImageEncoder], ImageEncoder], models: Path) -> None:
+    wrapped = wrap(CompactEncoder(models, TextTower(models)))
+    assert wrapped.max_tokens == 256
+    assert wrapped.overlong_queries(TEXTS) == {1: 302}
+
+
+@pytest.mark.parametrize("wrap", [CachedTextEncoder, SharedTextEncoder])
+def test_text_encoders(wrap: Callable[[TextEncoder], TextEncoder], models: Path) -> None:
+    wrapped = wrap(CompactTextEncoder(TextTower(models)))
+    assert wrapped.max_tokens == 256
+    assert wrapped.overlong_queries(TEXTS) == wrapped.overlong_documents(TEXTS) == {1: 302}
