@@ -182,12 +182,20 @@ class Olhar:
             calibrated=calibration.fitted,
         )
 
-    def warm_models(self) -> None:
-        """Load what encodes and labels, and embed a canary of each kind. Raises ModelUnavailable."""
+    def warm_encoder(self) -> None:
+        """Load what encodes and labels pictures, and embed a canary of each kind. Raises ModelUnavailable."""
         grey = np.full((32, 32, 3), 127, np.uint8)
         self.zero_shot.label(self.encoder.encode_images([grey]))
         self.encoder.encode_text_queries(["a canary"])
+
+    def warm_text_encoder(self) -> None:
+        """Load what encodes captions, and embed a canary. Raises ModelUnavailable."""
         self.text_encoder.encode_queries(["a canary"])
+
+    def warm_models(self) -> None:
+        """``warm_encoder`` and ``warm_text_encoder``."""
+        self.warm_encoder()
+        self.warm_text_encoder()
 
     def warm(self) -> None:
         """As ``warm_models``, and ask the store for its collections. Raises StoreUnavailable."""

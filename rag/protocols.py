@@ -31,6 +31,10 @@ class TextEncoder(Protocol):
     def fingerprint(self) -> Fingerprint: ...
 
     @property
+    def device(self) -> str:
+        """Where it runs: ``cpu``, ``cuda:0`` …"""
+
+    @property
     def max_tokens(self) -> int:
         """How many tokens of a text are read; 0 when all are."""
 

@@ -18,7 +18,7 @@ from rag.settings import Settings
 from rag.urls import without_password
 
 HEALTH_SECONDS = 10.0
-PARTS = {"encoder": "encoder", "llm": "language model", "store": "store"}
+PARTS = {"encoder": "encoder", "text_encoder": "text encoder", "llm": "language model", "store": "store"}
 """The names of a server's parts, as they are called here."""
 
 
@@ -45,6 +45,7 @@ def examine(settings: Settings) -> list[PartReport]:
             if server is not None
             else [
                 _part("encoder", settings.encoder, lambda: _encoder(olhar)),
+                _part("text encoder", _text_encoder_name(settings), lambda: _text_encoder(olhar)),
                 _part("language model", settings.llm, lambda: _generator(olhar)),
             ]
         )
@@ -88,6 +89,8 @@ def _told(name: str, part: PartOut, settings: Settings, server: Server) -> PartR
     detail = dict(part.detail)
     device = detail.pop("device", "")
     chosen = _store_name(settings) if name == "store" else str(server.decided.get(name, ""))
+    if name == "text_encoder":
+        chosen = chosen or str(server.decided.get("encoder", ""))
     known = ", ".join(f"{key}: {value}" for key, value in detail.items())
     return PartReport(PARTS[name], chosen, part.state, device, f"{known} (at {server.url})")
 
@@ -108,10 +111,18 @@ def _part(part: str, chosen: str, look: Callable[[], tuple[str, str]]) -> PartRe
 
 
 def _encoder(olhar: Olhar) -> tuple[str, str]:
-    olhar.warm_models()
+    olhar.warm_encoder()
     encoder = olhar.encoder
     languages = ", ".join(encoder.languages) or "not declared"
     return encoder.device, f"dimension {encoder.fingerprint.dimension}, languages: {languages}"
+
+
+def _text_encoder(olhar: Olhar) -> tuple[str, str]:
+    olhar.warm_text_encoder()
+    encoder = olhar.text_encoder
+    reads = f"{encoder.max_tokens} tokens" if encoder.max_tokens else "all"
+    name, dimension = encoder.fingerprint.name, encoder.fingerprint.dimension
+    return encoder.device, f"{name}, dimension {dimension}, reads {reads} of a text"
 
 
 def _generator(olhar: Olhar) -> tuple[str, str]:
@@ -128,6 +139,11 @@ def _store(olhar: Olhar) -> tuple[str, str]:
     collections = olhar.store.collections(olhar.settings.tenant)
     images = sum(collection.images for collection in collections)
     return "", f"{len(collections)} collections, {images} images"
+
+
+def _text_encoder_name(settings: Settings) -> str:
+    """Unset, it is the text side of the encoder."""
+    return settings.text_encoder or settings.encoder
 
 
 def _store_name(settings: Settings) -> str:

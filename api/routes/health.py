@@ -17,7 +17,8 @@ from api.schemas import HealthOut, PartOut
 from rag import __version__
 from rag.build import Olhar
 from rag.errors import ModelUnavailable, OlharError
-from rag.types import Pixels, Scope
+from rag.protocols import ImageEncoder, TextEncoder
+from rag.types import Matrix, Pixels, Scope
 
 router = APIRouter(tags=["health"])
 
@@ -35,7 +36,7 @@ Check = Callable[[], Mapping[str, str]]
 
 def threads() -> dict[str, CapacityLimiter]:
     """Threads of their own for each part: neither slow searches nor a part that hangs hold up the rest."""
-    return {part: CapacityLimiter(2) for part in ("store", "encoder", "llm")}
+    return {part: CapacityLimiter(2) for part in ("store", "encoder", "text_encoder", "llm")}
 
 
 @router.get("/health", operation_id="health")
@@ -44,6 +45,7 @@ async def health(request: Request, olhar: System) -> HealthOut:
     checks: dict[str, Check] = {
         "store": lambda: _store(olhar),
         "encoder": lambda: _encoder(olhar),
+        "text_encoder": lambda: _text_encoder(olhar),
         "llm": lambda: olhar.generator.check(),
     }
     threads: Mapping[str, CapacityLimiter] = request.app.state.health_threads
@@ -62,12 +64,25 @@ def _store(olhar: Olhar) -> Mapping[str, str]:
 def _encoder(olhar: Olhar) -> Mapping[str, str]:
     encoder = olhar.encoder
     vectors = np.concatenate((encoder.encode_images([CANARY]), encoder.encode_text_queries([CANARY_WORDS])))
-    if vectors.shape != (2, encoder.fingerprint.dimension) or not np.isfinite(vectors).all():
+    return _described(encoder, vectors, 2, "OLHAR_ENCODER")
+
+
+def _text_encoder(olhar: Olhar) -> Mapping[str, str]:
+    encoder = olhar.text_encoder
+    # As a document: the vectors of queries are remembered, and would say nothing of today.
+    return _described(encoder, encoder.encode_documents([CANARY_WORDS]), 1, "OLHAR_TEXT_ENCODER")
+
+
+def _described(
+    encoder: ImageEncoder | TextEncoder, vectors: Matrix, canaries: int, setting: str
+) -> Mapping[str, str]:
+    name, dimension = encoder.fingerprint.name, encoder.fingerprint.dimension
+    if vectors.shape != (canaries, dimension) or not np.isfinite(vectors).all():
         raise ModelUnavailable(
-            f"the encoder {encoder.fingerprint.name} (OLHAR_ENCODER) gives vectors of shape {vectors.shape}, "
-            "or of numbers that are not finite, for a canary; restart the server, or choose another encoder"
+            f"the encoder {name} ({setting}) gives vectors of shape {vectors.shape}, or of numbers that are "
+            "not finite, for a canary; restart the server, or choose another encoder"
         )
-    return {"name": encoder.fingerprint.name, "device": encoder.device}
+    return {"name": name, "device": encoder.device}
 
 
 async def _state(check: Check, limiter: CapacityLimiter) -> PartOut:

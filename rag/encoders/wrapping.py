@@ -58,6 +58,10 @@ class WrappedTextEncoder:
         return self._encoder.fingerprint
 
     @property
+    def device(self) -> str:
+        return self._encoder.device
+
+    @property
     def max_tokens(self) -> int:
         return self._encoder.max_tokens
 

@@ -84,6 +84,7 @@ class FakeEncoder(ReadsAll):
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.texts = np.array([[1.0, 0.0]], np.float32)
         self.pictures = np.array([[0.5, 0.75**0.5]], np.float32)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
@@ -93,6 +94,11 @@ class FakeEncoder(ReadsAll):
         if self.error:
             raise self.error
         return np.repeat(self.pictures, len(images), axis=0)
+
+    def encode_documents(self, texts: Sequence[str]) -> Matrix:
+        if self.error:
+            raise self.error
+        return np.repeat(self.texts, len(texts), axis=0)
 
 
 @dataclass
@@ -177,6 +183,7 @@ class FakeGenerator:
 class FakeSystem:
     settings: Settings
     encoder: FakeEncoder = field(default_factory=FakeEncoder)
+    text_encoder: FakeEncoder = field(default_factory=FakeEncoder)
     store: FakeStore = field(default_factory=FakeStore)
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
     pipeline: FakePipeline = field(default_factory=FakePipeline)

@@ -28,6 +28,7 @@ def test_everything_is_there(client: httpx.Client) -> None:
     assert body["status"] == "ok"
     assert body["version"] == __version__
     assert body["parts"]["encoder"] == {"state": "ok", "detail": {"name": "fake", "device": "cpu"}}
+    assert body["parts"]["text_encoder"] == body["parts"]["encoder"]
     assert body["parts"]["llm"]["detail"] == {"model": "fake:model", "device": "cpu"}
     assert body["parts"]["store"]["state"] == "ok"
 
@@ -71,6 +72,22 @@ def test_an_encoder_that_gives_no_usable_vectors_is_degraded(
     body = client.get("/health").json()
     assert body["status"] == "degraded"
     assert "OLHAR_ENCODER" in body["parts"]["encoder"]["detail"]["reason"]
+
+
+def test_a_text_encoder_that_cannot_encode_is_degraded_and_the_encoder_is_not(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    for texts, error, reason in [
+        ([[1.0, 0.0]], ModelUnavailable("OLHAR_TEXT_ENCODER: gone"), "OLHAR_TEXT_ENCODER: gone"),
+        ([[np.nan, 0.0]], None, "the encoder fake (OLHAR_TEXT_ENCODER) gives vectors"),
+    ]:
+        system.text_encoder.texts = np.array(texts, np.float32)
+        system.text_encoder.error = error
+        body = client.get("/health").json()
+        assert body["status"] == "degraded"
+        assert body["parts"]["encoder"]["state"] == "ok"
+        assert body["parts"]["text_encoder"]["state"] == "failed"
+        assert body["parts"]["text_encoder"]["detail"]["reason"].startswith(reason)
 
 
 def test_a_part_that_hangs_is_not_waited_for(

@@ -157,9 +157,23 @@ def test_an_error_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
 def test_doctor_reports_every_part() -> None:
     reports = as_json("doctor")
     assert {report["part"] for report in reports} == {
-        "encoder", "language model", "reranker", "originals", "data folder", "store",
+        "encoder", "text encoder", "language model", "reranker", "originals", "data folder", "store",
     }  # fmt: skip
     assert all(report["state"] in {"ok", "skipped"} for report in reports)
+
+
+def test_doctor_names_the_text_encoder_and_does_not_blame_the_encoder_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reports = {report["part"]: report for report in as_json("doctor")}
+    assert reports["text encoder"]["chosen"] == "compact"
+    assert "all-MiniLM-L6-v2, dimension 384, reads 256 tokens" in reports["text encoder"]["detail"]
+    monkeypatch.setenv("OLHAR_TEXT_ENCODER", "olhar/no-such-model")
+    monkeypatch.setenv("OLHAR_DATA", str(tmp_path / "another"))
+    reports = {report["part"]: report for report in as_json("doctor", code=1)}
+    assert reports["encoder"]["state"] == "ok"
+    assert reports["text encoder"]["state"] == "failed"
+    assert "OLHAR_TEXT_ENCODER=olhar/no-such-model" in reports["text encoder"]["detail"]
 
 
 def test_doctor_says_what_to_do_about_a_part_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:

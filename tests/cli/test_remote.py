@@ -223,6 +223,7 @@ def test_doctor_asks_the_server(tmp_path: Path, parts: FakeParts) -> None:
         owner.publish(url, **decided(mine))
         reports = {report.part: report for report in examine(mine)}
     assert (reports["store"].state, reports["encoder"].state) == ("failed", "ok")
+    assert (reports["text encoder"].state, reports["text encoder"].chosen) == ("ok", mine.encoder)
     assert "the store is gone" in reports["store"].detail
     assert reports["language model"].state == "failed"  # these parts have none
     assert url in reports["data folder"].detail
@@ -234,8 +235,8 @@ def test_doctor_says_when_the_server_does_not_answer(tmp_path: Path) -> None:
         owner.publish("http://127.0.0.1:9", **decided(mine))
         states = {report.part: report.state for report in examine(mine)}
     assert states == {
-        "data folder": "ok", "encoder": "failed", "language model": "failed", "store": "failed",
-        "reranker": "skipped", "originals": "ok",
+        "data folder": "ok", "encoder": "failed", "text encoder": "failed", "language model": "failed",
+        "store": "failed", "reranker": "skipped", "originals": "ok",
     }  # fmt: skip
 
 

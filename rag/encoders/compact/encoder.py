@@ -45,6 +45,7 @@ class CompactTextEncoder:
     """A ``TextEncoder``: all-MiniLM-L6-v2 for captions and passages. Vectors of shape (n, 384)."""
 
     fingerprint = TEXT_FINGERPRINT
+    device = "cpu"
     max_tokens = MAX_TOKENS
 
     def __init__(self, tower: TextTower) -> None:
