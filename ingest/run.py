@@ -28,6 +28,8 @@ from rag.types import Scope
 BATCH = 64
 """Most files that are read, or encoded, at a time."""
 BATCH_BYTES = 64 * 2**20
+UNKNOWN_BYTES = 2**20
+"""What a file is taken to have whose size is not known before it is read."""
 READERS = min(4, (os.cpu_count() or 1) + 1)
 
 
@@ -172,10 +174,8 @@ def _groups(tasks: Iterator[Task]) -> Iterator[list[Task]]:
 
 
 def _size(task: Task) -> int:
-    try:
-        return 0 if task.file.path is None or task.receipt is not None else task.file.path.stat().st_size
-    except OSError:
-        return 0
+    """Bytes, guessed where they are not known before reading."""
+    return 0 if task.receipt is not None else UNKNOWN_BYTES if task.file.size is None else task.file.size
 
 
 @contextmanager

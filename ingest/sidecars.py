@@ -11,9 +11,9 @@ from __future__ import annotations
 import codecs
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from ingest.descriptions import Description
@@ -73,9 +73,13 @@ def read_captions(path: Path) -> dict[str, Description]:
 def load_captions(path: Path) -> Captions:
     """A ``captions.jsonl`` with everything in it that can be used. Never raises."""
     try:
-        data = path.read_bytes()
+        return captions_in(path, path.read_bytes())
     except OSError as error:
         return Captions(path, {}, {}, (Problem(path, 0, f"cannot be read: {error.strerror or error}"),))
+
+
+def captions_in(path: Path, data: bytes) -> Captions:
+    """The same from the bytes of a ``captions.jsonl`` whose place is ``path``."""
     described: dict[str, Description] = {}
     lines: dict[str, int] = {}
     problems: list[Problem] = []
@@ -95,7 +99,7 @@ def load_captions(path: Path) -> Captions:
 
 def parse_line(line: bytes) -> tuple[str, Description]:
     """The file name and the description of one line. Raises InvalidInput with the reason."""
-    fields = _object(line)
+    fields = object_in(line)
     name = fields.pop("file", None)
     if not isinstance(name, str) or not name.strip("/. \0"):
         raise InvalidInput('"file" has to name a picture')
@@ -107,7 +111,7 @@ def parse_line(line: bytes) -> tuple[str, Description]:
 
 def parse_json(data: bytes) -> Description:
     """The description in a ``photo.json``. Raises InvalidInput with the reason."""
-    return described_by(_object(data))
+    return described_by(object_in(data))
 
 
 def parse_text(data: bytes) -> Description:
@@ -162,7 +166,24 @@ def read_sidecar(path: Path) -> Description:
             data = file.read(SIDECAR_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror or error}") from None
-    return parse_json(data) if path.suffix.lower() == ".json" else parse_text(data)
+    return parse_sidecar(path.name, data)
+
+
+def parse_sidecar(name: str, data: bytes) -> Description:
+    """The description in the bytes of a sidecar of this name. Raises InvalidInput with the reason."""
+    return parse_json(data) if name.lower().endswith(".json") else parse_text(data)
+
+
+def sidecars_of(name: str, names: Collection[str]) -> list[str]:
+    """Those of ``names`` that are sidecars of the picture ``name``, the one that counts most first."""
+    stem = PurePath(name).stem
+    return [
+        found
+        for suffix in (".json", ".txt")
+        for owner in dict.fromkeys((name, stem))
+        for found in (owner + suffix, owner + suffix.upper())
+        if found in names and found != name
+    ]
 
 
 def _key(name: str) -> str:
@@ -188,7 +209,8 @@ def _text(data: bytes) -> str:
         raise InvalidInput(f"not UTF-8 text (at byte {error.start}); save it as UTF-8") from None
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def object_in(data: bytes) -> dict[str, Any]:
+    """A JSON object. Raises InvalidInput with the reason."""
     text = _text(data)
     try:
         value = json.loads(text, parse_constant=_no_number)

@@ -80,7 +80,7 @@ def load(task: Task, scope: Scope, max_bytes: int) -> None:
     """Read the bytes and name the item by them."""
     try:
         path = task.file.path
-        size = path.stat().st_size if path is not None else 0
+        size = path.stat().st_size if path is not None else task.file.size or 0
         if size <= max_bytes:
             task.data = task.file.read()
             size = len(task.data)

@@ -3,6 +3,7 @@
 OlharError
 ├── InvalidInput           what was given cannot be used: say which, the limit and the remedy
 │   ├── BadImage           bytes that cannot be decoded within the limits
+│   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
 ├── NotFound               a collection or item that is not there
 ├── Conflict               the thing asked for contradicts what is stored
@@ -10,6 +11,7 @@ OlharError
 │   └── DataFolderBusy        another process owns the data folder
 └── Unavailable            a part outside Olhar cannot be had now; `retryable` says if waiting helps
     ├── ModelUnavailable
+    ├── SourceUnavailable
     └── StoreUnavailable
 
 Adapters translate the errors of their vendors into these, once, at the adapter.
@@ -28,6 +30,10 @@ class InvalidInput(OlharError):
 
 class BadImage(InvalidInput):
     """Bytes that are no picture, or one beyond the limits."""
+
+
+class BadSource(InvalidInput):
+    """A path, URL, archive or manifest that cannot be read, or may not be."""
 
 
 class BadSettings(InvalidInput):
@@ -60,6 +66,10 @@ class Unavailable(OlharError):
 
 class ModelUnavailable(Unavailable):
     """A model cannot be loaded or reached. The message names the setting that chose it."""
+
+
+class SourceUnavailable(Unavailable):
+    """Where a file lies cannot be reached now, broke off, or was too slow."""
 
 
 class StoreUnavailable(Unavailable):

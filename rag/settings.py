@@ -101,6 +101,17 @@ class Settings(BaseSettings):
     max_bytes: int = Field(64 * 2**20, ge=1, le=2**32, description="largest file, in bytes")
     batch: int = Field(64, ge=1, le=4096, description="files that ingestion writes at a time")
 
+    source_files: int = Field(200_000, ge=1, le=10**7, description="most files that one ingestion takes")
+    source_protocols: str = Field(
+        "s3", description="protocols of fsspec that URLs may have, with commas between; http and https apart"
+    )
+    archive_bytes: int = Field(
+        4 * 2**30, ge=1, le=2**40, description="most bytes that are unpacked of one ZIP or TAR"
+    )
+    archive_files: int = Field(
+        50_000, ge=1, le=10**7, description="most files that are taken of a ZIP or TAR"
+    )
+
     host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
 

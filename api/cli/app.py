@@ -30,7 +30,14 @@ Picture = Annotated[Path | None, typer.Option(help="A picture to search or ask w
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.", metavar="PATH…")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, folders, patterns, ZIP and TAR archives, manifests (CSV, JSON lines, Parquet), "
+            "URLs.",
+            metavar="SOURCE…",
+        ),
+    ],
     collection: Collection = None,
     all_captions: Annotated[
         bool, typer.Option("--all-captions", help="Index every caption of a photo, not the first only.")
@@ -42,10 +49,10 @@ def ingest(
     Exit code 3 when a file failed, or when not one of them could be used.
     """
     from api.cli.backend import open_backend
-    from ingest.sources import walk
+    from ingest.sources import Reading, open_sources
 
     settings = _settings(collection=collection)
-    files = list(walk(paths, skip=settings.data))
+    files = list(open_sources(sources, Reading.of(settings, local=True)))
     with open_backend(settings) as backend, show.progress(len(files), quiet=as_json) as on_file:
         report = backend.ingest(
             files, collection=settings.collection, all_captions=all_captions, on_file=on_file

@@ -94,7 +94,7 @@ def _file(file: UploadFile, name: str, given: DescriptionIn, max_bytes: int) -> 
         reason = f"too large: {size:,} bytes, and the limit is {max_bytes:,} (OLHAR_MAX_BYTES)"
         return SourceFile.refuse(source, "quarantined", reason)
     replaces = given.source is not None  # a bare name is one that any file may have
-    return SourceFile(source, partial(_read, file), _described(given), replaces=replaces)
+    return SourceFile(source, partial(_read, file), _described(given), replaces=replaces, size=size)
 
 
 def _read(file: UploadFile) -> bytes:

@@ -14,6 +14,7 @@ from api.errors import speaks_openai, status_of
 from rag.errors import (
     BadImage,
     BadSettings,
+    BadSource,
     Conflict,
     DataFolderBusy,
     FingerprintMismatch,
@@ -21,6 +22,7 @@ from rag.errors import (
     ModelUnavailable,
     NotFound,
     OlharError,
+    SourceUnavailable,
     StoreUnavailable,
     Unavailable,
 )
@@ -30,6 +32,7 @@ EXPECTED: dict[type[OlharError], int] = {
     OlharError: 500,
     InvalidInput: 422,
     BadImage: 400,
+    BadSource: 422,
     BadSettings: 500,
     NotFound: 404,
     Conflict: 409,
@@ -37,6 +40,7 @@ EXPECTED: dict[type[OlharError], int] = {
     DataFolderBusy: 409,
     Unavailable: 503,
     ModelUnavailable: 503,
+    SourceUnavailable: 503,
     StoreUnavailable: 503,
 }
 

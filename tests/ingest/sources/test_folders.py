@@ -12,8 +12,7 @@ import pytest
 from ingest.descriptions import Description
 from ingest.sources import SourceFile, walk
 from rag.errors import InvalidInput
-
-from .conftest import picture, save
+from tests.ingest.conftest import picture, save
 
 
 def found(*paths: Path, skip: Path | None = None) -> dict[str, Description]:

@@ -1,60 +1,16 @@
-"""Where files come from: a path, or a folder with what describes its pictures."""
+"""Files of this machine: a path, or a folder with what describes its pictures."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ingest.descriptions import Description
-from ingest.receipts import FileReceipt, Status
-from ingest.sidecars import CAPTIONS, Captions, Problem, chosen, load_captions, read_sidecar
+from ingest.sidecars import CAPTIONS, Captions, Problem, chosen, load_captions, read_sidecar, sidecars_of
+from ingest.sources.files import SourceFile, shown, unusable
 from rag.errors import InvalidInput
 from rag.images import extensions
-
-__all__ = ["Description", "SourceFile", "walk"]
-
-NO_PICTURE = "not a picture, by its name; documents cannot be ingested yet"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file to be ingested.
-
-    ``source`` names it for people and for later runs. ``path`` is there when it lies on this machine.
-    ``replaces`` says that ``source`` is one place: when other bytes are found there, they take the place
-    of the earlier ones; a name that any file may have, as in an upload, replaces nothing. ``refused``
-    is its receipt when it is known without reading; ``read`` then raises InvalidInput.
-    """
-
-    source: str
-    read: Callable[[], bytes]
-    description: Description = field(default_factory=Description)
-    path: Path | None = None
-    replaces: bool = False
-    refused: FileReceipt | None = None
-
-    @classmethod
-    def of(cls, path: Path, description: Description | None = None) -> SourceFile:
-        """A file on this machine; its source is its absolute path."""
-        absolute = Path(os.path.abspath(path))
-        return cls(
-            source=shown(absolute),
-            read=absolute.read_bytes,
-            description=description or Description(),
-            path=absolute,
-            replaces=True,
-        )
-
-    @classmethod
-    def refuse(cls, source: str, status: Status, reason: str) -> SourceFile:
-        """Something that was found and is no file to be read."""
-
-        def read() -> bytes:
-            raise InvalidInput(reason)
-
-        return cls(source, read, refused=FileReceipt(source, status, "", reason))
 
 
 def walk(paths: Sequence[Path], *, skip: Path | None = None) -> Iterator[SourceFile]:
@@ -68,11 +24,6 @@ def walk(paths: Sequence[Path], *, skip: Path | None = None) -> Iterator[SourceF
     """
     roots = list(dict.fromkeys(_checked(path) for path in paths))
     return _Walk(roots, skip).files()
-
-
-def shown(path: Path) -> str:
-    """A path as text; bytes that are no UTF-8 are written as ``\\\\xNN``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _checked(path: Path) -> Path:
@@ -152,11 +103,11 @@ class _Walk:
         if not path.is_file():
             reason = "cannot be read: a link that leads nowhere" if path.is_symlink() else "no regular file"
             yield SourceFile.refuse(shown(path), "failed" if path.is_symlink() else "quarantined", reason)
-        elif not named and path.suffix.lower() not in extensions():
-            yield SourceFile.refuse(shown(path), "quarantined", NO_PICTURE)
+        elif not named and (reason := unusable(path.name)):
+            yield SourceFile.refuse(shown(path), "quarantined", reason)
         else:
             descriptions: list[Description] = []
-            for name in _sidecars(path.name, names):
+            for name in sidecars_of(path.name, names):
                 try:
                     descriptions.append(read_sidecar(path.parent / name))
                 except InvalidInput as error:
@@ -196,18 +147,6 @@ def _belongs(sidecar: Path, picture: Path) -> bool:
     if sidecar.name == CAPTIONS:
         return picture.is_relative_to(sidecar.parent)
     return sidecar.parent == picture.parent and sidecar.stem in (picture.name, picture.stem)
-
-
-def _sidecars(name: str, names: frozenset[str]) -> list[str]:
-    """The sidecars of a picture, the one that counts most first."""
-    stem = PurePath(name).stem
-    return [
-        found
-        for suffix in (".json", ".txt")
-        for owner in dict.fromkeys((name, stem))
-        for found in (owner + suffix, owner + suffix.upper())
-        if found in names and found != name
-    ]
 
 
 def _refusals(problems: Sequence[Problem]) -> Iterator[SourceFile]:

@@ -1,0 +1,47 @@
+"""ZIP and TAR: their members as files, read in place and within bounds; nothing is written to the disk.
+
+Only a compressed TAR, which cannot be read in any order, is unpacked once into a temporary file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.sources import tars, zips
+from ingest.sources.beside import described
+from ingest.sources.files import ARCHIVES, SourceFile, shown
+from ingest.sources.kept import Kept
+from ingest.sources.reading import Reading
+from rag.errors import BadSource
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is taken for an archive, by its name."""
+    return name.lower().endswith(ARCHIVES)
+
+
+def archived(path: Path, reading: Reading) -> Iterator[SourceFile]:
+    """The files in an archive on this machine. Raises BadSource when it cannot be read at all."""
+    absolute = Path(os.path.abspath(path))
+    try:
+        file = absolute.open("rb")
+    except OSError as error:
+        raise BadSource(f"cannot be read: {error.strerror or error}") from None
+    return unpacked(file, shown(absolute), reading)
+
+
+def unpacked(file: BinaryIO, source: str, reading: Reading) -> Iterator[SourceFile]:
+    """The files in an archive, which is closed when the last of them is let go.
+
+    A member that is refused comes as such, and so does damage that hides members. Raises BadSource when this
+    is neither a ZIP nor a TAR, or holds more files than allowed.
+    """
+    file.seek(0)
+    kept = Kept(file)
+    listing = zips.listing(kept, reading) if kept.read_at(0, 2) == b"PK" else tars.listing(kept, reading)
+    for problem in listing.problems:
+        yield SourceFile.refuse(source, "failed", problem)
+    yield from described(listing.members, lambda name: f"{source}!/{name}")

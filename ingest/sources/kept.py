@@ -1,0 +1,52 @@
+"""An open file that several read from, and what is found in it."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ingest.sources.beside import Member
+from ingest.sources.reading import Reading
+
+RATIO = 200
+FLOOR = 256 * 2**20
+"""An archive may unpack to so many times its size, or to this many bytes if that is more."""
+
+UNPACKED = "the archive unpacks to more than {:,} bytes (OLHAR_ARCHIVE_BYTES, and at most 200 times its size)"
+
+
+class Kept:
+    """A real file, closed when nobody holds this any more. Reads from several threads do not meet."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        weakref.finalize(self, file.close)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.file.fileno()).st_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from there, fewer at the end of the file."""
+        pieces = []
+        while size and (piece := os.pread(self.file.fileno(), size, offset)):
+            pieces.append(piece)
+            offset += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an archive holds, and what is wrong with it as a whole."""
+
+    members: Sequence[Member]
+    problems: Sequence[str] = ()
+
+
+def allowed(size: int, reading: Reading) -> int:
+    """The most bytes that an archive of ``size`` bytes may unpack to."""
+    return min(reading.archive_bytes, max(FLOOR, RATIO * size))

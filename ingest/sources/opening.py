@@ -1,0 +1,82 @@
+"""What a user names, as files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from ingest.sources import buckets, manifests
+from ingest.sources.archives import archived, is_archive
+from ingest.sources.files import SourceFile, shown
+from ingest.sources.folders import walk
+from ingest.sources.reading import Reading
+from rag.errors import BadSource, OlharError
+from rag.urls import without_password
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(:[^/]*:)?//")
+
+
+def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[SourceFile]:
+    """The files that are meant, each once, those that cannot be used with the reason.
+
+    A spec is a file, a folder, a pattern (``photos/**/*.jpg``), a ZIP or TAR, a manifest, or a URL. Raises
+    BadSource, before anything is given, for one that is not there, that matches nothing or is not allowed.
+    """
+    paths: list[Path] = []
+    others: list[Iterator[SourceFile]] = []
+    for spec in dict.fromkeys(specs):
+        if isinstance(spec, str) and _URL.match(spec):
+            buckets.check(spec, reading)
+            others.append(_told(without_password(spec), partial(buckets.listed, spec, reading)))
+        elif not reading.local:
+            raise BadSource(f"{spec!s:.200} is no URL; files of the server itself are not read for others")
+        else:
+            paths += _matching(spec)
+    plain = []
+    for path in paths:
+        if path.is_file() and is_archive(path.name):
+            others.append(_told(shown(path), partial(archived, path, reading)))
+        elif path.is_file() and manifests.is_manifest(path):
+            others.append(_told(shown(path), partial(manifests.listed, path, reading, buckets.single)))
+        else:
+            plain.append(path)
+    return _counted(chain(walk(plain, skip=reading.skip), *others), reading.files)
+
+
+def _matching(spec: str | Path) -> list[Path]:
+    """The path, or what the pattern means; a file whose name looks like a pattern is a file."""
+    if not glob.has_magic(str(spec)) or os.path.lexists(spec):
+        return [Path(spec)]
+    found = sorted(glob.iglob(str(spec), recursive=True))
+    if not found:
+        raise BadSource(f"{spec!s:.200} matches nothing")
+    return [Path(path) for path in found]
+
+
+def _told(source: str, files: Callable[[], Iterator[SourceFile]]) -> Iterator[SourceFile]:
+    """The files; when they cannot be listed, that is the receipt of the source."""
+    try:
+        yield from files()
+    except OlharError as error:
+        again = "; trying again may help" if error.retryable else ""
+        yield SourceFile.refuse(source, "failed", f"{error}{again}")
+
+
+def _counted(files: Iterator[SourceFile], limit: int) -> Iterator[SourceFile]:
+    """Each source once, and no more than ``limit``."""
+    seen: set[str] = set()
+    for count, file in enumerate(files):
+        if file.refused is None and file.source in seen:
+            continue
+        if count == limit:
+            reason = f"more than {limit:,} files (OLHAR_SOURCE_FILES): this one and the rest were left out"
+            yield SourceFile.refuse(file.source, "failed", reason)
+            return
+        if file.refused is None:
+            seen.add(file.source)
+        yield file
