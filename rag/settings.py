@@ -112,6 +112,16 @@ class Settings(BaseSettings):
         50_000, ge=1, le=10**7, description="most files that are taken of a ZIP or TAR"
     )
 
+    fetch_seconds: float = Field(60, gt=0, le=86_400, description="deadline of one download from the web")
+    fetch_idle_seconds: float = Field(
+        15, gt=0, le=3600, description="longest silence within a download from the web"
+    )
+    fetch_allow: str = Field(
+        "",
+        description="hosts, addresses and networks that downloads may reach though they are not public, "
+        "with commas between",
+    )
+
     host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
 

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.arrays": {"rag.types"},
     "rag.images": {"rag.types", "rag.errors"},
     "rag.blobs": {"rag.types", "rag.errors", "rag.urls"},
+    "rag.fetch": {"rag.errors", "rag.urls"},
     "rag.encoders": {
         "rag.types",
         "rag.errors",
@@ -74,7 +75,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fastapi": ("api",),
     "uvicorn": ("api",),
     "typer": ("api",),
-    "httpx": ("api", "rag.generation"),
+    "httpx": ("api", "rag.fetch", "rag.generation"),
+    "httpcore": ("rag.fetch",),
 }
 """Which of our modules alone may import a vendor's package."""
 

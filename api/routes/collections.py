@@ -15,11 +15,11 @@ from api.deps import System, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
 from api.routes.forms import FILE, Form, form_body, form_schema
-from api.routes.request_schemas import DescriptionIn, Text
+from api.routes.request_schemas import DescriptionIn, Text, UrlsIn
 from api.schemas import CollectionOut, CollectionsOut, IngestOut
 from ingest.descriptions import Description
 from ingest.run import ingest
-from ingest.sources import SourceFile
+from ingest.sources import Reading, SourceFile, open_sources
 from rag.errors import InvalidInput
 from rag.settings import Name
 
@@ -74,6 +74,18 @@ async def add_items(name: Annotated[Name, Path()], request: Request, olhar: Syst
         work = partial(ingest, olhar, scope_of(olhar, name), files, all_captions=_flag(form))
         # One upload at a time, and in a thread that searches do not wait for.
         return IngestOut.of(await to_thread.run_sync(work, limiter=writer))
+
+
+@router.post("/v1/collections/{name}/urls", operation_id="ingest_urls")
+async def add_urls(name: Annotated[Name, Path()], body: UrlsIn, request: Request, olhar: System) -> IngestOut:
+    """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
+    writer: CapacityLimiter = request.app.state.writer
+
+    def work() -> IngestOut:
+        files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
+        return IngestOut.of(ingest(olhar, scope_of(olhar, name), files, all_captions=body.all_captions))
+
+    return await to_thread.run_sync(work, limiter=writer)
 
 
 def _files(form: Form, max_bytes: int) -> list[SourceFile]:

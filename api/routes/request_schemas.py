@@ -86,6 +86,15 @@ class TextIn(Body):
     text: Annotated[Text, StringConstraints(min_length=1)]
 
 
+class UrlsIn(Body):
+    """Files to be fetched by the server."""
+
+    urls: Annotated[
+        list[Annotated[Text, StringConstraints(min_length=1)]], Field(min_length=1, max_length=100)
+    ]
+    all_captions: bool = False
+
+
 class DescriptionIn(Body):
     """What is known about an uploaded file; ingestion cuts what is too long.
 

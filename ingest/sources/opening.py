@@ -10,12 +10,14 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ingest.sources import buckets, manifests
+from ingest.descriptions import Description
+from ingest.sources import buckets, manifests, web
 from ingest.sources.archives import archived, is_archive
 from ingest.sources.files import SourceFile, shown
 from ingest.sources.folders import walk
 from ingest.sources.reading import Reading
 from rag.errors import BadSource, OlharError
+from rag.fetch.downloads import checked
 from rag.urls import without_password
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(:[^/]*:)?//")
@@ -31,8 +33,9 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
     others: list[Iterator[SourceFile]] = []
     for spec in dict.fromkeys(specs):
         if isinstance(spec, str) and _URL.match(spec):
-            buckets.check(spec, reading)
-            others.append(_told(without_password(spec), partial(buckets.listed, spec, reading)))
+            listed = web.listed if web.is_web(spec) else buckets.listed
+            _check(spec, reading)
+            others.append(_told(without_password(spec), partial(listed, spec, reading)))
         elif not reading.local:
             raise BadSource(f"{spec!s:.200} is no URL; files of the server itself are not read for others")
         else:
@@ -42,10 +45,22 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
         if path.is_file() and is_archive(path.name):
             others.append(_told(shown(path), partial(archived, path, reading)))
         elif path.is_file() and manifests.is_manifest(path):
-            others.append(_told(shown(path), partial(manifests.listed, path, reading, buckets.single)))
+            others.append(_told(shown(path), partial(manifests.listed, path, reading, _single)))
         else:
             plain.append(path)
     return _counted(chain(walk(plain, skip=reading.skip), *others), reading.files)
+
+
+def _check(url: str, reading: Reading) -> None:
+    if web.is_web(url):
+        checked(url)
+    else:
+        buckets.check(url, reading)
+
+
+def _single(url: str, description: Description, reading: Reading) -> SourceFile:
+    single = web.single if web.is_web(url) else buckets.single
+    return single(url, description, reading)
 
 
 def _matching(spec: str | Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.fetch import Allowed, Fetcher
 from rag.settings import Settings
 
 
@@ -22,11 +23,12 @@ class Reading:
     archive_bytes: int
     archive_files: int
     protocols: frozenset[str]
+    fetcher: Fetcher
     skip: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings, *, local: bool) -> Reading:
-        """As the settings say; the data folder is left out."""
+        """As the settings say; the data folder is left out. Raises BadSettings."""
         return cls(
             local=local,
             files=settings.source_files,
@@ -35,6 +37,9 @@ class Reading:
             archive_files=settings.archive_files,
             protocols=frozenset(
                 name.strip() for name in settings.source_protocols.split(",") if name.strip()
+            ),
+            fetcher=Fetcher(
+                settings.fetch_seconds, settings.fetch_idle_seconds, Allowed.of(settings.fetch_allow)
             ),
             skip=settings.data,
         )

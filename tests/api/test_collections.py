@@ -91,3 +91,21 @@ def test_an_upload_needs_files_and_a_proper_name(client: httpx.Client, fake_inge
     too_many = [("files", ("a", b"x"))] * 1001
     assert "1000" in problem(client.post(ITEMS, files=too_many), 400)["detail"]
     assert not fake_ingest.files
+
+
+def test_urls_are_fetched_by_the_server_paths_are_not(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+    route = "/v1/collections/trip/urls"
+    for spec in ("/etc/passwd", "file:///etc/passwd", "photos", "http://user:secret@host/a.jpg"):
+        problem(client.post(route, json={"urls": [spec]}), 422)
+    assert not fake_ingest.files
+    problem(client.post(route, json={"urls": []}), 422)
+    problem(client.post(route, json={"urls": ["http://a.example/"], "path": "x"}), 422)
+
+
+def test_the_server_does_not_reach_this_machine(client: httpx.Client) -> None:
+    body = {"urls": [f"http://127.0.0.1:{client.base_url.port}/health"]}
+    answer = client.post("/v1/collections/trip/urls", json=body)
+    assert answer.status_code == 200
+    (file,) = answer.json()["files"]
+    assert file["status"] == "quarantined"
+    assert "OLHAR_FETCH_ALLOW" in file["reason"]
