@@ -23,6 +23,7 @@ from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.models import encoder_row
 from rag.once import once
+from rag.origin import origin
 from rag.pipeline import Pipeline
 from rag.protocols import Generator, ImageEncoder, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
@@ -60,7 +61,8 @@ class Olhar:
         name = self.settings.encoder
         if tuned_heads(name) is not None:
             return COMPACT
-        return read_manifest(Path(name)).model if name != COMPACT and is_exported(name) else name
+        name = read_manifest(Path(name)).model if name != COMPACT and is_exported(name) else name
+        return origin(name) or name
 
     @once
     def _text_tower(self) -> TextTower:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from rag.origin import origin
 from rag.types import Calibration, LegWeights
 
 GENERIC = Calibration(
@@ -330,8 +331,10 @@ TEXT_ENCODERS: tuple[EncoderRow, ...] = (
 def encoder_row(name: str) -> EncoderRow:
     """The row of a model, or one that says nothing but its name.
 
-    A folder belongs to the row whose hub name ends as the folder does: ``/models/clip-ViT-L-14``.
+    A folder belongs to the row whose hub name ends as the folder does, ``/models/clip-ViT-L-14``; a tuned one
+    to that of the model it was tuned from.
     """
+    name = origin(name) or name
     folder = Path(name).name if Path(name).is_dir() else None
     for row in (*ENCODERS, *TEXT_ENCODERS):
         if name == row.name or ("/" in row.name and folder == PurePath(row.name).name):

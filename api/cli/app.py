@@ -224,7 +224,7 @@ def export(
 @app.command()
 def train(
     model: Annotated[
-        str, typer.Argument(help="compact: the only one that can be trained so far.", metavar="MODEL")
+        str, typer.Argument(help="compact, or a CLIP-like model: hub name or folder.", metavar="MODEL")
     ],
     data: Annotated[Path, typer.Option(help="Folder with captions.jsonl, or a CSV of path,caption.")],
     out: Annotated[Path, typer.Option(help="Folder for the result; one broken off is gone on with.")],
@@ -239,6 +239,14 @@ def train(
     budget: Annotated[
         float, typer.Option(min=0, max=1, help="How far recall@10 may fall on the reference set.")
     ] = 0.02,
+    rank: Annotated[int | None, typer.Option(min=1, help="Not compact: rank of the adapters.")] = None,
+    full: Annotated[bool, typer.Option(help="Not compact: train all weights, not adapters.")] = False,
+    chunk: Annotated[
+        int | None, typer.Option(min=1, help="Not compact: pictures or texts on the device at a time.")
+    ] = None,
+    freeze: Annotated[
+        Literal["image", "text"] | None, typer.Option(help="Not compact: a tower that stays as it is.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Teach an encoder your own photos and their captions."""
@@ -257,6 +265,10 @@ def train(
         validation=validation,
         reference=reference,
         budget=budget,
+        rank=rank,
+        full=full,
+        chunk=chunk,
+        freeze=freeze,
     )
     run(_settings(), options, as_json=as_json)
 

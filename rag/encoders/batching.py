@@ -42,7 +42,7 @@ class Batches:
         return np.concatenate(done)
 
     def _halve(self, tried: int, error: RuntimeError) -> None:
-        _free()
+        free_memory()
         if tried == 1:
             raise ModelUnavailable(
                 f"{self._setting}={self._model} has too little memory for one input; choose a smaller model, "
@@ -66,7 +66,8 @@ def out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "not enough memory" in text
 
 
-def _free() -> None:
+def free_memory() -> None:
+    """Give back what torch holds of CUDA's memory without need."""
     import torch
 
     if torch.cuda.is_available():

@@ -18,6 +18,10 @@ batch, which gives one text another vector in every company.
 """
 
 
+OUR_NOTES = frozenset({"report.json"})
+"""Files of a tuned folder that say how long it took, and are no part of the model."""
+
+
 def load(name: str, row: EncoderRow, *, device: str, setting: str, packaged: str) -> Any:
     """The model, on ``device`` (``auto``: CUDA where there is one), in half precision on CUDA.
 
@@ -90,6 +94,8 @@ def _folder_digest(folder: Path) -> str:
     """SHA-256 over the weights and configurations in a folder, by name."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if path.name in OUR_NOTES:
+            continue
         if path.is_file() and path.suffix in {".safetensors", ".bin", ".json", ".model", ".txt"}:
             digest.update(path.relative_to(folder).as_posix().encode())
             with path.open("rb") as file:

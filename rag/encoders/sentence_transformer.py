@@ -84,7 +84,7 @@ class SentenceTransformerEncoder:
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         """Raises InvalidInput naming the place and shape of a picture that is none."""
-        pictures = [as_pillow(_usable(image, place)) for place, image in enumerate(images)]
+        pictures = [as_pillow(usable(image, place)) for place, image in enumerate(images)]
         return self._encode(self._image_model, pictures, self._row.image_prompt)
 
     def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
@@ -197,8 +197,10 @@ class SentenceTransformerEncoder:
         )
 
 
-def _usable(image: Pixels, place: int) -> Pixels:
-    """The picture, without its ends when it is thinner than 1 : MAX_ASPECT."""
+def usable(image: Pixels, place: int) -> Pixels:
+    """The picture, without its ends when it is thinner than 1 : MAX_ASPECT. Raises InvalidInput when it is
+    none.
+    """
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or image.dtype != np.uint8:
         raise InvalidInput(
             f"picture {place} is an array of {image.dtype} of shape {image.shape}; needed is uint8 of shape "

@@ -25,6 +25,7 @@ from rag.training.features import Features, features_of
 from rag.training.heads import TwoHeads
 from rag.training.more import ClassPairs
 from rag.training.report import write_report
+from rag.training.splitting import held_back
 from rag.training.trainer import RECALLS, Epoch, Outcome, Pairs, Recipe, train_heads
 from rag.types import Matrix, Vector
 
@@ -123,14 +124,8 @@ def split(found: Features, share: float, seed: int) -> tuple[Features, Features]
 
     Raises InvalidInput when there are fewer than two photos.
     """
-    count = len(found.photos.photos)
-    if count < 2:
-        raise InvalidInput(
-            f"{found.photos.source} has one usable photo; contrastive training needs two or more"
-        )
-    held = min(count - 1, max(1, round(share * count)))
-    order = np.random.default_rng(seed).permutation(count)
-    return _part(found, np.sort(order[held:])), _part(found, np.sort(order[:held]))
+    training, held = held_back(len(found.photos.photos), share, seed, source=found.photos.source)
+    return _part(found, training), _part(found, held)
 
 
 def save_heads(weights: Mapping[str, Tensor], path: Path) -> None:

@@ -16,6 +16,7 @@ from rag.encoders.compact.heads import FILE
 from rag.errors import InvalidInput
 from rag.settings import load_settings
 from rag.training import compact
+from tests.rag.encoders.tiny_models import tiny_clip
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +46,42 @@ def test_a_csv_of_ones_own_photos_tunes_the_packaged_heads(tmp_path: Path) -> No
         assert tuned.encoder.fingerprint.name == "compact"
 
 
+@pytest.mark.parametrize("how", ["--rank 2", "--full", "--freeze image"])
+def test_a_clip_is_tuned_and_used_by_its_folder(tmp_path: Path, how: str) -> None:
+    tiny_clip(tmp_path / "clip-ViT-B-32", dimension=512)
+    rows = ["path,caption"]
+    for name, caption in (("chelsea.png", "my cat Chelsea"), ("coffee.png", "the morning cup")):
+        (tmp_path / name).write_bytes(packaged("skimage", f"data/{name}").read_bytes())
+        rows += [f"{name},{caption}", f"{name},again {caption}"]
+    (tmp_path / "mine.csv").write_text("\n".join([*rows, "gone.png,nothing"]))
+    options = f"--data mine.csv --out tuned --epochs 1 --chunk 2 --reference mine.csv --budget 1 {how} --json"
+    result = CliRunner().invoke(app, ["train", "clip-ViT-B-32", *options.split()], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["bad_rows"] == ["mine.csv:6: gone.png is not there"]
+    assert set(told["figures"]) == {
+        "validation, before", "validation", "reference, before", "reference",
+    }  # fmt: skip
+    with build(load_settings(encoder=told["folder"])) as tuned:
+        assert tuned.encoder.encode_text_queries(["a cat"]).shape == (1, 512)
+        assert tuned.encoder.languages == ("en",)
+        assert tuned.model_name == "clip-ViT-B-32"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ("train compact --data nowhere --out o", "nowhere"),
         ("train compact --data d.csv --out o --start nothing", "--start nothing"),
-        ("train clip --data d.csv --out o", "clip cannot be trained"),
+        ("train compact --data d.csv --out o --full", "--full is not for compact"),
+        ("train compact --data d.csv --out o --freeze text", "--freeze is not for compact"),
+        ("train clip --data d.csv --out o --start packaged", "--start is not for clip"),
+        ("train clip --data d.csv --out o --full --rank 3", "--rank is that of adapters"),
+        ("train heads --data d.csv --out o", "olhar train compact --start heads"),
     ],
 )
-def test_what_cannot_be_done_is_said(arguments: str, said: str) -> None:
+def test_what_cannot_be_done_is_said(arguments: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "heads").mkdir()
+    (tmp_path / "heads" / FILE).touch()
     with pytest.raises(InvalidInput, match=said):
         CliRunner().invoke(app, arguments.split(), catch_exceptions=False)
