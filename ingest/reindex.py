@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from ingest import steps
+from ingest import recall, steps
 from ingest.descriptions import Described
+from ingest.recall import Change, Former
 from ingest.receipts import FileReceipt
 from ingest.run import BATCH, READERS, Parts
 from ingest.sources import SourceFile
 from ingest.steps import Task
-from rag.errors import InvalidInput, NotFound
-from rag.types import Item, Kind, Leg, Row, content_hash
+from rag.errors import Conflict, InvalidInput, NotFound
+from rag.types import Fingerprint, Item, Kind, Leg, Row, content_hash
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
 State: TypeAlias = Literal["current", "moved", "refused"]
@@ -27,6 +28,8 @@ class Collections(Protocol):
     def needed(self) -> bool: ...
 
     def keeps(self, leg: Leg) -> bool: ...
+
+    def made_by(self, leg: Leg) -> Fingerprint: ...
 
     def pages(self, kind: Kind, size: int) -> Iterator[list[tuple[Row, Row | None]]]: ...
 
@@ -49,7 +52,8 @@ class ReindexReport:
     """What became of a reindexing; ``kept`` items were rebuilt by an earlier run.
 
     ``current``: nothing had to be done. ``moved``: the rebuilt collections are in use. ``refused``: the
-    old ones still are, because of the problems.
+    old ones still are, because of the problems, or because recall fell beyond the budget. ``recall`` holds
+    the legs that were compared; ``not_compared`` says why another, or all, were not.
     """
 
     state: State = "current"
@@ -57,12 +61,16 @@ class ReindexReport:
     passages: int = 0
     kept: int = 0
     problems: list[Problem] = field(default_factory=list)
+    recall: list[Change] = field(default_factory=list)
+    not_compared: str = ""
 
 
 def reindex(
     parts: Parts,
     collections: Collections,
+    former: Former,
     *,
+    budget: float,
     force: bool = False,
     on_items: Callable[[int], None] = lambda _: None,
 ) -> ReindexReport:
@@ -70,13 +78,16 @@ def reindex(
 
     An item whose original is missing, damaged or cannot be encoded is a problem. With problems nothing is
     put in use, unless ``force``: then such an item keeps its texts, and has no vector where none could be
-    made. ``on_items`` is told how many more items are done. Raises Conflict when the items changed meanwhile,
-    and Unavailable or ModelUnavailable when the originals or the encoder cannot be had; the old collections
-    stay in use then, and the next run goes on.
+    made. Nor is anything put in use where recall@10 falls by more than ``budget`` from what the encoders in
+    ``former`` reach, unless ``force``; a budget of 1 compares nothing. ``on_items`` is told how many more
+    items are done. Raises Conflict when the items changed meanwhile, or when recall cannot be compared
+    because an old encoder cannot be had, and Unavailable or ModelUnavailable when the originals or the
+    encoder cannot be had; the old collections stay in use then, and the next run goes on.
     """
     report = ReindexReport()
     if not collections.needed:
         return report
+    measured = _measured(collections, former, report, budget=budget, force=force)
     for kind in KINDS:
         for rebuilt in _Pages(parts, collections, kind):
             report.problems += [one.problem for one in rebuilt if one.problem is not None]
@@ -87,12 +98,30 @@ def reindex(
                 report.passages += len(rebuilt)
             collections.write([one.row for one in rebuilt if not one.kept and (one.problem is None or force)])
             on_items(len(rebuilt))
-    if report.problems and not force:
+    if not report.problems or force:
+        report.recall = recall.changes(measured, collections, parts.encoder, parts.text_encoder)
+    if (report.problems or not all(change.within(budget) for change in report.recall)) and not force:
         report.state = "refused"
     else:
         collections.move()
         report.state = "moved"
     return report
+
+
+def _measured(
+    collections: Collections, former: Former, report: ReindexReport, *, budget: float, force: bool
+) -> list[recall.Before]:
+    """Recall with the old encoders, before the new ones are loaded; nothing where it does not matter."""
+    if budget >= 1:
+        report.not_compared = "a budget of 1 allows any recall"
+        return []
+    try:
+        measured, report.not_compared = recall.before(collections, former)
+    except Conflict as error:
+        if not force:
+            raise
+        measured, report.not_compared = [], str(error)
+    return measured
 
 
 @dataclass(frozen=True, slots=True)

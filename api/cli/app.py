@@ -161,18 +161,29 @@ def evaluate(
 @app.command()
 def reindex(
     force: Annotated[
-        bool, typer.Option("--force", help="Go on though some items lose a vector; it says which.")
+        bool,
+        typer.Option("--force", help="Move though some items lose a vector or recall falls; it says which."),
     ] = False,
+    budget: Annotated[
+        float, typer.Option(min=0, max=1, help="How far recall@10 may fall; 1: it is not compared.")
+    ] = 0.05,
+    old_encoder: Annotated[
+        str, typer.Option(help="What OLHAR_ENCODER was; needed when it was a folder.")
+    ] = "",
+    old_text_encoder: Annotated[
+        str, typer.Option(help="What OLHAR_TEXT_ENCODER was; needed when it was a folder.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Rebuild all collections from the originals, for the encoder that is set now.
 
     The old collections are read until the new ones are whole. Exit code 3 when some item could not be
-    rebuilt, and the old ones stay.
+    rebuilt or recall fell by more than the budget, and the old ones stay.
     """
-    from api.cli.reindex import run
+    from api.cli.reindex import Options, run
 
-    if not run(_settings(), force=force, as_json=as_json):
+    options = Options(force, budget, old_encoder, old_text_encoder)
+    if not run(_settings(), options, as_json=as_json):
         raise typer.Exit(SOME_FAILED)
 
 

@@ -55,6 +55,10 @@ class Rebuild:
         """Whether the stored vectors of a leg are those of its encoder, and can be taken over."""
         return all(stored[leg] == self._fingerprints[leg] for stored in self._stored)
 
+    def made_by(self, leg: Leg) -> Fingerprint:
+        """The encoder of the stored vectors of a leg. There are some, since something is ``needed``."""
+        return self._stored[0][leg]
+
     def count(self, kind: Kind) -> int:
         """How many items there are, of all tenants."""
         return self._count(ALIASES[kind])

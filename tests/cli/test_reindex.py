@@ -13,11 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.app import app
+from api.cli.demo import demo_photos
 from api.owner import acquire
 from rag.encoders.compact import CompactEncoder
-from rag.errors import DataFolderBusy, FingerprintMismatch
+from rag.errors import Conflict, DataFolderBusy, FingerprintMismatch
 from rag.images import as_pillow
 from rag.types import Matrix, Pixels
+from tests.rag.encoders.tiny_models import tiny_clip
 from tests.reads_all import ReadsAll
 
 
@@ -76,7 +78,9 @@ def test_from_one_encoder_to_another(photos: Path) -> None:
     refused = CliRunner().invoke(app, ["search", "wall"])
     assert isinstance(refused.exception, FingerprintMismatch)
     assert "`olhar reindex`" in str(refused.exception)
-    assert reindex() == {"state": "moved", "images": 3, "passages": 0, "kept": 0, "problems": []}
+    told = reindex()
+    assert "1 items have a caption" in told.pop("not_compared")
+    assert told == {"state": "moved", "images": 3, "passages": 0, "kept": 0, "problems": [], "recall": []}
     assert reindex()["state"] == "current"
     done = CliRunner().invoke(app, ["ingest", str(photos)])
     assert "3 unchanged" in done.stdout
@@ -110,3 +114,46 @@ def test_with_the_encoder_in_use_there_is_nothing_to_do(photos: Path) -> None:
     assert photos.is_dir()
     done = CliRunner().invoke(app, ["reindex"])
     assert "nothing to do" in done.stdout
+
+
+@pytest.fixture
+def captioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Path) -> Path:
+    """The demo's photos with captions, ingested with `compact`; a tiny CLIP with random weights is set."""
+    monkeypatch.setenv("OLHAR_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("OLHAR_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ingest.recall.LEAST", 12)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for photo in demo_photos():
+        if photo.path is not None and photo.description.caption:
+            (folder / photo.path.name).write_bytes(photo.path.read_bytes())
+            (folder / photo.path.name).with_suffix(".txt").write_text(photo.description.caption)
+    assert CliRunner().invoke(app, ["ingest", str(folder)]).exit_code == 0
+    clip = tiny_clip(tmp_path / "clip")
+    monkeypatch.setenv("OLHAR_ENCODER", str(clip))
+    monkeypatch.setenv("OLHAR_TEXT_ENCODER", "minilm")
+    return clip
+
+
+def test_a_worse_encoder_is_refused_with_both_figures_until_the_budget_allows_it(
+    captioned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = reindex(code=3)
+    assert (told["state"], told["problems"], told["not_compared"]) == ("refused", [], "")
+    (change,) = told["recall"]
+    assert change["leg"] == "image"
+    assert change["before"] - change["after"] > 0.05
+    shown = CliRunner().invoke(app, ["reindex"])
+    assert shown.exit_code == 3
+    assert f"{change['before']:.3f} → {change['after']:.3f}" in shown.stdout
+    assert "old collections stay in use" in shown.stdout
+    moved = reindex("--budget", "0.99")
+    assert (moved["state"], moved["recall"], moved["kept"]) == ("moved", [change], change["items"])
+    # Back again: a folder is not told by its fingerprint.
+    monkeypatch.setenv("OLHAR_ENCODER", "compact")
+    refused = CliRunner().invoke(app, ["reindex"])
+    assert isinstance(refused.exception, Conflict)
+    assert "clip was a folder" in str(refused.exception)
+    back = reindex("--old-encoder", str(captioned))
+    assert (back["state"], back["recall"][0]["before"]) == ("moved", change["after"])
