@@ -5,8 +5,8 @@
 FOLDER holds photos and their `captions.jsonl`. Each query is a translation, made for this benchmark, of a
 caption of one photo; only that photo is right, and all photos of the folder are the gallery. The encoders are
 those of the settings (`OLHAR_ENCODER`, `OLHAR_TEXT_ENCODER`). Prints recall@1, 5 and 10 against the pictures,
-and against the first caption of each; the same for the English first captions, asked of the pictures alone;
-and how many queries get the warning about their language.
+against the first caption of each, and fused as a search does; the same for the English first captions, asked
+of the pictures alone; how many queries get the warning about their language, how many that about words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ import numpy as np
 
 from rag import languages
 from rag.build import Olhar, build
+from rag.folding import fold_query, words
 from rag.images import decode
+from rag.models import encoder_row
+from rag.protocols import WordByWord
 from rag.settings import load_settings
 from rag.types import Matrix
 
@@ -42,9 +45,16 @@ def read_captions(folder: Path) -> dict[str, str]:
     return {row["file"]: row["captions"][0] for row in rows}
 
 
-def recall(queries: Matrix, gallery: Matrix, right: Sequence[int]) -> dict[str, float]:
+def coverage(queries: Sequence[str], captions: Sequence[str]) -> Matrix:
+    """The BM25 leg: the share of a query's words that each caption holds, shape (queries, captions)."""
+    asked = [frozenset(fold_query(query).split()) for query in queries]
+    held = [words(caption) for caption in captions]
+    shares = [[len(some & others) / max(len(some), 1) for others in held] for some in asked]
+    return np.array(shares, np.float32)
+
+
+def recall(scores: Matrix, right: Sequence[int]) -> dict[str, float]:
     """Share of the queries whose photo is among the first 1, 5 and 10; a tie counts against."""
-    scores = queries @ gallery.T
     own = scores[np.arange(len(right)), list(right)]
     ranks = (scores >= own[:, None]).sum(axis=1)
     return {f"recall@{k}": round(float((ranks <= k).mean()), 3) for k in CUTS}
@@ -62,16 +72,26 @@ def measure(olhar: Olhar, folder: Path, queries: Sequence[tuple[str, str]]) -> d
     stored = olhar.text_encoder.encode_documents(list(captions.values()))
     english = [captions[file] for _, file in queries]
     encoder = olhar.encoder
+    by_picture, by_caption = encoder.encode_text_queries(texts), olhar.text_encoder.encode_queries(texts)
     warned = [languages.warning(text, encoder.languages, model="", setting="") is not None for text in texts]
+    unknown = [encoder.not_understood(text) for text in texts] if isinstance(encoder, WordByWord) else []
+    weights = encoder_row(olhar.model_name).calibration.full
     return {
         "encoder": encoder.fingerprint.name,
         "text_encoder": olhar.text_encoder.fingerprint.name,
         "photos": len(files),
         "queries": len(queries),
-        "pictures": recall(encoder.encode_text_queries(texts), pictures, right),
-        "captions": recall(olhar.text_encoder.encode_queries(texts), stored, right),
-        "english_pictures": recall(encoder.encode_text_queries(english), pictures, right),
+        "pictures": recall(by_picture @ pictures.T, right),
+        "captions": recall(by_caption @ stored.T, right),
+        "fused": recall(
+            weights.image * (by_picture @ pictures.T)
+            + weights.caption * (by_caption @ stored.T)
+            + weights.bm25 * coverage(texts, list(captions.values())),
+            right,
+        ),
+        "english_pictures": recall(encoder.encode_text_queries(english) @ pictures.T, right),
         "warned": sum(warned),
+        "with_unknown_words": sum(map(bool, unknown)),
     }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 MIN_WORDS = 3
 MIN_PROBABILITY = 0.9
+MOST_NAMED = 5
+"""Unknown words named in a warning."""
 NAMES = {
     "en": "English",
     "pt": "Portuguese",
@@ -71,6 +73,17 @@ def combined(text: str, readers: Sequence[Reader]) -> str | None:
     return (
         f"the question seems to be in {NAMES.get(code, code)}; {known}. "
         f"Ask in a language that is known, or set {settings} to {model}"
+    )
+
+
+def unknown_words(words: Sequence[str], model: str) -> str | None:
+    """What to tell the user when ``model`` reads word by word, and lacks some of the question's ``words``."""
+    if not words:
+        return None
+    named = ", ".join(f"“{word}”" for word in words[:MOST_NAMED]) + ("…" if len(words) > MOST_NAMED else "")
+    return (
+        f"the encoder {model} reads this language word by word and does not know {named}, so photos may be "
+        "missed. Say it in other words, or set OLHAR_ENCODER to a multilingual model"
     )
 
 

@@ -142,7 +142,7 @@ def _siglip(
 ENCODERS: tuple[EncoderRow, ...] = (
     EncoderRow(
         "compact",
-        languages=("en",),
+        languages=("en", "pt"),
         licence="Apache-2.0 (both towers); heads trained on Flickr8k (research), see their model card",
         calibration=Calibration(
             full=LegWeights(bias=-5.4, image=3.5, caption=9.5, bm25=1.2),
@@ -280,7 +280,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
 TEXT_ENCODERS: tuple[EncoderRow, ...] = (
     EncoderRow(
         "minilm",
-        languages=("en",),
+        languages=("en", "pt"),
         licence="Apache-2.0",
         dimension=384,
         images=False,

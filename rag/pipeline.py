@@ -11,7 +11,7 @@ import numpy as np
 from rag import languages
 from rag.errors import ModelUnavailable
 from rag.languages import Reader
-from rag.protocols import Generator, ImageEncoder, Reranker
+from rag.protocols import Generator, ImageEncoder, Reranker, WordByWord
 from rag.retrieval.retriever import Retriever
 from rag.types import (
     NOT_FOUND,
@@ -143,8 +143,10 @@ class Pipeline:
 
     def _warnings(self, query: Query, *readers: Reader) -> tuple[str, ...]:
         said = languages.combined(query.text, readers)
+        lost = self._encoder.not_understood(query.text) if isinstance(self._encoder, WordByWord) else ()
+        unknown = languages.unknown_words(lost, self._encoder.fingerprint.name)
         guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
-        return tuple(text for text in (said, guess) if text)
+        return tuple(text for text in (said, unknown, guess) if text)
 
 
 def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rag.types import (
     CollectionInfo,
@@ -84,6 +84,14 @@ class ImageEncoder(Protocol):
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
         """Texts that look for pictures."""
+
+
+@runtime_checkable
+class WordByWord(Protocol):
+    """What an encoder is besides, when it reads some language by a list of words."""
+
+    def not_understood(self, text: str) -> tuple[str, ...]:
+        """The words of ``text``, as written, that its list lacks; none for a language it reads itself."""
 
 
 class Store(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.protocols import ImageEncoder, TextEncoder
+from rag.protocols import ImageEncoder, TextEncoder, WordByWord
 from rag.types import Fingerprint, Matrix, Pixels
 
 
@@ -36,6 +36,9 @@ class WrappedImageEncoder:
 
     def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
         return self._encoder.overlong_queries(texts)
+
+    def not_understood(self, text: str) -> tuple[str, ...]:
+        return self._encoder.not_understood(text) if isinstance(self._encoder, WordByWord) else ()
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images)

@@ -263,7 +263,7 @@ def _tell(plan: Plan, found: Features, outcome: Outcome, figures: dict[str, dict
         seed=plan.recipe.seed,
         figures=figures,
         limits=(
-            "English only: the text tower knows no other language.",
+            "English, and Portuguese by a lexicon: the text tower knows no other language.",
             "Counts, left and right, and text inside a picture are not seen.",
             "It is best at photos like those it was trained on.",
         ),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.encoders.compact.compile import IMAGE, TAPS, TEXT
+from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.towers import ImageTower, TextTower
 from rag.errors import BadImage, InvalidInput
 from rag.training.datasets import BadRow, Photo, Photos, load
@@ -90,7 +91,9 @@ def _digest(photos: Photos) -> str:
     told = [
         (str(p.path), p.path.stat().st_size, p.path.stat().st_mtime_ns, p.captions) for p in photos.photos
     ]
-    return hashlib.sha256(repr((IMAGE.sha256, TEXT.sha256, TAPS, told)).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        repr((IMAGE.sha256, TEXT.sha256, lexicon_digest(), TAPS, told)).encode()
+    ).hexdigest()[:16]
 
 
 def _write(path: Path, found: Features, usable: Sequence[int], bad: Sequence[BadRow]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.languages import Reader, combined, detect, warning
+from rag.languages import Reader, combined, detect, unknown_words, warning
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,15 @@ def test_only_models_that_lack_the_language_are_named() -> None:
     assert said.endswith("set OLHAR_LLM to a multilingual model")
     assert combined(QUESTION, (knowing,)) is None
     assert combined(QUESTION, ()) is None
+
+
+def test_unknown_words_are_named_with_the_remedy() -> None:
+    assert unknown_words((), "compact") is None
+    said = unknown_words(("xpto", "qwerty"), "compact")
+    assert said is not None
+    for part in ("“xpto”, “qwerty”", "compact", "OLHAR_ENCODER"):
+        assert part in said
+    many = unknown_words(tuple(f"w{i}" for i in range(9)), "compact")
+    assert many is not None
+    assert "“w4”…" in many
+    assert "w5" not in many

@@ -152,6 +152,23 @@ def test_a_question_outside_the_language_models_languages_is_warned_about(store:
     assert asking.ask(SCOPE, Query("Where is the dog that runs?")).warnings == ()
 
 
+class WordList(ToyEncoder):
+    """Reads its language by a list of words that lacks one."""
+
+    def not_understood(self, text: str) -> tuple[str, ...]:
+        return tuple(word for word in ("xpto",) if word in text)
+
+
+def test_words_that_the_encoder_does_not_know_are_named(store: MilvusStore) -> None:
+    toy, words = ToyEncoder(), WordList()
+    asking = Pipeline(Retriever(store, toy, toy, TOY), words, ZeroShot(toy, WORDS[:3]), Echo(), relevance=0.5)
+    (said,) = asking.search(SCOPE, Query("the xpto on the beach")).warnings
+    assert "“xpto”" in said
+    assert "OLHAR_ENCODER" in said
+    assert asking.ask(SCOPE, Query("the xpto on the beach")).warnings == (said,)
+    assert asking.search(SCOPE, Query("the dog on the beach")).warnings == ()
+
+
 def test_a_relevance_that_was_never_fitted_is_said(store: MilvusStore) -> None:
     warnings = pipeline(store, Echo(), calibrated=False).search(SCOPE, Query("dog")).warnings
     assert any("guess" in warning for warning in warnings)

@@ -1,4 +1,4 @@
-"""The packaged encoder: no download, no GPU. English."""
+"""The packaged encoder: no download, no GPU. English, and Portuguese word by word."""
 
 from rag.encoders.compact.encoder import CompactEncoder, CompactTextEncoder
 from rag.encoders.compact.towers import TextTower

@@ -18,6 +18,8 @@ import numpy as np
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
 from rag.encoders.compact.heads import PACKAGED, Heads, digest
+from rag.encoders.compact.portuguese import digest as lexicon_digest
+from rag.encoders.compact.portuguese import not_understood
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
 from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels, Vector
@@ -36,9 +38,13 @@ LOGIT_SCALE = 20.0
 
 PREPROCESSING = (
     f"heads-1+conse-2/top{TOP_CLASSES}/t{TEMPERATURE}/x{PICTURE_LENGTH}x{TEXT_LENGTH}/stretch-260-bicubic"
+    f"/pt-{lexicon_digest()}"
 )
 LEARNED_DIMENSION = 512
-TEXT_FINGERPRINT = Fingerprint("all-MiniLM-L6-v2", TEXT.sha256[:16], "wordpiece-256/mean", TEXT_DIMENSION)
+TEXT_FINGERPRINT = Fingerprint(
+    "all-MiniLM-L6-v2", TEXT.sha256[:16], f"wordpiece-256/mean/pt-{lexicon_digest()}", TEXT_DIMENSION
+)
+"""Another lexicon puts captions in Portuguese elsewhere, so it is another space."""
 
 
 class CompactTextEncoder:
@@ -71,7 +77,7 @@ class CompactEncoder:
     """
 
     logit_scale = LOGIT_SCALE
-    languages = ("en",)
+    languages = ("en", "pt")
     device = "cpu"
     max_tokens = MAX_TOKENS
 
@@ -92,6 +98,9 @@ class CompactEncoder:
 
     def overlong_queries(self, texts: Sequence[str]) -> dict[int, int]:
         return self._text.overlong(texts)
+
+    def not_understood(self, text: str) -> tuple[str, ...]:
+        return not_understood(text)
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         if not images:

@@ -17,6 +17,7 @@ from rag.encoders.compact.compile import (
     compiled_text_tower,
     packaged,
 )
+from rag.encoders.compact.portuguese import in_english
 from rag.encoders.lengths import overlong
 from rag.errors import ModelUnavailable
 from rag.images import resize
@@ -57,7 +58,10 @@ class ImageTower:
 
 
 class TextTower:
-    """all-MiniLM-L6-v2. Loads at first use; safe to use from several threads."""
+    """all-MiniLM-L6-v2, which is read Portuguese texts in English words (``portuguese``).
+
+    Loads at first use; safe to use from several threads.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,12 +86,12 @@ class TextTower:
 
     def overlong(self, texts: Sequence[str]) -> dict[int, int]:
         """The texts that are cut: place, and number of tokens."""
-        return overlong(texts, MAX_TOKENS, lambda text: len(self._counter.encode(text).ids))
+        return overlong(_read(texts), MAX_TOKENS, lambda text: len(self._counter.encode(text).ids))
 
     def features(self, texts: Sequence[str]) -> Floats:
         """The unit vectors, then the mean word embeddings: shape (n, 768)."""
         tokenizer, session = self._parts
-        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        clean = [text.encode("utf-8", "replace").decode() for text in _read(texts)]
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
         features = np.zeros((len(texts), TEXT_FEATURES), np.float32)
         # Texts of like length go together, so that little is spent on padding.
@@ -102,6 +106,10 @@ class TextTower:
                 mask[row, : len(tokens[i])] = 1
             features[batch] = np.concatenate(session.run(None, {"ids": ids, "mask": mask}), axis=1)
         return features
+
+
+def _read(texts: Sequence[str]) -> list[str]:
+    return [in_english(text) for text in texts]
 
 
 def _session(path: Path) -> InferenceSession:

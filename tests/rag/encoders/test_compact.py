@@ -11,8 +11,10 @@ from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
 from rag.encoders.compact.classes import class_names, class_phrases, everyday_words
 from rag.encoders.compact.compile import packaged
 from rag.encoders.compact.encoder import mix
+from rag.encoders.compact.portuguese import digest
 from rag.errors import ModelUnavailable
 from rag.images import decode
+from rag.models import encoder_row
 from rag.types import Pixels
 
 DEMO = Path(packaged("skimage", "data/chelsea.png")).parent
@@ -96,6 +98,29 @@ def test_a_photo_is_nearer_to_what_it_shows(
     vector = encoder.encode_images([photo(name)])[0]
     near, far = encoder.encode_text_queries([right, wrong]) @ vector
     assert near > far + 0.1
+
+
+@pytest.mark.parametrize(
+    ("portuguese", "english", "other"),
+    [
+        ("um cão preto na praia", "a black dog on the beach", "a red motorcycle in the street"),
+        ("MOTOCICLETA VERMELHA NA RUA", "a red motorcycle in the street", "a black dog on the beach"),
+    ],
+)
+def test_portuguese_means_what_english_does(
+    encoder: CompactEncoder, models: Path, portuguese: str, english: str, other: str
+) -> None:
+    text = CompactTextEncoder(TextTower(models))
+    for encode in (encoder.encode_text_queries, text.encode_queries, text.encode_documents):
+        said, near, far = encode([portuguese, english, other])
+        assert said @ near > 0.9
+        assert said @ far < 0.6
+
+
+def test_another_lexicon_is_another_space(encoder: CompactEncoder, models: Path) -> None:
+    for part in (encoder, CompactTextEncoder(TextTower(models))):
+        assert digest() in part.fingerprint.preprocessing
+    assert encoder.languages == encoder_row("compact").languages == encoder_row("minilm").languages
 
 
 def test_the_mix_is_a_softmax_over_the_likeliest_classes() -> None:

@@ -1,4 +1,4 @@
-"""Whatever wraps an encoder says the same of long texts as the encoder itself."""
+"""Whatever wraps an encoder says the same of long texts and of unknown words as the encoder itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
 from rag.encoders.relabelled import Relabelled
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
-from rag.protocols import ImageEncoder, TextEncoder
+from rag.protocols import ImageEncoder, TextEncoder, WordByWord
 
 TEXTS = ["a dog", "dog " * 300]
 
@@ -26,6 +26,13 @@ def test_image_encoders(wrap: Callable[[ImageEncoder], ImageEncoder], models: Pa
     wrapped = wrap(CompactEncoder(models, TextTower(models)))
     assert wrapped.max_tokens == 256
     assert wrapped.overlong_queries(TEXTS) == {1: 302}
+
+
+@pytest.mark.parametrize("wrap", [CachedImageEncoder, SharedImageEncoder, relabelled])
+def test_words_that_are_not_known(wrap: Callable[[ImageEncoder], ImageEncoder], models: Path) -> None:
+    wrapped = wrap(wrap(CompactEncoder(models, TextTower(models))))
+    assert isinstance(wrapped, WordByWord)
+    assert wrapped.not_understood("um zorblax na praia") == ("zorblax",)
 
 
 @pytest.mark.parametrize("wrap", [CachedTextEncoder, SharedTextEncoder])
