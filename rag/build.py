@@ -21,7 +21,7 @@ from rag.encoders.compact.heads import PACKAGED, tuned_heads
 from rag.encoders.exported import is_exported, read_manifest
 from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
-from rag.models import encoder_row
+from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
@@ -116,6 +116,13 @@ class Olhar:
             heads = tuned_heads(settings.encoder) or PACKAGED
             compact = CompactEncoder(self.models, self._text_tower, heads=heads)
             return compact, CompactTextEncoder(self._text_tower)
+        if settings.encoder.startswith(OPEN_CLIP):
+            from rag.encoders.open_clip import OpenClipEncoder
+
+            dual = OpenClipEncoder(
+                settings.encoder, device=settings.encoder_device, batch=settings.encoder_batch
+            )
+            return dual, dual
         from rag.encoders.sentence_transformer import SentenceTransformerEncoder
 
         both = SentenceTransformerEncoder(

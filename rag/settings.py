@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     encoder: str = Field(
         "compact",
         min_length=1,
-        description="`compact`, a name or folder that sentence-transformers can load, or a folder of "
-        "`olhar export` or `olhar train`",
+        description="`compact`, a name or folder that sentence-transformers can load, a folder of "
+        "`olhar export` or `olhar train`, or `open_clip:ARCH/TAG` or `open_clip:FOLDER`",
     )
     text_encoder: str = Field(
         "",

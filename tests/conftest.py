@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked ``gpu`` are left out, not skipped, where there is no CUDA device."""
+    """Tests marked ``gpu`` or ``open_clip`` are left out, not skipped, where there is no such part."""
     import torch
 
-    marked = [item for item in items if item.get_closest_marker("gpu")]
-    if marked and not torch.cuda.is_available():
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
+    there = {"gpu": torch.cuda.is_available(), "open_clip": find_spec("open_clip") is not None}
+    for mark in [mark for mark, is_there in there.items() if not is_there]:
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        if marked:
+            config.hook.pytest_deselected(items=marked)
+            items[:] = [item for item in items if item not in marked]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -72,6 +72,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sentence_transformers": ("rag.encoders", "rag.training"),
     "peft": ("rag.training.lora",),
     "onnxruntime": ("rag.encoders",),
+    "open_clip": ("rag.encoders",),
     "langchain": ("rag.generation",),
     "langchain_core": ("rag.generation",),
     "langchain_ollama": ("rag.generation",),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelUnavailable
-from rag.models import EncoderRow
+from rag.models import OPEN_CLIP, EncoderRow
 
 FIXED_WIDTH = frozenset({"siglip", "siglip2"})
 """Architectures that read a text's vector off the last position, so that padding is part of the input.
@@ -41,7 +41,7 @@ def load(name: str, row: EncoderRow, *, device: str, setting: str, packaged: str
         Exception
     ) as error:  # the hub, the tokenizer, safetensors and torch each raise classes of their own
         raise ModelUnavailable(
-            f"{setting}={name} cannot be loaded: {_first_line(error)}. Give a folder that holds the whole "
+            f"{setting}={name} cannot be loaded: {first_line(error)}. Give a folder that holds the whole "
             f"model, or connect to the hub once so that it is cached (delete a damaged copy first); "
             f"{setting}={packaged} needs no download"
         ) from error
@@ -67,6 +67,11 @@ def width(model: Any) -> int:
 
 
 def _check_row(name: str, row: EncoderRow, setting: str) -> None:
+    if name.startswith(OPEN_CLIP):
+        raise ModelUnavailable(
+            f"{setting}={name}: weights in OpenCLIP's format are for encoding pictures and texts by "
+            "OLHAR_ENCODER; they are neither tuned nor exported, nor used for captions alone"
+        )
     missing = [package for package in row.needs if importlib.util.find_spec(package) is None]
     if missing:
         raise ModelUnavailable(
@@ -103,5 +108,6 @@ def _folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, short enough to stand in a sentence."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
