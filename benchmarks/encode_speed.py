@@ -80,8 +80,8 @@ def prepared(files: Sequence[SourceFile], recipe: ImageRecipe, blobs: Blobs) -> 
     pictures = []
     for place, file in enumerate(files):
         task = Task.of(place, file, all_captions=False)
-        steps.load(task, SCOPE, 2**30)
-        steps.decode(task, blobs, 10**9)
+        steps.load(task, SCOPE, 2**30, file_metadata=True)
+        steps.decode(task, blobs, 10**9, 320)
         assert task.pixels is not None, task.receipt
         pictures.append(prepare(task.pixels, recipe))
     return pictures

@@ -183,7 +183,8 @@ class _Pages:
             task.refused(error)
             return
         task.sha256 = item.content_hash
-        steps.decode(task, self._parts.blobs, self._parts.settings.max_pixels)
+        settings = self._parts.settings
+        steps.decode(task, self._parts.blobs, settings.max_pixels, settings.thumbnail)
 
     def _encode(self, tasks: Sequence[Task]) -> None:
         batch = self._parts.settings.encoder_batch or BATCH

@@ -125,7 +125,13 @@ class _Run:
         """The next group, read, compared with what is stored, and decoded; empty at the end."""
         group = next(groups, [])
         settings = self._parts.settings
-        list(readers.map(lambda task: steps.load(task, self._scope, settings.max_bytes), waiting(group)))
+        load = partial(
+            steps.load,
+            scope=self._scope,
+            max_bytes=settings.max_bytes,
+            file_metadata=settings.file_metadata,
+        )
+        list(readers.map(load, waiting(group)))
         try:
             ids = [task.item_id for task in waiting(group)]
             stored = self._parts.store.get(self._scope, "image", ids) if ids else []
@@ -140,7 +146,10 @@ class _Run:
         steps.compare(waiting(group), known, self._begun)
         new = [task for task in waiting(group) if task.plan == "index"]
         if new:
-            list(readers.map(lambda task: steps.decode(task, blobs, settings.max_pixels), new))
+            decode = partial(
+                steps.decode, blobs=blobs, max_pixels=settings.max_pixels, side=settings.thumbnail
+            )
+            list(readers.map(decode, new))
         return group
 
     def _encode(self, tasks: Sequence[Task]) -> None:

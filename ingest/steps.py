@@ -10,11 +10,12 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from ingest.descriptions import Described, describe
+from ingest.embedded import with_embedded
 from ingest.receipts import FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
-from rag.images import phash, working_picture
+from rag.images import phash, thumbnail, working_picture
 from rag.types import Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
 
 Plan = Literal["index", "attach", "describe"]
@@ -37,6 +38,8 @@ class Task:
     pixels: Pixels | None = None
     phash: str = ""
     taken_at: int = 0
+    all_captions: bool = False
+    file_metadata: bool = False
     new_words: bool = True
     image_vector: Vector | None = None
     caption_vector: Vector | None = None
@@ -47,7 +50,7 @@ class Task:
     def of(cls, place: int, file: SourceFile, *, all_captions: bool) -> Task:
         described = describe(file.description, all_captions=all_captions)
         notes = [described.note] if described.note else []
-        return cls(place, file, described, notes=notes, receipt=file.refused)
+        return cls(place, file, described, all_captions=all_captions, notes=notes, receipt=file.refused)
 
     def done(self, status: Status, reason: str = "") -> None:
         """Give it its receipt, unless it has one, and let go of what is large."""
@@ -76,8 +79,8 @@ def waiting(tasks: Sequence[Task]) -> list[Task]:
     return [task for task in tasks if task.receipt is None]
 
 
-def load(task: Task, scope: Scope, max_bytes: int) -> None:
-    """Read the bytes and name the item by them."""
+def load(task: Task, scope: Scope, max_bytes: int, *, file_metadata: bool) -> None:
+    """Read the bytes and name the item by them; with ``file_metadata`` take what the file says of itself."""
     try:
         path = task.file.path
         size = path.stat().st_size if path is not None else task.file.size or 0
@@ -91,6 +94,10 @@ def load(task: Task, scope: Scope, max_bytes: int) -> None:
         return
     task.sha256 = content_hash(task.data)
     task.item_id = item_id(scope, task.sha256)
+    task.file_metadata = file_metadata
+    if file_metadata:
+        description = with_embedded(task.file.description, task.data)
+        task.described = describe(description, all_captions=task.all_captions)
 
 
 def restore(task: Task, blobs: Blobs) -> None:
@@ -139,18 +146,20 @@ def _same(described: Described, item: Item) -> bool:
     return mine == (item.caption, item.text, item.tags, dict(item.metadata))
 
 
-def decode(task: Task, blobs: Blobs, max_pixels: int) -> None:
-    """Bytes to pixels, shrunk; then keep the original."""
+def decode(task: Task, blobs: Blobs, max_pixels: int, side: int) -> None:
+    """Bytes to pixels, shrunk; then keep the original, and a thumbnail with sides up to ``side``."""
     try:
         picture = working_picture(task.data, max_pixels=max_pixels)
         blobs.put(task.sha256, task.data)
+        if not blobs.has_thumbnail(task.sha256):
+            blobs.put_thumbnail(task.sha256, thumbnail(picture.pixels, side))
     except OlharError as error:
         task.refused(error)
         return
     task.data = b""
     task.pixels = picture.pixels
     task.phash = phash(task.pixels)
-    task.taken_at = picture.taken_at
+    task.taken_at = picture.taken_at if task.file_metadata else 0
 
 
 def encode_pictures(tasks: Sequence[Task], encode: Callable[[Sequence[Pixels]], Matrix], batch: int) -> None:

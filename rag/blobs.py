@@ -20,7 +20,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
-    """Files named by their SHA-256, in folders by its first digits: ``ab/cd/abcd…``.
+    """Files named by their SHA-256, in folders by its first digits: ``ab/cd/abcd…``, thumbnails beside.
 
     ``url`` is a folder or an fsspec URL (``s3://bucket/prefix``). Safe to use from several threads,
     and from several processes.
@@ -42,7 +42,26 @@ class Blobs:
 
         Raises Unavailable when it cannot be written.
         """
-        path = self._path(sha256)
+        return self._put(self._path(sha256), data)
+
+    def put_thumbnail(self, sha256: str, data: bytes) -> None:
+        """Keep the small picture (WebP) of an original. Raises Unavailable when it cannot be written."""
+        self._put(self._thumbnail_path(sha256), data)
+
+    def has_thumbnail(self, sha256: str) -> bool:
+        """Whether an original has one. Raises Unavailable when that cannot be told."""
+        with self._translated("read"):
+            return bool(self._size(self._thumbnail_path(sha256)))
+
+    def thumbnail(self, sha256: str) -> bytes | None:
+        """The small picture of an original; None when there is none. Raises Unavailable."""
+        with self._translated("read"):
+            try:
+                return bytes(self._fs.cat_file(self._thumbnail_path(sha256))) or None
+            except FileNotFoundError:
+                return None
+
+    def _put(self, path: str, data: bytes) -> bool:
         with self._translated("written"):
             if self._size(path) == len(data):
                 return False
@@ -87,9 +106,11 @@ class Blobs:
             return self._size(self._path(sha256)) is not None
 
     def delete(self, sha256: str) -> bool:
-        """Forget it; whether it was there. Raises Unavailable when it cannot be removed."""
+        """Forget it and its thumbnail; whether it was there. Raises Unavailable when it cannot be removed."""
         with self._translated("removed"):
             path = self._path(sha256)
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.rm_file(self._thumbnail_path(sha256))
             if self._size(path) is None:
                 return False
             self._fs.rm_file(path)
@@ -99,6 +120,9 @@ class Blobs:
         if not _SHA256.fullmatch(sha256):
             raise InvalidInput(f"{sha256!r} is no SHA-256: 64 hex digits in lower case are")
         return f"{self._root.rstrip('/')}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+    def _thumbnail_path(self, sha256: str) -> str:
+        return f"{self._path(sha256)}.webp"
 
     def _size(self, path: str) -> int | None:
         try:

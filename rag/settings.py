@@ -99,6 +99,10 @@ class Settings(BaseSettings):
 
     max_pixels: int = Field(100_000_000, ge=1, le=10**9, description="largest picture, in pixels")
     max_bytes: int = Field(64 * 2**20, ge=1, le=2**32, description="largest file, in bytes")
+    file_metadata: bool = Field(
+        True, description="use what files say of themselves: time, place, camera, title, caption, keywords"
+    )
+    thumbnail: int = Field(320, ge=16, le=2048, description="longer side of thumbnails, in pixels")
     batch: int = Field(64, ge=1, le=4096, description="files that ingestion writes at a time")
 
     source_files: int = Field(200_000, ge=1, le=10**7, description="most files that one ingestion takes")

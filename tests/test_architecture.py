@@ -80,6 +80,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ollama": ("rag.generation",),
     "ir_measures": ("rag.evaluation",),
     "fsspec": ("rag.blobs", "ingest.sources"),
+    "defusedxml": ("rag.images",),
     "pyarrow": ("ingest.sources",),
     "pydantic_settings": ("rag.settings",),
     "fastapi": ("api",),

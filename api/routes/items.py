@@ -1,4 +1,4 @@
-"""Items: their original files."""
+"""Items: their original files and thumbnails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import System, scope_of
 from rag.build import Olhar
-from rag.errors import NotFound
+from rag.errors import BadImage, NotFound
+from rag.images import thumbnail as small
+from rag.images import working_picture
 from rag.settings import Name
 from rag.types import Item, Kind, Scope
 
@@ -49,6 +51,32 @@ def original(
         "cache-control": "private, max-age=3600",
     }
     return Response(data, headers=headers, media_type=picture or "application/octet-stream")
+
+
+@router.get(
+    "/v1/items/{item_id}/thumbnail",
+    operation_id="thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}, "description": "A small picture."}},
+)
+def thumbnail(
+    item_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    olhar: System,
+    collection: Annotated[Name | None, Query()] = None,
+) -> Response:
+    """A small picture of an item, as WebP; made now if ingestion made none."""
+    sha256 = _item(olhar, scope_of(olhar, collection), item_id).content_hash
+    data = olhar.blobs.thumbnail(sha256)
+    if data is None:
+        settings = olhar.settings
+        try:
+            picture = working_picture(olhar.blobs.get(sha256), max_pixels=settings.max_pixels)
+        except BadImage as error:
+            raise NotFound(f"the item {item_id} has no picture: {error}") from None
+        data = small(picture.pixels, settings.thumbnail)
+        olhar.blobs.put_thumbnail(sha256, data)
+    headers = {"etag": f'"{sha256}-thumbnail"', "cache-control": "private, max-age=3600"}
+    return Response(data, headers=headers, media_type="image/webp")
 
 
 def _item(olhar: Olhar, scope: Scope, item_id: str) -> Item:

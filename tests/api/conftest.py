@@ -121,11 +121,18 @@ class FakeStore:
 @dataclass
 class FakeBlobs:
     blobs: dict[str, bytes] = field(default_factory=lambda: {CAT.content_hash: png()})
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
 
     def get(self, sha256: str) -> bytes:
         if sha256 not in self.blobs:
             raise NotFound("no such original")
         return self.blobs[sha256]
+
+    def thumbnail(self, sha256: str) -> bytes | None:
+        return self.thumbnails.get(sha256)
+
+    def put_thumbnail(self, sha256: str, data: bytes) -> None:
+        self.thumbnails[sha256] = data
 
 
 @dataclass

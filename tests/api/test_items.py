@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
+
 import httpx
 import pytest
+from PIL import Image
 
 from rag.types import Item, content_hash
 from tests.api.conftest import CAT, FakeSystem, png, problem
@@ -45,3 +48,19 @@ def test_items_of_other_collections_are_not_there(client: httpx.Client) -> None:
 def test_a_lost_original_is_said(client: httpx.Client, system: FakeSystem) -> None:
     system.blobs.blobs.clear()
     problem(client.get(f"/v1/items/{CAT.id}/original"), 404)
+
+
+def test_a_thumbnail_is_a_small_picture_and_is_kept(client: httpx.Client, system: FakeSystem) -> None:
+    path = put(system, png(side=100)).replace("original", "thumbnail")
+    system.settings = system.settings.model_copy(update={"thumbnail": 16})
+    response = client.get(path)
+    assert response.headers["content-type"] == "image/webp"
+    assert Image.open(io.BytesIO(response.content)).size == (16, 16)
+    assert list(system.blobs.thumbnails.values()) == [response.content]
+    system.blobs.blobs.clear()
+    assert client.get(path).content == response.content
+
+
+def test_what_is_no_picture_has_no_thumbnail(client: httpx.Client, system: FakeSystem) -> None:
+    problem(client.get(put(system, b"%PDF-1.7").replace("original", "thumbnail")), 404)
+    problem(client.get(f"/v1/items/{CAT.id}/thumbnail", params={"collection": "other"}), 404)

@@ -146,3 +146,13 @@ def test_a_password_in_the_url_is_never_said(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Unavailable, match=r"OLHAR_BLOBS") as away:
         blobs.put(SHA, DATA)
     assert "hunter2" not in str(away.value)
+
+
+def test_a_thumbnail_lies_beside_its_original_and_goes_with_it(blobs: Blobs) -> None:
+    blobs.put(SHA, DATA)
+    assert blobs.thumbnail(SHA) is None
+    assert not blobs.has_thumbnail(SHA)
+    blobs.put_thumbnail(SHA, b"small")
+    assert (blobs.thumbnail(SHA), blobs.get(SHA), blobs.has_thumbnail(SHA)) == (b"small", DATA, True)
+    assert blobs.delete(SHA)
+    assert blobs.thumbnail(SHA) is None

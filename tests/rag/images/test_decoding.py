@@ -23,9 +23,19 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
-from rag import images
 from rag.errors import BadImage
-from rag.images import WORKING_SIDE, as_pillow, decode, extensions, phash, read, resize, working_picture
+from rag.images import (
+    WORKING_SIDE,
+    as_pillow,
+    decode,
+    extensions,
+    opening,
+    phash,
+    read,
+    resize,
+    working_picture,
+)
+from rag.images.gate import Gate
 from rag.types import Pixels
 
 LIMIT = 1_000_000
@@ -114,6 +124,11 @@ def test_a_palette_with_a_transparent_colour() -> None:
 def test_deep_samples_come_to_eight_bits(samples: NDArray[Any], expected: list[int]) -> None:
     pixels = decode(encoded(Image.fromarray(samples), "TIFF"), max_pixels=LIMIT)
     assert pixels[0, :, 0].tolist() == expected
+
+
+def test_a_dark_png_of_sixteen_bits_stays_dark() -> None:
+    dark = Image.fromarray(np.array([[0, 4095]], np.uint16))
+    assert decode(encoded(dark), max_pixels=LIMIT)[0, :, 0].tolist() == [0, 16]
 
 
 def test_cmyk() -> None:
@@ -322,10 +337,10 @@ def test_a_working_picture_is_small_and_keeps_its_shape() -> None:
 
 def test_pictures_wait_while_too_many_pixels_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of threads that decode at once, together never more than the budget; what is larger goes alone."""
-    monkeypatch.setattr(images, "_gate", images._Gate(25_000))
+    monkeypatch.setattr(opening, "_gate", Gate(25_000))
     inside: list[int] = []
     most: list[int] = []
-    upright = images._upright
+    upright = opening._upright
 
     def slow(image: Image.Image) -> Image.Image:
         size = image.width * image.height
@@ -335,7 +350,7 @@ def test_pictures_wait_while_too_many_pixels_are_decoded(monkeypatch: pytest.Mon
         inside.remove(size)
         return upright(image)
 
-    monkeypatch.setattr(images, "_upright", slow)
+    monkeypatch.setattr(opening, "_upright", slow)
     pictures = [encoded(Image.new("L", (100, 100)), "PNG")] * 12
     pictures[3] = encoded(Image.new("L", (200, 200)), "PNG")
     with ThreadPoolExecutor(6) as threads:
@@ -345,7 +360,7 @@ def test_pictures_wait_while_too_many_pixels_are_decoded(monkeypatch: pytest.Mon
 
 
 def test_a_damaged_picture_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_gate", images._Gate(1))
+    monkeypatch.setattr(opening, "_gate", Gate(1))
     damaged = encoded(Image.new("L", (100, 100)), "PNG")[:-30]
     for _ in range(2):
         with pytest.raises(BadImage):

@@ -1,0 +1,14 @@
+"""What the file of a picture says about it, as a description."""
+
+from __future__ import annotations
+
+from ingest.descriptions import Description
+from ingest.sidecars import chosen
+from rag.images import embedded
+
+
+def with_embedded(given: Description, data: bytes) -> Description:
+    """``given`` completed by what the file itself says: what a source says counts before that."""
+    found = embedded(data)
+    own = Description(caption=found.caption, tags=found.keywords, metadata=dict(found.metadata))
+    return chosen([given, own]) if own else given

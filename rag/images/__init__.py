@@ -1,0 +1,25 @@
+"""Bytes to pixels, within limits: the only package that touches Pillow.
+
+Whatever a file holds, ``decode`` gives an upright 8-bit sRGB picture or raises BadImage.
+"""
+
+from rag.images.decoding import WORKING_SIDE, Decoded, decode, read, working_picture
+from rag.images.embedded import Embedded, embedded
+from rag.images.opening import extensions
+from rag.images.pixels import as_pillow, phash, resize
+from rag.images.thumbnails import thumbnail
+
+__all__ = [
+    "WORKING_SIDE",
+    "Decoded",
+    "Embedded",
+    "as_pillow",
+    "decode",
+    "embedded",
+    "extensions",
+    "phash",
+    "read",
+    "resize",
+    "thumbnail",
+    "working_picture",
+]

@@ -1,0 +1,135 @@
+"""Bytes to a picture of Pillow that is upright and in sRGB, within limits."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from functools import cache
+
+import pillow_heif
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, _imaging
+from PIL.Image import Transpose
+
+from rag.errors import BadImage
+from rag.images.colour import to_srgb
+from rag.images.gate import PIXELS_IN_FLIGHT, Gate
+
+pillow_heif.register_heif_opener()
+
+# Pillow's own limit is one number for the process and answers with a warning first. The limit of
+# each call is checked here, after the header was read; Pillow's is the backstop for what a file
+# declares further in, and refuses at twice this: the largest OLHAR_MAX_PIXELS there can be.
+Image.MAX_IMAGE_PIXELS = 500_000_000
+
+# What is worth saying about a file is in BadImage; Pillow would say it on stderr as well.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+with contextlib.suppress(OSError, AttributeError):  # where libtiff is linked in without its names
+    _libtiff = ctypes.CDLL(_imaging.__file__)
+    _libtiff.TIFFSetErrorHandler(None)
+    _libtiff.TIFFSetWarningHandler(None)
+
+_PILLOW = re.compile(r"PIL\.")
+"""The modules whose warnings are silenced."""
+
+_REFUSED = frozenset({"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR"})
+"""Programs to be run (EPS starts Ghostscript), and formats of which Pillow knows the header only."""
+
+_TRANSPOSITIONS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""EXIF orientation to what makes the picture upright."""
+
+
+_gate = Gate(PIXELS_IN_FLIGHT)
+
+
+@contextlib.contextmanager
+def header(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """The picture before it is decoded; what goes wrong, also inside, is BadImage."""
+    if not data:
+        raise BadImage("the file is empty")
+    _silence_pillow()
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            yield image
+    except BadImage:
+        raise
+    except Exception as error:  # Pillow raises nearly everything on hostile files
+        raise BadImage(_reason(error, max_pixels)) from error
+
+
+@contextlib.contextmanager
+def opened(data: bytes, max_pixels: int, max_side: int | None) -> Iterator[tuple[Image.Image, Image.Image]]:
+    """The upright sRGB picture, and the one of the file; what goes wrong, also inside, is BadImage."""
+    with header(data, max_pixels) as image:
+        _check_size(image.size, max_pixels)
+        if max_side is not None and isinstance(image, ImageFile.ImageFile):
+            image.draft(None, (max_side, max_side))
+        with _gate.of(image.width * image.height):
+            image.load()
+            _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
+            yield to_srgb(_upright(image), full=image.format == "PNG"), image
+
+
+@cache
+def extensions() -> frozenset[str]:
+    """Endings of file names, lower case with the dot, by which a picture may be known."""
+    formats = {*_formats(), "MPO"}  # which the JPEG reader knows
+    return frozenset(ext for ext, name in Image.registered_extensions().items() if name in formats)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    usual = ("JPEG", "PNG", "WEBP", "GIF")
+    return (*usual, *(name for name in Image.ID if name not in _REFUSED and name not in usual))
+
+
+def _silence_pillow() -> None:
+    # By a filter and not by catch_warnings, which is not safe in threads; looked for at each call,
+    # because others may have reset the filters.
+    if not any(action == "ignore" and module is _PILLOW for action, _, _, module, _ in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise BadImage(f"the picture is {width} × {height} pixels: there is nothing in it")
+    if width * height > max_pixels:
+        raise BadImage(
+            f"too many pixels: {width} × {height}, and the limit is {max_pixels:,} (OLHAR_MAX_PIXELS)"
+        )
+
+
+def _reason(error: Exception, max_pixels: int) -> str:
+    detail = str(error).strip() or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture in a known format, or its beginning is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too many pixels: the limit is {max_pixels:,} (OLHAR_MAX_PIXELS)"
+    if isinstance(error, MemoryError):
+        return "the picture does not fit into memory; a lower OLHAR_MAX_PIXELS refuses it earlier"
+    if "truncated" in detail.lower():
+        return f"the picture is truncated: {detail}"
+    return f"the picture is damaged, or of a kind that cannot be read: {detail}"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF is no reason to refuse the picture
+        return image
+    method = _TRANSPOSITIONS.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
