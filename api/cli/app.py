@@ -245,6 +245,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(min=0, help="The highest of the run.")] = None,
     start: Annotated[str | None, typer.Option(help="Begin from these heads: packaged, or a folder.")] = None,
     mix: Annotated[float, typer.Option(min=0, max=1, help="Share of the new weights in the result.")] = 1.0,
+    replay: Annotated[Path | None, typer.Option(help="Data set that is not to be forgotten.")] = None,
     validation: Annotated[float, typer.Option(min=0, max=0.5, help="Share of photos held back.")] = 0.05,
     reference: Annotated[Path | None, typer.Option(help="Data set on which quality may not fall.")] = None,
     budget: Annotated[
@@ -273,6 +274,7 @@ def train(
         learning_rate=learning_rate,
         start=start,
         mix=mix,
+        replay=replay,
         validation=validation,
         reference=reference,
         budget=budget,

@@ -42,6 +42,7 @@ class Options:
     learning_rate: float | None = None
     start: str | None = None
     mix: float = 1.0
+    replay: Path | None = None
     validation: float = 0.05
     reference: Path | None = None
     budget: float = 0.02
@@ -90,6 +91,7 @@ def _compact(settings: Settings, options: Options, progress: Progress) -> Traine
         reference=options.reference,
         budget=Budget(points=options.budget),
         mix=options.mix,
+        replay=options.replay,
         command=_command(),
     )
     reading = progress.add_task("reading photos", total=None)
@@ -132,6 +134,7 @@ def _towers(settings: Settings, options: Options, progress: Progress) -> Tuned:
         reference=options.reference,
         budget=Budget(points=options.budget),
         mix=options.mix,
+        replay=options.replay,
         command=_command(),
     )
     reading = progress.add_task("reading photos", total=None)

@@ -24,6 +24,7 @@ from rag.training.datasets import BadRow, read_photos
 from rag.training.features import Features, features_of
 from rag.training.heads import TwoHeads
 from rag.training.more import ClassPairs
+from rag.training.replay import pairs_with_replay
 from rag.training.report import write_report
 from rag.training.splitting import held_back
 from rag.training.trainer import RECALLS, Epoch, Outcome, Pairs, Recipe, train_heads
@@ -48,7 +49,8 @@ class Plan:
     """What to train on and what to keep to. ``start`` is a file of heads, ``None`` for from nothing.
 
     ``validation`` is the share of the photos held back to choose the best epoch; ``reference`` a data set on
-    which ``budget`` is kept; ``mix`` the share of the new weights where there are old ones.
+    which ``budget`` is kept; ``mix`` the share of the new weights where there are old ones; ``replay`` a data
+    set that is trained on beside ``data``, so that it is not forgotten.
     """
 
     data: Path
@@ -59,6 +61,7 @@ class Plan:
     reference: Path | None = None
     budget: Budget = field(default_factory=Budget)
     mix: float = 1.0
+    replay: Path | None = None
     command: str = "olhar train compact"
     licence: str = "that of the data allows; say which before you pass it on"
     data_note: str = ""
@@ -95,8 +98,9 @@ def train_compact(
     found = _features(plan.data, plan, image, text, on_photos)
     judge = _Judge(class_vectors(models, text), wording_mean(models, text))
     training, validation = split(found, plan.validation, plan.recipe.seed)
+    replay = _features(plan.replay, plan, image, text, on_photos) if plan.replay else None
     start = load_file(plan.start) if plan.start else None
-    outcome = _train(training, validation, start, plan, text, on_epoch)
+    outcome = _train(training, replay, validation, start, plan, text, on_epoch)
     weights = outcome.weights if start is None else interpolate(_full(start), outcome.weights, plan.mix)
     plan.out.mkdir(parents=True, exist_ok=True)
     draft = plan.out / f"{FILE}.part"
@@ -115,8 +119,9 @@ def train_compact(
                 raise
     file = draft.replace(plan.out / FILE)
     (plan.out / CHECKPOINT).unlink(missing_ok=True)
-    _tell(plan, found, outcome, figures)
-    return Trained(file, outcome.history, outcome.best, figures, found.photos.bad)
+    _tell(plan, found, replay, outcome, figures)
+    bad = found.photos.bad + (replay.photos.bad if replay else ())
+    return Trained(file, outcome.history, outcome.best, figures, bad)
 
 
 def split(found: Features, share: float, seed: int) -> tuple[Features, Features]:
@@ -196,6 +201,7 @@ def _pairs(found: Features) -> Pairs:
 
 def _train(
     training: Features,
+    replay: Features | None,
     validation: Features,
     start: Mapping[str, Tensor] | None,
     plan: Plan,
@@ -206,7 +212,7 @@ def _train(
     if start is not None:
         recipe = replace(recipe, learning_rate=recipe.learning_rate * recipe.start_rate)
     torch.manual_seed(recipe.seed)
-    pairs = _pairs(training)
+    pairs = _pairs(training) if replay is None else pairs_with_replay(_pairs(training), _pairs(replay))
     heads = TwoHeads(
         pairs.image.shape[2],
         pairs.text.shape[1],
@@ -243,12 +249,20 @@ def _full(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.float() for name, value in weights.items()}
 
 
-def _tell(plan: Plan, found: Features, outcome: Outcome, figures: dict[str, dict[str, float]]) -> None:
+def _tell(
+    plan: Plan,
+    found: Features,
+    replay: Features | None,
+    outcome: Outcome,
+    figures: dict[str, dict[str, float]],
+) -> None:
     photos = found.photos
+    beside = f"Replayed beside them: {len(replay.photos.photos)} photos. " if replay else ""
     facts = {
         "data": photos.source,
         "photos": len(photos.photos),
         "captions": len(photos.captions),
+        "replay": len(replay.photos.photos) if replay else 0,
         "bad_rows": [f"{row.where}: {row.reason}" for row in photos.bad],
         "recipe": asdict(plan.recipe),
         "figures": figures,
@@ -258,7 +272,8 @@ def _tell(plan: Plan, found: Features, outcome: Outcome, figures: dict[str, dict
         name="Heads of the compact encoder",
         summary="Two small networks that bring EfficientNet-Lite2 features of pictures and all-MiniLM-L6-v2 "
         "features of texts into one space of 512 dimensions; ConSE is the other half of the vector.",
-        data=f"{len(photos.photos)} photos with {len(photos.captions)} captions. {plan.data_note}".strip(),
+        data=f"{len(photos.photos)} photos with {len(photos.captions)} captions. "
+        f"{beside}{plan.data_note}".strip(),
         command=plan.command,
         seed=plan.recipe.seed,
         figures=figures,

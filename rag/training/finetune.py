@@ -22,6 +22,7 @@ from rag.training.dual import MODEL, Dual, own_weights
 from rag.training.loop import OnStep, Tuning, tune
 from rag.training.lora import add_lora, merge_lora
 from rag.training.pairs import PhotoPairs
+from rag.training.replay import photos_with_replay
 from rag.training.report import write_report
 from rag.training.splitting import held_back
 from rag.training.trainer import Epoch, OnEpoch, Outcome
@@ -48,6 +49,7 @@ class TuningPlan:
     reference: Path | None = None
     budget: Budget = field(default_factory=Budget)
     mix: float = 1.0
+    replay: Path | None = None
     command: str = "olhar train"
 
 
@@ -78,7 +80,10 @@ def finetune(
     """
     photos = decodable(read_photos(plan.data), on_photos)
     reference = decodable(read_photos(plan.reference), on_photos) if plan.reference else None
+    replay = decodable(read_photos(plan.replay), on_photos) if plan.replay else None
     training, validation = _split(photos, plan)
+    if replay is not None:
+        training = photos_with_replay(training, replay)
     dual = Dual.load(plan.model, device=plan.device)
     start = dual.revision(plan.model)
     batches = Batches(plan.chunk, model=plan.model, setting=MODEL)
@@ -105,7 +110,8 @@ def finetune(
     if reference is not None:
         plan.budget.check(figures["reference, before"], figures["reference"])
     _write(plan, dual, photos, outcome, figures)
-    return Tuned(plan.out, outcome.history, outcome.best, figures, photos.bad)
+    bad = photos.bad + (replay.bad if replay else ())
+    return Tuned(plan.out, outcome.history, outcome.best, figures, bad)
 
 
 def decodable(photos: Photos, on_photos: OnPhotos = lambda _done, _all: None) -> Photos:
@@ -195,6 +201,7 @@ def _tell(
         "bad_rows": [f"{row.where}: {row.reason}" for row in photos.bad],
         "tuning": asdict(tuning),
         "mix": plan.mix,
+        "replay": str(plan.replay or ""),
         "figures": figures,
     }
     write_report(folder, outcome.history, outcome.best, facts)
@@ -202,7 +209,8 @@ def _tell(
     card = Card(
         name=f"{Path(row.name).name}, tuned",
         summary=f"{row.name} tuned by symmetric InfoNCE ({how}). Share of the new weights: {plan.mix:g}.",
-        data=f"{len(photos.photos)} photos with {len(photos.captions)} captions.",
+        data=f"{len(photos.photos)} photos with {len(photos.captions)} captions."
+        + (f" Replayed beside them: {plan.replay.name}." if plan.replay else ""),
         command=plan.command,
         seed=tuning.seed,
         figures=figures,

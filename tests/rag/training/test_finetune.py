@@ -100,6 +100,22 @@ def test_none_of_the_new_weights_are_the_old_ones_and_half_lie_between(
         torch.testing.assert_close(half[name], (old + whole[name]) / 2)
 
 
+def test_another_data_set_is_trained_on_beside(
+    plan: TuningPlan, clip: Path, colours: Path, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.csv"
+    rows = "".join(f"{colours / 'red0.png'},a red thing {n}\n" for n in range(24))
+    others.write_text(f"path,caption\n{rows}{tmp_path / 'gone.png'},x\n")
+    steps: list[int] = []
+    tuned = finetune(
+        replace(plan, replay=others, mix=0.0), on_step=lambda _step, steps_, _loss: steps.append(steps_)
+    )
+    assert set(steps) == {(22 + 24) // 12 * 2}  # eleven photos with two captions are trained on
+    assert [Path(row.where).name for row in tuned.bad][-1] == "others.csv:26"
+    assert "others.csv" in (plan.out / "MODEL_CARD.md").read_text()
+    assert not changed(plan.out, clip)
+
+
 def test_beyond_the_budget_nothing_is_written_and_more_budget_goes_on(
     plan: TuningPlan, colours: Path
 ) -> None:

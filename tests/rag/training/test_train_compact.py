@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from rag.training import compact
 from rag.training.budget import Budget, RegressionTooLarge
 from rag.training.compact import Plan, train_compact
 from rag.training.heads import TwoHeads
-from rag.training.trainer import Recipe
+from rag.training.trainer import Outcome, Pairs, Recipe
 
 SAID = {
     "chelsea.png": ["a tabby cat looks up", "the face of a cat"],
@@ -106,6 +107,27 @@ def test_none_of_the_new_weights_are_the_old_ones(plan: Plan, models: Path) -> N
     assert mixed.file.read_bytes() == PACKAGED.read_bytes()
     with pytest.raises(InvalidInput, match="--start"):
         train_compact(replace(plan, mix=0.5), models)
+
+
+def test_another_data_set_is_trained_on_beside_and_neither_judged_nor_counted(
+    plan: Plan, data: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    train_heads = compact.train_heads
+
+    def watched(heads: TwoHeads, pairs: Pairs, *others: Any, **more: Any) -> Outcome:
+        seen.append(len(pairs.owners))
+        return train_heads(heads, pairs, *others, **more)
+
+    monkeypatch.setattr(compact, "train_heads", watched)
+    others = tmp_path / "others.csv"
+    others.write_text(f"path,caption\n{data / 'horse.png'},a dark horse\n{tmp_path / 'gone.png'},x\n")
+    beside = train_compact(replace(plan, replay=others, recipe=replace(RECIPE, epochs=1, batch=9)), models)
+    assert seen == [2 * 4 + 1]  # of six photos with two captions, two are held back
+    assert [Path(row.where).name for row in beside.bad] == ["broken.jpg", "others.csv:3"]
+    told = json.loads((plan.out / "report.json").read_text())
+    assert (told["photos"], told["replay"]) == (6, 1)
+    assert "Replayed beside them: 1 photos" in (plan.out / "MODEL_CARD.md").read_text()
 
 
 def test_beyond_the_budget_nothing_is_written(plan: Plan, data: Path, models: Path) -> None:
