@@ -96,7 +96,7 @@ def train_compact(
     torch.set_num_threads(1)  # more threads add up in another order: other figures for the same seed
     image, text = ImageTower(models), TextTower(models)
     found = _features(plan.data, plan, image, text, on_photos)
-    judge = _Judge(class_vectors(models, text), wording_mean(models, text))
+    judge = Judge(class_vectors(models, text), wording_mean(models, text))
     training, validation = split(found, plan.validation, plan.recipe.seed)
     replay = _features(plan.replay, plan, image, text, on_photos) if plan.replay else None
     start = load_file(plan.start) if plan.start else None
@@ -154,13 +154,17 @@ def class_wordings() -> tuple[list[str], list[int]]:
     return texts, classes
 
 
-class _Judge:
-    """Recall of the whole vector, both halves, as the encoder makes it."""
+class Judge:
+    """Recall of the whole vector, both halves, as the encoder makes it.
+
+    ``classes`` and ``wordings`` are those of ``rag.encoders.compact.classes``.
+    """
 
     def __init__(self, classes: Matrix, wordings: Vector) -> None:
         self._classes, self._wordings = classes, wordings
 
     def recall(self, file: Path, found: Features) -> dict[str, float]:
+        """Text to image: recall@1, @5, @10 in [0, 1] of a file of heads."""
         heads = Heads.load(file)
         scores = (
             text_vectors(heads, found.text, self._wordings, self._classes)

@@ -22,7 +22,7 @@ from rag.training import compact
 from rag.training.budget import Budget, RegressionTooLarge
 from rag.training.compact import Plan, train_compact
 from rag.training.heads import TwoHeads
-from rag.training.trainer import Outcome, Pairs, Recipe
+from rag.training.trainer import Outcome, Pairs, Recipe, train_heads
 
 SAID = {
     "chelsea.png": ["a tabby cat looks up", "the face of a cat"],
@@ -113,7 +113,6 @@ def test_another_data_set_is_trained_on_beside_and_neither_judged_nor_counted(
     plan: Plan, data: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    train_heads = compact.train_heads
 
     def watched(heads: TwoHeads, pairs: Pairs, *others: Any, **more: Any) -> Outcome:
         seen.append(len(pairs.owners))
