@@ -34,14 +34,16 @@ _ENGLISH_WORDS = """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 """Common English words, besides those that the lexicon turns to."""
 _ALSO_ENGLISH_WORDS = """
-    academia ai alto americana ananas anime ave baba babe bares bates bermuda bodyboard bola bolo bravo
-    case chute circular clara coma combine concerto converse courgette cruz defender deli disco dispute
-    domino egyptian escape escapes execute exterior favor final florida grade grades incentive incline
-    indiana inferior interior lance late latte lava lavabo lima lisa maillot mama manifesto maraca
-    marimba mate media metro monitor mortal nevada normal observe ode opera orca papa particular pastor
-    patas patio plaque poem precise pro professor prove pure radical realize retire revolver rosa
-    salamandra serie smartphone solo sumo superior surge teen teens toga tosses tribunal trio tutu tv
-    use utilize vale vera vista
+    academia agenda ai alto americana ananas anime argentina ave baba babe bares barre bates bermuda
+    bobsleigh bodyboard bola bolo bravo cacatua case chute circular clara coma combine concerto console
+    converse courgette cruz debate defender deli disco dispute dobermann domino egyptian escape escapes
+    execute exterior favor final flora florida frondosa gnu grade grades incentive incline indiana
+    inferior inferno interior irregular lance late latte lava lavabo legos lima linda lisa maillot mama
+    manifesto maraca marco marimba mate material mates media metro mia mobile monitor mortal naja nevada
+    normal observe ode opera orca papa par particular pastor patas patio plaque poem postal precise pro
+    professor propaganda protector prove puma pure radical realize receptor retire revolver roam roe
+    role rosa salamandra serie smartphone solo sumo superior surge teen teens temporal toga tosses
+    tribunal trio tutu tv use utilize vague vale vera vista whisky
 """
 _ALSO_ENGLISH = frozenset(_ALSO_ENGLISH_WORDS.split())
 """Forms of the lexicon that are English words too."""

@@ -142,7 +142,7 @@ def _in_order(words: Sequence[_Word]) -> list[_Word]:
             place += 2
             end = _qualities_end(words, place)
             qualities, place = [*qualities, *words[place:end]], end
-        if word.english in _ON and made and made[-1].english.split()[0] == "in":
+        if word.english.rpartition(" ")[2] in _ON and made and made[-1].english.split()[0] == "in":
             made[-1] = _Word(made[-1].text, "on" + made[-1].english[2:], made[-1].kind)
         made += [*_turned(qualities), *([material] if material else []), word]
     return made

@@ -14,7 +14,7 @@ from rag.encoders.compact.portuguese.lexicon import FILE, Kind, digest, fold, le
 
 def test_rows_are_clean() -> None:
     rows = list(read_rows())
-    assert len(rows) > 5000
+    assert len(rows) > 7000
     assert len({(portuguese, kind) for portuguese, _, kind in rows}) == len(rows)
     for portuguese, meaning, kind in rows:
         assert kind.removesuffix("+") in get_args(Kind)
