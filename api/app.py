@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api import errors
 from api.limits import LOOPBACK, BodyLimit, Guard
-from api.routes import asking, chat, collections, docs, embedding, health, items
+from api.routes import asking, chat, collections, docs, duplicates, embedding, health, items
 from api.routes.chat_schemas import ChatIn
 from api.routes.request_schemas import QueryIn, TextIn
 from rag import __version__
@@ -35,7 +35,7 @@ def create_app(olhar: Olhar) -> FastAPI:
     app.state.started = int(time.time())
     app.state.health_threads = health.threads()
     app.state.writer = CapacityLimiter(1)
-    for part in (asking, collections, items, chat, embedding, health):
+    for part in (asking, collections, duplicates, items, chat, embedding, health):
         app.include_router(part.router)
     docs.install(app)
     errors.install(app)

@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from ingest.receipts import FileReceipt, IngestReport, Status
+from rag.duplicates import Groups
 from rag.types import (
     Answer,
     Evidence,
@@ -219,3 +220,26 @@ def _hit(hit: Hit) -> Mapping[str, Any]:
         "tags": list(item.tags),
         "labels": [LabelOut(name=label.name, probability=label.probability) for label in hit.labels],
     }
+
+
+class LookalikeOut(BaseModel):
+    """One picture of a group."""
+
+    item_id: str
+    sources: list[str]
+
+
+class DuplicatesOut(BaseModel):
+    """Groups of pictures that look alike; ``complete`` says that all pictures were looked at."""
+
+    groups: list[list[LookalikeOut]]
+    looked_at: int
+    complete: bool
+
+    @classmethod
+    def of(cls, found: Groups) -> DuplicatesOut:
+        groups = [
+            [LookalikeOut(item_id=item.id, sources=list(item.sources)) for item in group]
+            for group in found.groups
+        ]
+        return cls(groups=groups, looked_at=found.looked_at, complete=found.complete)

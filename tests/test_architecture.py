@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.generation": {"rag.types", "rag.errors", "rag.protocols", "rag.settings", "rag.folding", "rag.urls"},
     "rag.retrieval": {"rag.types", "rag.errors", "rag.protocols", "rag.folding"},
     "rag.vision": {"rag.types", "rag.errors", "rag.protocols", "rag.images", "rag.once"},
+    "rag.duplicates": {"rag.types", "rag.protocols"},
     "rag.evaluation": {"rag.types", "rag.errors", "rag.protocols", "rag.images", "rag.folding"},
     "rag.pipeline": {
         "rag.types",

@@ -99,6 +99,23 @@ def ask(
 
 
 @app.command()
+def duplicates(
+    collection: Collection = None,
+    distance: Annotated[
+        int, typer.Option(min=0, max=16, help="Bits of 64 in which two pictures may differ.")
+    ] = 6,
+    as_json: AsJson = False,
+) -> None:
+    """Show the pictures of a collection that look alike, in groups. Removes nothing."""
+    from api.cli.backend import open_backend
+
+    settings = _settings(collection=collection)
+    with open_backend(settings) as backend:
+        found = backend.duplicates(distance, collection=settings.collection)
+    show.alike(found, as_json=as_json)
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address; loopback only.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = None,

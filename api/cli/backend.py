@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from api.owner import Server, acquire, decided, serving
-from api.schemas import AskOut, FileOut, IngestOut, SearchOut
+from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
 from rag.errors import Conflict, InvalidInput
 from rag.settings import PREFIX, Settings
@@ -26,6 +26,8 @@ class Backend(Protocol):
     def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut: ...
 
     def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut: ...
+
+    def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut: ...
 
 
 @contextmanager

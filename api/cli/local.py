@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.cli.backend import OnFile, read_picture
-from api.schemas import AskOut, FileOut, IngestOut, SearchOut
+from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.receipts import FileReceipt
 from ingest.run import ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
+from rag.duplicates import duplicates
 from rag.images import working_picture
 from rag.types import Query, Scope
 
@@ -37,6 +38,10 @@ class Local:
     def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
         query = self._query(question, image)
         return AskOut.of(self._olhar.pipeline.ask(self._scope(collection), query, limit=limit))
+
+    def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
+        found = duplicates(self._olhar.store, self._scope(collection), distance=distance)
+        return DuplicatesOut.of(found)
 
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)

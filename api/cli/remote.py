@@ -14,7 +14,7 @@ import httpx
 
 from api.cli.backend import OnFile, read_picture
 from api.limits import FIELD_BYTES, UPLOAD_BYTES, UPLOAD_FILES
-from api.schemas import AskOut, FileOut, IngestOut, SearchOut
+from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
@@ -90,6 +90,10 @@ class Remote:
 
     def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
         return AskOut.model_validate(self._ask("/v1/ask", question, image, collection, limit))
+
+    def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
+        route = f"/v1/collections/{collection}/duplicates"
+        return DuplicatesOut.model_validate(self._send("GET", route, params={"distance": distance}))
 
     def _ask(self, route: str, text: str, image: Path | None, collection: str, limit: int | None) -> Any:
         fields = {"text": text, "collection": collection}
@@ -175,8 +179,11 @@ class Remote:
         ]
 
     def _post(self, route: str, **body: Any) -> Any:
+        return self._send("POST", route, **body)
+
+    def _send(self, method: str, route: str, **given: Any) -> Any:
         try:
-            response = self._http.post(route, **body)
+            response = self._http.request(method, route, **given)
         except httpx.TimeoutException:
             raise Unavailable(f"the server at {self._url} did not answer in time; try again") from None
         except httpx.HTTPError as error:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.schemas import AskOut, FileOut, HitOut, IngestOut, SearchOut
+from api.schemas import AskOut, DuplicatesOut, FileOut, HitOut, IngestOut, SearchOut
 from rag.settings import Origin
 
 if TYPE_CHECKING:
@@ -48,6 +48,20 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[[FileOut], None]]:
             bar.update(task, advance=1, rate=f"{speed:.0f} files/s" if speed else "")
 
         yield done
+
+
+def alike(found: DuplicatesOut, *, as_json: bool) -> None:
+    """Groups of pictures that look alike."""
+    if as_json:
+        _json(found)
+        return
+    out = console()
+    for number, group in enumerate(found.groups, start=1):
+        out.print(f"[bold]{number}[/]")
+        for picture in group:
+            out.print(f"  {escape(', '.join(picture.sources))}")
+    more = "" if found.complete else ", which are not all"
+    out.print(f"{len(found.groups)} groups among {found.looked_at:,} pictures{more}")
 
 
 def ingested(report: IngestOut, *, as_json: bool) -> None:

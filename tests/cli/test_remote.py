@@ -248,3 +248,19 @@ def test_doctor_looks_at_the_originals(tmp_path: Path) -> None:
         states = {report.part: report.state for report in examine(mine)}
     assert states["originals"] == "failed"
     os.remove(tmp_path / "originals")
+
+
+def test_pictures_that_look_alike_are_those_of_work_in_process(
+    remote: Remote, photos: Path, tmp_path: Path
+) -> None:
+    here = local(tmp_path / "here")
+    save(photos / "0.bmp", picture(0, "BMP"))
+    for backend in (remote, here):
+        ingest(backend, list(walk([photos])))
+    found = remote.duplicates(0, collection="photos")
+    assert found == here.duplicates(0, collection="photos")
+    assert [[Path(one.sources[0]).name for one in group] for group in found.groups] in (
+        [["0.bmp", "0.png"]],
+        [["0.png", "0.bmp"]],
+    )
+    assert found.looked_at == 7
