@@ -30,6 +30,7 @@ _ON = frozenset(_ON_WORDS.split())
 """What people are on, where Portuguese has `em`."""
 _THROUGH = "through the"
 """What `pelo` means, but of who did it: `puxado pelo cão`."""
+_WEAR = {"use": "wear", "uses": "wears", "using": "wearing", "used": "wore"}
 _UNKNOWN = "name"
 
 
@@ -50,7 +51,7 @@ def in_english(text: str) -> str:
     """``text`` in English words when it is Portuguese; any other text as it is."""
     if not is_portuguese(text):
         return text
-    words = _in_order(_progressive([word for word in _read(text) if word.english]))
+    words = _in_order(_worn(_progressive([word for word in _read(text) if word.english])))
     return re.sub(r" (?=[,.;:!?)])", "", " ".join(word.english for word in words))
 
 
@@ -122,6 +123,17 @@ def _progressive(words: list[_Word]) -> list[_Word]:
             made[-1] = _Word(word.text, english.gerund(word.english), word.kind)
         else:
             made.append(word)
+    return made
+
+
+def _worn(words: Sequence[_Word]) -> list[_Word]:
+    """Clothes are worn, where Portuguese may say `usar`."""
+    made = []
+    for place, word in enumerate(words):
+        thing = next((after for after in words[place + 1 : place + 4] if after.kind in _THINGS), None)
+        if word.english in _WEAR and thing and (thing.kind == "clothing" or "glasses" in thing.english):
+            word = _Word(word.text, _WEAR[word.english], word.kind)
+        made.append(word)
     return made
 
 

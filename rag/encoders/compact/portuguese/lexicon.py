@@ -19,7 +19,7 @@ from typing import Literal, cast
 from rag.encoders.compact.portuguese import english, inflection
 
 FILE = Path(__file__).with_name("lexicon.tsv")
-RULES = "1"
+RULES = "2"
 """To be raised with any change of the program that changes what a text is turned into."""
 
 Kind = Literal["noun", "person", "body", "clothing", "material", "colour", "adjective", "verb", "word"]

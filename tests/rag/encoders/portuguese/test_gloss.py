@@ -23,6 +23,8 @@ SENTENCES = [
     ("a jovem mulher", "the young woman"),
     ("Um cão de orelhas compridas", "a dog with long ears"),
     ("menina de vermelho", "girl in red"),
+    ("um homem usando um capacete branco", "a man wearing a white helmet"),
+    ("duas mulheres usam um computador", "two women use a computer"),
     ("o homem pinta a parede", "the man paints the wall"),
     ("os meninos jogam futebol num campo de relva", "the boys play soccer on a grass field"),
     ("Um homem nada na piscina", "a man swims in the pool"),
