@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-PIXELS_IN_FLIGHT = 150_000_000
+PIXELS_IN_FLIGHT = 100_000_000
 """Pixels decoded at a time in this process; each takes 8 to 16 bytes meanwhile."""
 
 
