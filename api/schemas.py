@@ -51,12 +51,20 @@ class LabelOut(BaseModel):
 
 
 class HitOut(BaseModel):
-    """A ranked item. ``relevance`` is a probability in [0, 1], ``score`` its log-odds."""
+    """A ranked item. ``relevance`` is a probability in [0, 1], ``score`` its log-odds.
+
+    A passage or figure of a document says where it stands: its ``part``, ``page`` (0: none), the ``title``,
+    and the document's own item as ``parent_id``.
+    """
 
     rank: int
     item_id: str
     kind: Kind
     source: Shown
+    part: str
+    parent_id: str
+    page: int
+    title: Shown
     caption: Shown
     text: Shown
     score: float
@@ -212,6 +220,10 @@ def _hit(hit: Hit) -> Mapping[str, Any]:
         "item_id": item.id,
         "kind": item.kind,
         "source": item.source,
+        "part": item.part,
+        "parent_id": item.parent_id,
+        "page": item.page,
+        "title": str(item.metadata.get("title", "")) if item.parent_id else "",
         "caption": item.caption,
         "text": item.text,
         "score": hit.score,

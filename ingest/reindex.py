@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from ingest import recall, steps
 from ingest.descriptions import Described
+from ingest.parts import DOCUMENT, words_of
 from ingest.recall import Change, Former
 from ingest.receipts import FileReceipt
 from ingest.run import BATCH, READERS, Parts
@@ -174,8 +175,6 @@ class _Pages:
         if task is None or not _seen(work.old):
             return
         try:
-            if item.part:
-                raise InvalidInput(f"{item.part} of an original cannot be rebuilt yet; ingest the file again")
             task.data = self._parts.blobs.get(item.content_hash)
             if content_hash(task.data) != item.content_hash:
                 raise InvalidInput("the original is damaged: its content has another hash")
@@ -212,7 +211,7 @@ class _Pages:
 
 def _seen(row: Row) -> bool:
     """Whether the item has pixels of its own."""
-    return row.item.kind == "image" or row.image_vector is not None
+    return row.image_vector is not None or (row.item.kind == "image" and row.item.modality != DOCUMENT)
 
 
 def _done(old: Row, new: Row | None) -> bool:
@@ -224,10 +223,8 @@ def _done(old: Row, new: Row | None) -> bool:
 
 
 def _words(item: Item) -> Described:
-    """What the caption vector is made of, put together as in ingestion."""
-    if not item.caption:
-        return Described(item.text)
-    return Described(item.caption, item.text)
+    """What the caption vector is made of, as in ingestion."""
+    return Described(words_of(item))
 
 
 def _task(item: Item) -> Task:

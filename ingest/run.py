@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
-from ingest import steps
+from ingest import reading, steps
 from ingest.receipts import FileReceipt, IngestReport
+from ingest.sandbox import Sandbox
 from ingest.sources import SourceFile
 from ingest.steps import Task, waiting
 from ingest.truncation import note_truncated
-from ingest.writing import Writer
+from ingest.writing import Writer, item_of
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, OlharError
 from rag.protocols import ImageEncoder, Store, TextEncoder
@@ -70,7 +71,6 @@ def ingest(
     """
     if scope.collection is None:
         raise InvalidInput("files are put into a collection: name one")
-    run = _Run(parts, scope, clock)
     receipts: dict[int, FileReceipt] = {}
 
     def settle(tasks: Sequence[Task]) -> None:
@@ -81,11 +81,13 @@ def ingest(
                     on_file(task.receipt)
 
     tasks = (Task.of(place, file, all_captions=all_captions) for place, file in enumerate(files))
-    run.process(tasks, settle)
-    # Items that lost their last source to one file while another was about to be added to them.
-    again = run.writer.again
-    retried = [Task.of(task.place, task.file, all_captions=all_captions) for task in again]
-    run.process(iter(retried), settle)
+    with Sandbox(parts.settings.parse_processes, parts.settings.parse_memory) as sandbox:
+        run = _Run(parts, scope, clock, sandbox)
+        run.process(tasks, settle)
+        # Items that lost their last source to one file while another was about to be added to them.
+        again = run.writer.again
+        retried = [Task.of(task.place, task.file, all_captions=all_captions) for task in again]
+        run.process(iter(retried), settle)
     for task in again:
         task.done("failed", "its item keeps being deleted; trying again may help")
     settle(again)
@@ -93,9 +95,11 @@ def ingest(
 
 
 class _Run:
-    def __init__(self, parts: Parts, scope: Scope, clock: Callable[[], float]) -> None:
+    def __init__(self, parts: Parts, scope: Scope, clock: Callable[[], float], sandbox: Sandbox) -> None:
         self._parts = parts
         self._scope = scope
+        self._clock = clock
+        self._sandbox = sandbox
         self._begun: dict[str, Task] = {}
         self.writer = Writer(parts.store, scope, self._begun, clock)
 
@@ -146,20 +150,41 @@ class _Run:
         steps.compare(waiting(group), known, self._begun)
         new = [task for task in waiting(group) if task.plan == "index"]
         if new:
-            decode = partial(
-                steps.decode, blobs=blobs, max_pixels=settings.max_pixels, side=settings.thumbnail
-            )
-            list(readers.map(decode, new))
+            list(readers.map(self._open, new))
         return group
+
+    def _open(self, task: Task) -> None:
+        """A new file's bytes to pixels, or to the parts of a document."""
+        settings, blobs = self._parts.settings, self._parts.blobs
+        if not reading.is_document(task):
+            steps.decode(task, blobs, settings.max_pixels, settings.thumbnail)
+        elif task.receipt is None:
+            item = item_of(task, self._scope, int(self._clock()))
+            reading.read(task, item, self._sandbox, blobs, settings)
 
     def _encode(self, tasks: Sequence[Task]) -> None:
         todo = [task for task in waiting(tasks) if task.plan != "attach"]
         batch = self._parts.settings.encoder_batch or BATCH
         if any(task.pixels is not None for task in todo):
             steps.encode_pictures(todo, self._parts.encoder.encode_images, batch)
+        for task in waiting(todo):
+            if task.parts:
+                self._encode_parts(task, batch)
         if any(task.new_words and task.described.words for task in waiting(todo)):
             steps.encode_captions(todo, self._parts.text_encoder.encode_documents, batch)
             note_truncated(todo, self._parts.text_encoder)
+
+    def _encode_parts(self, task: Task, batch: int) -> None:
+        try:
+            reading.encode_parts(
+                task.parts,
+                self._parts.encoder,
+                self._parts.text_encoder,
+                batch,
+                self._parts.settings.max_pixels,
+            )
+        except InvalidInput as error:
+            task.refused(error)
 
     def _write(self, tasks: list[Task]) -> list[Task]:
         if tasks:

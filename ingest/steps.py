@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal, TypeVar
 
 import numpy as np
 
 from ingest.descriptions import Described, describe
 from ingest.embedded import with_embedded
+from ingest.parts import Part, given
 from ingest.receipts import FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
 from rag.images import phash, thumbnail, working_picture
-from rag.types import Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
+from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
 
 Plan = Literal["index", "attach", "describe"]
 """A new item; another source of an item; an item whose description changed."""
@@ -26,7 +28,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A file on its way. The steps fill it in; it is done as soon as it has a receipt."""
+    """A file on its way. The steps fill it in; it is done as soon as it has a receipt.
+
+    A document has ``parts``, and says in its ``summary`` and for a receipt what they are.
+    """
 
     place: int
     file: SourceFile
@@ -43,6 +48,9 @@ class Task:
     new_words: bool = True
     image_vector: Vector | None = None
     caption_vector: Vector | None = None
+    parts: list[Part] = field(default_factory=list)
+    summary: Mapping[str, JSON] = field(default_factory=dict)
+    told: str = ""
     notes: list[str] = field(default_factory=list)
     receipt: FileReceipt | None = None
 
@@ -52,13 +60,18 @@ class Task:
         notes = [described.note] if described.note else []
         return cls(place, file, described, all_captions=all_captions, notes=notes, receipt=file.refused)
 
+    @property
+    def name(self) -> str:
+        """The last part of the source, without what may follow it in a URL."""
+        return PurePath(self.file.source.replace("\\", "/")).name.partition("?")[0]
+
     def done(self, status: Status, reason: str = "") -> None:
         """Give it its receipt, unless it has one, and let go of what is large."""
         if self.receipt is None:
             stored = self.item_id if status in ("indexed", "duplicate", "unchanged") else ""
             reason = "; ".join([text for text in (reason, *self.notes) if text])
             self.receipt = FileReceipt(self.file.source, status, stored, reason)
-        self.data, self.pixels = b"", None
+        self.data, self.pixels, self.parts = b"", None, []
 
     def refused(self, error: Exception) -> None:
         """Give it the receipt that an error means."""
@@ -142,8 +155,8 @@ def _speaks_for(task: Task, item: Item) -> bool:
 
 
 def _same(described: Described, item: Item) -> bool:
-    mine = (described.caption, described.text, described.tags, dict(described.metadata))
-    return mine == (item.caption, item.text, item.tags, dict(item.metadata))
+    mine = (described.caption, described.text, described.tags, given(described.metadata))
+    return mine == (item.caption, item.text, item.tags, given(item.metadata))
 
 
 def decode(task: Task, blobs: Blobs, max_pixels: int, side: int) -> None:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from ingest.parts import DOCUMENT, delete_parts, follow, given, write_parts
 from ingest.steps import Task, waiting
 from rag.errors import InvalidInput, OlharError
 from rag.protocols import Store
-from rag.types import AnyOf, Item, Row, Scope, Where
+from rag.types import JSON, AnyOf, Item, Kind, Row, Scope, Where
 
 READ_BACKS = 4
 READ_BACK_SECONDS = 0.05
@@ -64,27 +65,35 @@ class Writer:
                 task.refused(error)
 
     def _add(self, tasks: Sequence[Task]) -> None:
+        """New items; of documents the parts go first, so that a document that is there is whole."""
+        self._add_parts([task for task in tasks if task.parts])
+        tasks = waiting(tasks)
         rows = {task.item_id: self._row(task) for task in tasks}
         stored = self._put(rows, {task.item_id: [task] for task in tasks})
         for task in waiting(tasks):
             if task.item_id in stored:
-                task.done("indexed")
+                task.done("indexed", task.told)
             else:
                 task.done("failed", LOST)
 
+    def _add_parts(self, tasks: Sequence[Task]) -> None:
+        whole: set[str] = set()
+        try:
+            parts = [part for task in tasks for part in task.parts]
+            whole = write_parts(self._store, self._scope, parts, self._read_back)
+        except InvalidInput:
+            for task in tasks:  # one document that is refused hurts no other
+                try:
+                    whole |= write_parts(self._store, self._scope, task.parts, self._read_back)
+                except InvalidInput as error:
+                    task.refused(error)
+        for task in waiting(tasks):
+            if task.item_id not in whole:
+                task.done("failed", LOST)
+
     def _row(self, task: Task) -> Row:
-        now = int(self._clock())
-        item = Item(
-            id=task.item_id,
-            tenant=self._scope.tenant,
-            collection=self._scope.collection or "",
-            content_hash=task.sha256,
-            sources=(task.file.source,),
-            phash=task.phash,
-            taken_at=task.taken_at,
-            created_at=now,
-        )
-        return Row(_described(item, task, now), task.image_vector, task.caption_vector)
+        item = item_of(task, self._scope, int(self._clock()))
+        return Row(item, task.image_vector, task.caption_vector)
 
     def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> None:
         """Add sources to items that exist, change descriptions, and take away the sources ``left``.
@@ -107,8 +116,13 @@ class Writer:
             after[item_id] = self._without(after[item_id], left[item_id])
         changed = {i: row for i, row in after.items() if row is not before[i] and row.item.sources}
         stored = self._put(changed, owners)
+        for item_id in stored:
+            if after[item_id].item.modality == DOCUMENT:
+                follow(self._store, self._scope, after[item_id].item)
         gone = [item_id for item_id, row in after.items() if not row.item.sources]
         if gone:
+            documents = [item_id for item_id in gone if after[item_id].item.modality == DOCUMENT]
+            delete_parts(self._store, self._scope, documents)
             self._store.delete(self._scope, "image", gone)
         for task in tasks:
             if task.item_id in before:
@@ -154,14 +168,14 @@ class Writer:
                         task.refused(error)
         return self._read_back({i: row.item for i, row in rows.items() if waiting(owners[i])})
 
-    def _read_back(self, expected: Mapping[str, Item]) -> set[str]:
+    def _read_back(self, expected: Mapping[str, Item], kind: Kind = "image") -> set[str]:
         missing = dict(expected)
         for attempt in range(READ_BACKS):
             if attempt:
                 time.sleep(READ_BACK_SECONDS * attempt)
             if not missing:
                 break
-            for item in self._store.get(self._scope, "image", list(missing)):
+            for item in self._store.get(self._scope, kind, list(missing)):
                 if _mark(item) == _mark(missing[item.id]):
                     del missing[item.id]
         return set(expected) - set(missing)
@@ -189,14 +203,32 @@ class Writer:
         return _by_source(self._store.scan(self._scope, "image", where=where, limit=KNOWN_PLACES))
 
 
+def item_of(task: Task, scope: Scope, now: int) -> Item:
+    """The item that a new file becomes."""
+    item = Item(
+        id=task.item_id,
+        tenant=scope.tenant,
+        collection=scope.collection or "",
+        content_hash=task.sha256,
+        sources=(task.file.source,),
+        phash=task.phash,
+        taken_at=task.taken_at,
+        created_at=now,
+    )
+    if task.summary:
+        item = replace(item, modality=DOCUMENT, metadata={DOCUMENT: dict[str, JSON](task.summary)})
+    return _described(item, task, now)
+
+
 def _described(item: Item, task: Task, now: int) -> Item:
     described = task.described
+    own = {DOCUMENT: item.metadata[DOCUMENT]} if DOCUMENT in item.metadata else {}
     return replace(
         item,
         caption=described.caption,
         text=described.text,
         tags=described.tags,
-        metadata=dict(described.metadata),
+        metadata={**given(described.metadata), **own},
         updated_at=now,
     )
 

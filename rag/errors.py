@@ -4,6 +4,8 @@ OlharError
 ├── InvalidInput           what was given cannot be used: say which, the limit and the remedy
 │   ├── BadImage           bytes that cannot be decoded within the limits
 │   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
+│   ├── BadDocument        a document that is encrypted, broken, empty or of a kind that cannot be read
+│   ├── OverLimit          a file that takes more time, memory or space than it may
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
 ├── NotFound               a collection or item that is not there
 ├── Conflict               the thing asked for contradicts what is stored
@@ -12,7 +14,8 @@ OlharError
 └── Unavailable            a part outside Olhar cannot be had now; `retryable` says if waiting helps
     ├── ModelUnavailable
     ├── SourceUnavailable
-    └── StoreUnavailable
+    ├── StoreUnavailable
+    └── Crashed            the process that read a file died over it
 
 Adapters translate the errors of their vendors into these, once, at the adapter.
 """
@@ -34,6 +37,14 @@ class BadImage(InvalidInput):
 
 class BadSource(InvalidInput):
     """A path, URL, archive or manifest that cannot be read, or may not be."""
+
+
+class BadDocument(InvalidInput):
+    """A document that cannot be read as it is; the message says why, and what helps."""
+
+
+class OverLimit(InvalidInput):
+    """Reading a file takes more time, memory or space than is allowed."""
 
 
 class BadSettings(InvalidInput):
@@ -74,3 +85,7 @@ class SourceUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """Milvus refused, broke off or cannot be reached."""
+
+
+class Crashed(Unavailable):
+    """A child process died while it read a file. Another try may go well."""

@@ -20,6 +20,7 @@ from rag.types import (
     Evidence,
     Filter,
     Hit,
+    Item,
     Query,
     RerankState,
     Scope,
@@ -110,7 +111,7 @@ class Pipeline:
 
     def _described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """Hits without a caption get the words that their picture looks like."""
-        bare = [hit for hit in hits if not hit.item.caption]
+        bare = [hit for hit in hits if not hit.item.caption and not hit.item.parent_id]
         if not bare:
             return list(hits)
         rows = [row for row in self._retriever.rows(scope, tuple(bare)) if row.image_vector is not None]
@@ -154,11 +155,24 @@ def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
     return tuple(Evidence(marker, hit, describe(hit)) for marker, hit in enumerate(hits, start=1))
 
 
+def place(item: Item) -> str:
+    """Where a part of a document stands: its title and its page, slide, sheet or chapter."""
+    unit = item.part.partition("/")[0].replace("-", " ") if item.page else ""
+    what = "" if item.kind == "passage" else "figure on " if unit else "figure in "
+    return (
+        f"{what}{unit} of {item.metadata.get('title', '')}"
+        if unit
+        else f"{what}{item.metadata.get('title', '')}"
+    )
+
+
 def describe(hit: Hit) -> str:
     """All that is known of a hit, in one paragraph for a language model to read."""
     item = hit.item
-    parts = []
-    if item.caption:
+    parts = [f"{place(item)}:"] if item.parent_id else []
+    if item.kind == "passage":
+        parts.append(item.caption)
+    elif item.caption:
         parts.append(f"Caption: {item.caption}")
     elif hit.labels:
         parts.append("No caption. Looks like: " + "; ".join(label.name for label in hit.labels))

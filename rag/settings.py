@@ -103,6 +103,14 @@ class Settings(BaseSettings):
         True, description="use what files say of themselves: time, place, camera, title, caption, keywords"
     )
     thumbnail: int = Field(320, ge=16, le=2048, description="longer side of thumbnails, in pixels")
+    parse_seconds: float = Field(300, gt=0, le=86_400, description="deadline of reading one document")
+    parse_memory: int = Field(
+        2 * 2**30,
+        ge=256 * 2**20,
+        le=2**40,
+        description="most bytes of memory that reading one document takes",
+    )
+    parse_processes: int = Field(2, ge=1, le=64, description="documents that are read at a time")
     batch: int = Field(64, ge=1, le=4096, description="files that ingestion writes at a time")
 
     source_files: int = Field(200_000, ge=1, le=10**7, description="most files that one ingestion takes")

@@ -100,7 +100,7 @@ def answered(answer: AskOut, *, as_json: bool) -> None:
     cited = {citation.marker for citation in answer.citations}
     for evidence in answer.evidence:
         mark = "[green]" if evidence.marker in cited else "[dim]"
-        out.print(f"{mark}{escape(f'[{evidence.marker}]')}[/] {escape(evidence.source)}  {scores(evidence)}")
+        out.print(f"{mark}{escape(f'[{evidence.marker}]')}[/] {escape(_full(evidence))}  {scores(evidence)}")
     out.print(
         f"[dim]{escape(answer.model)}; reranking {answer.rerank.state}: {escape(answer.rerank.reason)}[/]"
     )
@@ -129,12 +129,18 @@ def settings(rows: Sequence[Origin], *, as_json: bool) -> None:
 
 
 def hits_table(hits: Sequence[HitOut]) -> Table:
-    table = Table("", "relevance", "image", "caption", "bm25", "photo", "caption", box=None, pad_edge=False)
+    table = Table("", "relevance", "image", "caption", "bm25", "file", "text", box=None, pad_edge=False)
     for hit in hits:
         legs = [_number(value) for value in (hit.legs.image, hit.legs.caption, hit.legs.bm25)]
-        name = PurePath(hit.source).name or hit.source
-        table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(name), escape(hit.caption[:80]))
+        text = hit.text if hit.kind == "passage" else hit.caption
+        table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(place(hit)), escape(text[:80]))
     return table
+
+
+def place(hit: HitOut) -> str:
+    """The name of the file, and for a part of a document which."""
+    name = PurePath(hit.source).name or hit.source
+    return f"{name}, {hit.part}" if hit.part else name
 
 
 def scores(hit: HitOut) -> str:
@@ -144,6 +150,10 @@ def scores(hit: HitOut) -> str:
         f"relevance {hit.relevance:.2f} (image {_number(legs.image)}, "
         f"caption {_number(legs.caption)}, bm25 {_number(legs.bm25)})"
     )
+
+
+def _full(hit: HitOut) -> str:
+    return f"{hit.source}, {hit.part}" if hit.part else hit.source
 
 
 def _number(value: float | None) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from ingest.descriptions import Description
+from ingest.documents.kinds import EXTENSIONS
 from ingest.receipts import FileReceipt, Status
 from rag.errors import InvalidInput
 from rag.images import extensions
 
-NO_PICTURE = "not a picture, by its name; documents cannot be ingested yet"
+NOT_USABLE = "neither a picture nor a document, by its name"
 ARCHIVE = "an archive; name it itself, and what it holds is ingested"
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
@@ -77,10 +78,10 @@ def shown(path: Path) -> str:
 
 
 def unusable(name: str) -> str:
-    """Why a file that nobody named is left out, by its name; empty for one that may be a picture."""
-    if PurePath(name).suffix.lower() in extensions():
+    """Why a file that nobody named is left out, by its name; empty for one that may be used."""
+    if PurePath(name).suffix.lower() in (extensions() | EXTENSIONS):
         return ""
-    return ARCHIVE if name.lower().endswith(ARCHIVES) else NO_PICTURE
+    return ARCHIVE if name.lower().endswith(ARCHIVES) else NOT_USABLE
 
 
 def too_large(size: int, max_bytes: int) -> str:

@@ -104,7 +104,8 @@ def _small_turn(statement: str, question: str) -> str:
 def statement_of(piece: Evidence, limit: int = MAX_EVIDENCE) -> str:
     """The evidence as plain sentences: what was written of the picture, else what it looks like."""
     item = piece.hit.item
-    parts = [ended(part) for part in (item.caption, item.text) if part]
+    said = (item.text,) if item.kind == "passage" else (item.caption, item.text)
+    parts = [ended(part) for part in said if part]
     if only_labels(piece):
         parts = [ended("Looks like: " + "; ".join(labels_of(piece)))]
     return framed(" ".join((*parts, inscriptions(item))), limit)

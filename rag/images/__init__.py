@@ -3,6 +3,7 @@
 Whatever a file holds, ``decode`` gives an upright 8-bit sRGB picture or raises BadImage.
 """
 
+from rag.images.compression import compressed
 from rag.images.decoding import WORKING_SIDE, Decoded, decode, read, working_picture
 from rag.images.embedded import Embedded, embedded
 from rag.images.opening import extensions
@@ -14,6 +15,7 @@ __all__ = [
     "Decoded",
     "Embedded",
     "as_pillow",
+    "compressed",
     "decode",
     "embedded",
     "extensions",

@@ -9,7 +9,7 @@ import numpy as np
 
 from rag.folding import fold_query, words
 from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.types import Filter, Item, Leg, Legs, Query, Row, Scope, Vector
+from rag.types import Filter, Item, Kind, Leg, Legs, Query, Row, Scope, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ def encode_query(query: Query, images: ImageEncoder, texts: TextEncoder) -> Enco
 
 
 def candidates(
-    store: Store, scope: Scope, query: EncodedQuery, *, limit: int, where: Filter | None
+    store: Store, scope: Scope, kind: Kind, query: EncodedQuery, *, limit: int, where: Filter | None
 ) -> set[str]:
-    """The union of the best ``limit`` ids of every leg."""
+    """The union of the best ``limit`` ids of every leg. Passages have no picture."""
     searches: list[tuple[Leg, Vector | str | None]] = [
         ("image", query.image),
         ("image", query.picture),
@@ -57,8 +57,8 @@ def candidates(
     ]
     found: set[str] = set()
     for leg, wanted in searches:
-        if wanted is not None:
-            hits = store.search(scope, "image", leg, wanted, limit=limit, where=where)
+        if wanted is not None and (kind == "image" or leg != "image"):
+            hits = store.search(scope, kind, leg, wanted, limit=limit, where=where)
             found.update(item_id for item_id, _ in hits)
     return found
 

@@ -12,8 +12,9 @@ from rag.protocols import ImageEncoder, Store, TextEncoder
 from rag.retrieval.fusion import log_odds, probability
 from rag.retrieval.legs import Scored, candidates, encode_query, score
 from rag.retrieval.lengths import overlong_query
-from rag.types import Calibration, Filter, Hit, Legs, Query, Row, Scope, SearchResult
+from rag.types import Calibration, Filter, Hit, Kind, Legs, Query, Row, Scope, SearchResult
 
+KINDS: tuple[Kind, ...] = ("image", "passage")
 MAX_QUERY_CHARACTERS = 8_192
 
 
@@ -52,8 +53,13 @@ class Retriever:
         warnings = overlong_query(query.text.strip(), self._images, self._texts)
         embedded = self._clock()
         depth = max(self._candidates, limit)
-        found = candidates(self._store, scope, encoded, limit=depth, where=where)
-        rows = self._store.rows(scope, "image", sorted(found))
+        rows = [
+            row
+            for kind in KINDS
+            for row in self._store.rows(
+                scope, kind, sorted(candidates(self._store, scope, kind, encoded, limit=depth, where=where))
+            )
+        ]
         searched = self._clock()
         ranked = self._rank(score(rows, encoded), limit)
         timings = {
@@ -65,7 +71,12 @@ class Retriever:
 
     def rows(self, scope: Scope, hits: tuple[Hit, ...]) -> list[Row]:
         """The stored rows of some hits, in their order."""
-        return self._store.rows(scope, "image", [hit.item.id for hit in hits])
+        found = {
+            row.item.id: row
+            for kind in KINDS
+            for row in self._store.rows(scope, kind, [h.item.id for h in hits if h.item.kind == kind])
+        }
+        return [found[hit.item.id] for hit in hits if hit.item.id in found]
 
     def _rank(self, scored: list[Scored], limit: int) -> list[Hit]:
         keyed = [(self._log_odds(one), one) for one in scored]
@@ -79,11 +90,18 @@ class Retriever:
     def _log_odds(self, one: Scored) -> float:
         """A query of text and picture asks for both: the mean of the two log-odds."""
         values = [
-            log_odds(one.legs, self._calibration),
+            log_odds(_weighed(one), self._calibration),
             log_odds(Legs(image=one.picture), self._calibration, image_query=True),
         ]
         known = [value for value in values if value > -math.inf]
         return sum(known) / len(known) if known else -math.inf
+
+
+def _weighed(one: Scored) -> Legs:
+    """A figure of a document is ranked by its texts: what encoders say of drawings misleads."""
+    if one.row.item.parent_id and one.legs.caption is not None:
+        return replace(one.legs, image=None)
+    return one.legs
 
 
 def _shown(one: Scored) -> Legs:

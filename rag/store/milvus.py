@@ -25,12 +25,14 @@ from rag.store.rows import (
     to_row,
 )
 from rag.store.schema import ALIASES, HAS, ITEM_FIELDS, SPARSE, VECTORS, Dense, search_params
-from rag.types import CollectionInfo, Filter, Fingerprint, Item, Kind, Leg, Row, Scope, Vector
+from rag.types import CollectionInfo, Filter, Fingerprint, Item, Kind, Leg, Row, Scope, Vector, Where
 
 MAX_LIMIT: Final = 16_384
 """Most rows that Milvus returns at once."""
 ID_CHUNK: Final = 1000
 PAGE: Final = 1000
+SEEN: Final = Where("modality", "ne", "document")
+"""A document's own row stands for its parts and is none of the images."""
 
 
 class MilvusStore:
@@ -150,7 +152,7 @@ class MilvusStore:
         """The tenant's collections, by name."""
         scope = Scope(tenant)
         counts: dict[Kind, Counter[str]] = {
-            kind: Counter(record["collection"] for record in self._walk(scope, kind, None, ("collection",)))
+            kind: Counter(record["collection"] for record in self._walk(scope, kind, SEEN, ("collection",)))
             for kind in self._names
         }
         names = sorted(counts["image"].keys() | counts["passage"].keys())

@@ -12,16 +12,19 @@ from fastapi.routing import APIRoute
 import rag.errors
 from api.errors import speaks_openai, status_of
 from rag.errors import (
+    BadDocument,
     BadImage,
     BadSettings,
     BadSource,
     Conflict,
+    Crashed,
     DataFolderBusy,
     FingerprintMismatch,
     InvalidInput,
     ModelUnavailable,
     NotFound,
     OlharError,
+    OverLimit,
     SourceUnavailable,
     StoreUnavailable,
     Unavailable,
@@ -33,6 +36,8 @@ EXPECTED: dict[type[OlharError], int] = {
     InvalidInput: 422,
     BadImage: 400,
     BadSource: 422,
+    BadDocument: 422,
+    OverLimit: 422,
     BadSettings: 500,
     NotFound: 404,
     Conflict: 409,
@@ -42,6 +47,7 @@ EXPECTED: dict[type[OlharError], int] = {
     ModelUnavailable: 503,
     SourceUnavailable: 503,
     StoreUnavailable: 503,
+    Crashed: 503,
 }
 
 MALFORMED: list[tuple[str, dict[str, Any]]] = [

@@ -66,7 +66,7 @@ class MemoryStore:
         self.calls.append("upsert")
         self.before_upsert(rows)
         for row in rows:
-            if row.image_vector is None:
+            if row.image_vector is None and row.item.modality == "image" and not row.item.parent_id:
                 raise InvalidInput(f"row {row.item.id!r} has no vector")
         self.saved.update((row.item.id, row) for row in rows)
 
@@ -90,7 +90,7 @@ class MemoryStore:
     ) -> list[Item]:
         self.calls.append("scan")
         items = [row.item for _, row in sorted(self.saved.items()) if _seen(row.item, scope, kind)]
-        return [item for item in items if item.id > after and _has_source(item, where)][:limit]
+        return [item for item in items if item.id > after and _matches(item, where)][:limit]
 
     def count(self, scope: Scope, kind: Kind, where: Filter | None = None) -> int:
         return len(self.scan(scope, kind, where=where, limit=10**9))
@@ -123,9 +123,13 @@ def _seen(item: Item, scope: Scope, kind: Kind) -> bool:
     return (item.tenant, item.collection, item.kind) == (scope.tenant, scope.collection, kind)
 
 
-def _has_source(item: Item, where: Filter | None) -> bool:
+def _matches(item: Item, where: Filter | None) -> bool:
     if where is None:
         return True
+    if isinstance(where, Where):
+        assert (where.field, where.op) == ("parent_id", "in")
+        assert isinstance(where.value, Sequence)
+        return item.parent_id in where.value
     assert isinstance(where, AnyOf)
     conditions = [part for part in where.parts if isinstance(part, Where)]
     assert all((part.field, part.op) == ("sources", "contains") for part in conditions)

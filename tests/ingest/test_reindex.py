@@ -15,7 +15,7 @@ from typing import Any, Never
 import numpy as np
 import pytest
 
-from ingest.reindex import ReindexReport, reindex
+from ingest.reindex import KINDS, ReindexReport, reindex
 from ingest.run import ingest
 from ingest.sources import walk
 from rag.blobs import Blobs
@@ -27,6 +27,7 @@ from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash
 from tests.reads_all import ReadsAll
 
 from .conftest import SCOPE, add, picture, save
+from .documents.conftest import docx, drawing, paragraph, png
 
 OTHER = Scope("another tenant", "photos")
 
@@ -308,3 +309,25 @@ def test_killed_in_the_middle_the_old_collections_are_read_and_the_next_run_goes
         assert report.kept >= done
         assert new.encoder.pictures == 40 - report.kept
     check_moved(tmp_path, photos)
+
+
+def test_documents_are_rebuilt_with_their_passages_and_figures(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    save(
+        folder / "report.docx",
+        docx(paragraph("They are old.") + drawing("rId1", "a port"), {"a.png": png(1)}),
+    )
+    with opened(tmp_path, 8) as parts:
+        assert ingest(parts, SCOPE, walk([folder])).counts["indexed"] == 1
+    with opened(tmp_path, 12) as parts:
+        report = parts.reindex(force=True)
+        assert (report.state, report.problems) == ("moved", [])
+    with opened(tmp_path, 12) as parts:
+        (info,) = parts.store.collections(SCOPE.tenant)
+        assert (info.images, info.passages) == (1, 1)  # the document's own item is neither
+        for kind in KINDS:
+            (item,) = [item for item in parts.store.scan(SCOPE, kind) if item.parent_id]
+            (row,) = parts.store.rows(SCOPE, kind, [item.id])
+            assert row.caption_vector is not None
+            assert (row.image_vector is not None) == (kind == "image")

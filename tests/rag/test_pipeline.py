@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,28 @@ def test_what_is_known_of_a_hit_stands_in_one_paragraph() -> None:
     hit = Hit(1, item, 0.0, 0.5, Legs(), (Label("ignored", 0.9),))
     assert describe(hit) == "Caption: a sign page one Text in the picture: NO ENTRY Tags: road, sign"
     assert [evidence.marker for evidence in number([hit, hit])] == [1, 2]
+
+
+def test_a_part_of_a_document_says_where_it_stands() -> None:
+    item = Item(
+        "x",
+        "t",
+        "c",
+        "0" * 64,
+        ("a.pdf",),
+        parent_id="d",
+        part="page-7/figure-1",
+        page=7,
+        metadata={"title": "Ports"},
+    )
+    figure = replace(item, caption="Figure 3: The lighthouse", text="It is red.")
+    passage = replace(
+        item, kind="passage", part="page-7/passage-1", caption="Ports › Harbours", text="They are old."
+    )
+    book = replace(passage, part="passage-1", page=0)
+    described = [describe(Hit(1, one, 0.0, 0.5, Legs())) for one in (figure, passage, book)]
+    assert described == [
+        "figure on page 7 of Ports: Caption: Figure 3: The lighthouse It is red.",
+        "page 7 of Ports: Ports › Harbours They are old.",
+        "Ports: Ports › Harbours They are old.",
+    ]

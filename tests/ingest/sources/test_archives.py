@@ -50,7 +50,7 @@ def test_sidecars_in_an_archive_describe(kind: str, photos: Path, reading: Readi
         "a/2.txt": b"two",
         "a/3.jpg": b"x",
         "a/3.json": b"[]",
-        "notes.txt": b"notes",
+        "notes.xyz": b"notes",
     }
     path = save(photos / f"p.{kind}", packed(kind, files))
     found = {
@@ -62,7 +62,7 @@ def test_sidecars_in_an_archive_describe(kind: str, photos: Path, reading: Readi
     assert {name: reason[:20] for name, reason in refusals(path, reading).items()} == {
         "a/captions.jsonl:2": "describes 'no.jpg', ",
         "a/3.json": "not a JSON object bu",
-        "notes.txt": "not a picture, by it",
+        "notes.xyz": "neither a picture no",
     }
 
 

@@ -85,17 +85,17 @@ def test_links_that_lead_elsewhere_are_followed(photos: Path, tmp_path: Path) ->
 
 
 def test_what_is_no_picture_is_said(photos: Path) -> None:
-    save(photos / "notes.txt", "notes")
+    save(photos / "notes.xyz", "notes")
     save(photos / "film.mp4", b"x")
     (photos / "gone.jpg").symlink_to(photos / "nowhere")
     os.mkfifo(photos / "pipe.jpg")
     assert {name: status for name, (status, _) in refused(photos).items()} == {
-        "notes.txt": "quarantined",
+        "notes.xyz": "quarantined",
         "film.mp4": "quarantined",
         "gone.jpg": "failed",
         "pipe.jpg": "quarantined",
     }
-    assert "documents" in refused(photos)["notes.txt"][1]
+    assert "document" in refused(photos)["notes.xyz"][1]
     for file in walk([photos]):
         with pytest.raises(InvalidInput):
             file.read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,3 +135,27 @@ def test_an_empty_or_endless_query_is_refused(store: MilvusStore, query: Query) 
 
 def test_an_empty_collection_gives_no_hits(store: MilvusStore) -> None:
     assert retriever(store).search(SCOPE, Query("red", colour(1, 2, 3))).hits == ()
+
+
+def test_passages_and_pictures_are_ranked_together(store: MilvusStore) -> None:
+    passage = row("passage", None, "red dog")
+    passage = replace(passage, item=replace(passage.item, kind="passage", text="red dog"))
+    store.upsert([passage, row("red.jpg", colour(250, 0, 0)), row("blue.jpg", colour(0, 0, 250), "snow")])
+    found = retriever(store).search(SCOPE, Query("red dog"))
+    assert [hit.item.kind for hit in found.hits if hit.item.source == "passage"] == ["passage"]
+    assert sources(found)[0] == "passage"
+    assert "passage" not in sources(retriever(store).search(SCOPE, Query(image=colour(250, 0, 0))))
+    rows = retriever(store).rows(SCOPE, found.hits)
+    assert [row.item.id for row in rows] == [hit.item.id for hit in found.hits]
+
+
+def test_a_figure_of_a_document_is_ranked_by_its_words(store: MilvusStore) -> None:
+    """Its pixels say “red”, as any photo's may; its words say otherwise."""
+    photo, figure = row("photo.jpg", colour(250, 0, 0), "dog"), row("figure", colour(250, 0, 0), "dog")
+    figure = replace(figure, item=replace(figure.item, parent_id="document"))
+    store.upsert([photo, figure])
+    assert sources(retriever(store).search(SCOPE, Query("red"))) == ["photo.jpg", "figure"]
+    hits = {hit.item.source: hit for hit in retriever(store).search(SCOPE, Query("dog")).hits}
+    assert hits["figure"].score == pytest.approx(-3 + 6 + 1, abs=1e-4)
+    assert hits["figure"].legs.image is not None
+    assert "figure" in sources(retriever(store).search(SCOPE, Query(image=colour(250, 0, 0))))

@@ -1,0 +1,71 @@
+"""Documents among the files: read in the sandbox, and their parts encoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ingest import steps
+from ingest.documents import Document, Limits, kind_of
+from ingest.parts import Part, parts_of, summary, told, words_of
+from ingest.sandbox import Sandbox
+from ingest.steps import Task
+from rag.blobs import Blobs
+from rag.errors import OlharError
+from rag.images import phash, working_picture
+from rag.protocols import ImageEncoder, TextEncoder
+from rag.settings import Settings
+from rag.types import Item, content_hash
+
+PARSE = "ingest.documents.parsing:parse"
+
+
+def is_document(task: Task) -> bool:
+    """Whether the bytes are a document's. One of a kind that cannot be read gets its receipt."""
+    try:
+        return kind_of(task.data, task.name) is not None
+    except OlharError as error:
+        task.refused(error)
+        return True
+
+
+def read(task: Task, item: Item, sandbox: Sandbox, blobs: Blobs, settings: Settings) -> None:
+    """Bytes to the parts of the document ``item``; pictures of figures are kept beside the original."""
+    folder = os.path.dirname(task.file.path) if task.file.path is not None else None
+    limits = Limits(pixels=settings.max_pixels)
+    args = (task.data, task.name, "", folder, limits)
+    try:
+        document: Document = sandbox.call(PARSE, *args, deadline=settings.parse_seconds)
+        for figure in document.figures:
+            blobs.put(content_hash(figure.data), figure.data)
+        blobs.put(task.sha256, task.data)
+    except OlharError as error:
+        task.refused(error)
+        return
+    task.data = b""
+    task.parts = parts_of(document, item)
+    task.summary, task.told = summary(document), told(document)
+    task.notes += document.notes
+
+
+def encode_parts(
+    parts: Sequence[Part], images: ImageEncoder, texts: TextEncoder, batch: int, max_pixels: int
+) -> None:
+    """Figures by their pixels, and all parts by their words. A picture that cannot be encoded leaves its
+    figure with its words alone. Raises ModelUnavailable, and BadImage for what is no picture after all."""
+    figures = [part for part in parts if part.data]
+    for start in range(0, len(figures), batch):
+        some = figures[start : start + batch]
+        pixels = [working_picture(part.data, max_pixels=max_pixels).pixels for part in some]
+        vectors = steps.encoded(pixels, images.encode_images)
+        for part, one, vector in zip(some, pixels, vectors, strict=True):
+            part.item = replace(part.item, phash=phash(one))
+            part.image_vector = None if isinstance(vector, str) else vector
+            part.data = b""
+    worded = [part for part in parts if words_of(part.item)]
+    for start in range(0, len(worded), batch):
+        spoken = worded[start : start + batch]
+        found = steps.encoded([words_of(part.item) for part in spoken], texts.encode_documents)
+        for part, vector in zip(spoken, found, strict=True):
+            part.caption_vector = None if isinstance(vector, str) else vector

@@ -1,0 +1,55 @@
+"""What the tests of the sandbox let a child do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rag.errors import BadDocument
+
+
+def size(data: bytes) -> int:
+    return len(data)
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def refuse(reason: str) -> None:
+    raise BadDocument(reason)
+
+
+def stumble() -> None:
+    raise ZeroDivisionError("by nought")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(code: int) -> None:
+    os._exit(code)
+
+
+def hang(started: str = "") -> None:
+    if started:
+        Path(started).write_text(str(os.getpid()))
+    time.sleep(1000)
+
+
+def grow(megabytes: int) -> int:
+    return int(np.ones(megabytes * 2**17).nbytes)
+
+
+def unsendable() -> object:
+    return threading.Lock()
+
+
+def interrupts_are_ignored() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
