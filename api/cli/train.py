@@ -95,7 +95,7 @@ def _compact(settings: Settings, options: Options, progress: Progress) -> Traine
         command=_command(),
     )
     reading = progress.add_task("reading photos", total=None)
-    training = progress.add_task("training", total=recipe.epochs)
+    training = progress.add_task("training", total=recipe.epochs * recipe.members)
 
     def on_epoch(epoch: Epoch) -> None:
         told = f"loss {epoch.loss:.3f}  recall@10 {epoch.recall['recall@10']:.3f}"

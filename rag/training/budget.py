@@ -45,6 +45,8 @@ def interpolate(
         raise InvalidInput(f"the share of the new weights is {share}; it has to be between 0 and 1")
     if {k: v.shape for k, v in original.items()} != {k: v.shape for k, v in tuned.items()}:
         raise InvalidInput("only weights of one architecture can be mixed; train from the same start")
+    if share == 0:  # the sum below would turn a negative zero into a positive one
+        return dict(original)
     return {
         name: (old * (1 - share) + tuned[name] * share).to(old.dtype)
         if old.is_floating_point()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,20 +14,22 @@ from torch import Tensor
 
 from rag.encoders.compact.classes import class_names, class_vectors, general_words, wording_mean
 from rag.encoders.compact.compile import IMAGE, packaged
-from rag.encoders.compact.encoder import picture_vectors, text_vectors
-from rag.encoders.compact.heads import FILE, Heads
-from rag.encoders.compact.towers import ImageTower, TextTower
+from rag.encoders.compact.encoder import LEARNED_DIMENSION, picture_vectors, text_vectors
+from rag.encoders.compact.heads import COMMON, FILE, FORMAT, Heads
+from rag.encoders.compact.towers import TEXT_DIMENSION, ImageTower, TextTower
 from rag.errors import InvalidInput
 from rag.training.budget import Budget, interpolate
 from rag.training.card import Card
 from rag.training.datasets import BadRow, read_photos
+from rag.training.ensemble import apart, checkpoint, common_space, together, train_members
 from rag.training.features import Features, features_of
 from rag.training.heads import TwoHeads
 from rag.training.more import ClassPairs
 from rag.training.replay import pairs_with_replay
 from rag.training.report import write_report
 from rag.training.splitting import held_back
-from rag.training.trainer import RECALLS, Epoch, Outcome, Pairs, Recipe, train_heads
+from rag.training.trainer import RECALLS, Epoch, Outcome, Pairs, Recipe
+from rag.training.views import VIEWS, View
 from rag.types import Matrix, Vector
 
 CORE = 1280
@@ -41,7 +43,6 @@ WORDINGS = (
     "two people with a {}",
 )
 NAMES_PER_CLASS = 3
-CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The file of heads, how the epochs went, measures by name of data set, and rows left out."""
+    """The file of heads, how the epochs of one member after the other went and which of each was kept,
+    measures by name of data set, and rows left out.
+    """
 
     file: Path
     history: list[Epoch]
-    best: int
+    best: list[int]
     figures: dict[str, dict[str, float]]
     bad: tuple[BadRow, ...]
 
@@ -95,19 +98,18 @@ def train_compact(
         raise InvalidInput("--mix needs weights to mix with: add --start")
     torch.set_num_threads(1)  # more threads add up in another order: other figures for the same seed
     image, text = ImageTower(models), TextTower(models)
-    found = _features(plan.data, plan, image, text, on_photos)
+    found = _features(plan.data, VIEWS, plan, image, text, on_photos)
     judge = Judge(class_vectors(models, text), wording_mean(models, text))
     training, validation = split(found, plan.validation, plan.recipe.seed)
-    replay = _features(plan.replay, plan, image, text, on_photos) if plan.replay else None
-    start = load_file(plan.start) if plan.start else None
-    outcome = _train(training, replay, validation, start, plan, text, on_epoch)
-    weights = outcome.weights if start is None else interpolate(_full(start), outcome.weights, plan.mix)
+    replay = _features(plan.replay, VIEWS, plan, image, text, on_photos) if plan.replay else None
+    start = _start(plan.start) if plan.start else None
+    weights, outcomes = _train(training, replay, validation, start, plan, text, on_epoch)
     plan.out.mkdir(parents=True, exist_ok=True)
     draft = plan.out / f"{FILE}.part"
     save_heads(weights, draft)
     figures = {"validation": judge.recall(draft, validation)}
     if plan.reference is not None:
-        reference = _features(plan.reference, plan, image, text, on_photos)
+        reference = _features(plan.reference, VIEWS[:1], plan, image, text, on_photos)
         figures["reference"] = judge.recall(draft, reference)
         if plan.start is not None:
             try:
@@ -118,10 +120,13 @@ def train_compact(
                 draft.unlink()
                 raise
     file = draft.replace(plan.out / FILE)
-    (plan.out / CHECKPOINT).unlink(missing_ok=True)
-    _tell(plan, found, replay, outcome, figures)
+    for number in range(len(outcomes)):
+        checkpoint(plan.out, number).unlink(missing_ok=True)
+    history = [epoch for outcome in outcomes for epoch in outcome.history]
     bad = found.photos.bad + (replay.photos.bad if replay else ())
-    return Trained(file, outcome.history, outcome.best, figures, bad)
+    trained = Trained(file, history, [outcome.best for outcome in outcomes], figures, bad)
+    _tell(plan, found, replay, trained)
+    return trained
 
 
 def split(found: Features, share: float, seed: int) -> tuple[Features, Features]:
@@ -134,10 +139,10 @@ def split(found: Features, share: float, seed: int) -> tuple[Features, Features]
 
 
 def save_heads(weights: Mapping[str, Tensor], path: Path) -> None:
-    """The weights of ``TwoHeads`` as safetensors, matrices in half precision."""
+    """The weights of ``together`` as safetensors, matrices in half precision."""
     # Half precision cannot hold the spread of a feature that hardly varies.
-    small = {k: v.half() if k.endswith("weight") else v.float() for k, v in weights.items()}
-    save_file({name: value.contiguous() for name, value in small.items()}, path)
+    small = {k: v.half() if k.endswith("weight") or k == COMMON else v.float() for k, v in weights.items()}
+    save_file({name: value.contiguous() for name, value in small.items()}, path, {"format": FORMAT})
 
 
 def class_wordings() -> tuple[list[str], list[int]]:
@@ -168,7 +173,7 @@ class Judge:
         heads = Heads.load(file)
         scores = (
             text_vectors(heads, found.text, self._wordings, self._classes)
-            @ picture_vectors(heads, found.image, found.logits, self._classes).T
+            @ picture_vectors(heads, found.image[0], found.logits, self._classes).T
         )
         owners = np.array(found.photos.owners)
         right = scores[np.arange(len(owners)), owners]
@@ -177,12 +182,22 @@ class Judge:
 
 
 def _features(
-    source: Path, plan: Plan, image: ImageTower, text: TextTower, on_photos: Callable[[int, int], None]
+    source: Path,
+    views: Sequence[View],
+    plan: Plan,
+    image: ImageTower,
+    text: TextTower,
+    on_photos: Callable[[int, int], None],
 ) -> Features:
     photos = read_photos(source)
     count = len(photos.photos)
     return features_of(
-        photos, image, text, keep=plan.out / "cache", on_photos=lambda done: on_photos(done, count)
+        photos,
+        image,
+        text,
+        views=views,
+        keep=plan.out / "cache",
+        on_photos=lambda done: on_photos(done, count),
     )
 
 
@@ -191,16 +206,26 @@ def _part(found: Features, numbers: NDArray[np.int64]) -> Features:
     photos = tuple(found.photos.photos[n] for n in numbers)
     kept = type(found.photos)(found.photos.source, photos, found.photos.bad)
     # The captions lie in the order of their photos, and ``numbers`` are sorted.
-    return Features(kept, found.image[numbers], found.logits[numbers], found.text[np.isin(owners, numbers)])
+    return Features(
+        kept, found.image[:, numbers], found.logits[numbers], found.text[np.isin(owners, numbers)]
+    )
 
 
 def _pairs(found: Features) -> Pairs:
     return Pairs(
-        torch.from_numpy(found.image)[None],
+        torch.from_numpy(found.image),
         torch.from_numpy(found.text),
         torch.tensor(found.photos.owners),
         core=CORE,
     )
+
+
+def _said(text: Tensor, owners: Tensor) -> Tensor:
+    """What is said of each photo: the mean sentence of its captions, without what all have in common."""
+    sentences = text[:, :TEXT_DIMENSION]
+    sums = torch.zeros(int(owners.max()) + 1, TEXT_DIMENSION).index_add_(0, owners, sentences)
+    means = sums / torch.bincount(owners)[:, None]
+    return torch.nn.functional.normalize(means - means.mean(0), dim=1)
 
 
 def _train(
@@ -211,35 +236,52 @@ def _train(
     plan: Plan,
     text: TextTower,
     on_epoch: Callable[[Epoch], None],
-) -> Outcome:
+) -> tuple[dict[str, Tensor], list[Outcome]]:
+    """The weights of all members, mixed with those of ``start``, and how each went."""
     recipe = plan.recipe
-    if start is not None:
-        recipe = replace(recipe, learning_rate=recipe.learning_rate * recipe.start_rate)
-    torch.manual_seed(recipe.seed)
+    old, common = apart(start) if start is not None else ([], None)
+    if old:
+        rate = recipe.learning_rate * recipe.start_rate
+        recipe = replace(recipe, learning_rate=rate, members=len(old))
     pairs = _pairs(training) if replay is None else pairs_with_replay(_pairs(training), _pairs(replay))
-    heads = TwoHeads(
-        pairs.image.shape[2],
-        pairs.text.shape[1],
-        hidden=recipe.hidden,
-        outputs=recipe.outputs,
-        dropout=recipe.dropout,
-    )
-    if start is None:
-        heads.image.standardise_on(pairs.image[0])
-        heads.text.standardise_on(pairs.text)
-    else:
-        heads.load_state_dict(_full(start))
+    pairs = replace(pairs, said=_said(pairs.text, pairs.owners))
     wordings, classes = class_wordings()
     more = ClassPairs(classifier_rows(), pairs.image[0], torch.from_numpy(text.features(wordings)), classes)
-    return train_heads(
-        heads,
+    outcomes = train_members(
+        lambda number: _heads(pairs, recipe, old[number] if old else None),
         pairs,
         _pairs(validation),
         recipe,
         more=more,
-        checkpoint=plan.out / CHECKPOINT,
+        checkpoints=plan.out,
         on_epoch=on_epoch,
     )
+    tuned = [outcome.weights for outcome in outcomes]
+    if old:
+        tuned = [interpolate(one, other, plan.mix) for one, other in zip(old, tuned, strict=True)]
+    if common is None:
+        common = common_space([_heads(pairs, recipe, one) for one in tuned], pairs, LEARNED_DIMENSION)
+    return together(tuned, common), outcomes
+
+
+def _heads(pairs: Pairs, recipe: Recipe, weights: Mapping[str, Tensor] | None) -> TwoHeads:
+    inputs = pairs.image.shape[2], pairs.text.shape[1]
+    hidden, outputs = recipe.hidden, recipe.outputs
+    if weights is not None:
+        outputs, hidden = weights["image.second.weight"].shape
+    heads = TwoHeads(*inputs, hidden=hidden, outputs=outputs, dropout=recipe.dropout)
+    if weights is None:
+        heads.image.standardise_on(pairs.image[0])
+        heads.text.standardise_on(pairs.text)
+    else:
+        heads.load_state_dict(dict(weights))
+    return heads
+
+
+def _start(path: Path) -> dict[str, Tensor]:
+    """The weights in a file of heads. Raises ModelUnavailable when it cannot be used."""
+    Heads.load(path)
+    return {name: value.float() for name, value in load_file(path).items()}
 
 
 def classifier_rows() -> Tensor:
@@ -249,17 +291,7 @@ def classifier_rows() -> Tensor:
     return rows
 
 
-def _full(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.float() for name, value in weights.items()}
-
-
-def _tell(
-    plan: Plan,
-    found: Features,
-    replay: Features | None,
-    outcome: Outcome,
-    figures: dict[str, dict[str, float]],
-) -> None:
+def _tell(plan: Plan, found: Features, replay: Features | None, trained: Trained) -> None:
     photos = found.photos
     beside = f"Replayed beside them: {len(replay.photos.photos)} photos. " if replay else ""
     facts = {
@@ -269,18 +301,19 @@ def _tell(
         "replay": len(replay.photos.photos) if replay else 0,
         "bad_rows": [f"{row.where}: {row.reason}" for row in photos.bad],
         "recipe": asdict(plan.recipe),
-        "figures": figures,
+        "figures": trained.figures,
     }
-    write_report(plan.out, outcome.history, outcome.best, facts)
+    write_report(plan.out, trained.history, trained.best, facts)
     card = Card(
         name="Heads of the compact encoder",
-        summary="Two small networks that bring EfficientNet-Lite2 features of pictures and all-MiniLM-L6-v2 "
-        "features of texts into one space of 512 dimensions; ConSE is the other half of the vector.",
+        summary="Pairs of small networks that bring EfficientNet-Lite2 features of pictures and "
+        "all-MiniLM-L6-v2 features of texts into one space of 512 dimensions; ConSE is the other half "
+        "of the vector.",
         data=f"{len(photos.photos)} photos with {len(photos.captions)} captions. "
         f"{beside}{plan.data_note}".strip(),
         command=plan.command,
         seed=plan.recipe.seed,
-        figures=figures,
+        figures=trained.figures,
         limits=(
             "English, and Portuguese by a lexicon: the text tower knows no other language.",
             "Counts, left and right, and text inside a picture are not seen.",

@@ -49,11 +49,15 @@ class TwoHeads(nn.Module):
         self.text = Head(text, hidden, outputs, dropout)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
+    @property
+    def scale(self) -> Tensor:
+        """One divided by the temperature."""
+        return self.log_scale.clamp(max=MAX_SCALE).exp()
+
     def logits(self, image: Tensor, text: Tensor) -> Tensor:
         """Cosine divided by temperature, shape (images, texts)."""
-        scale = self.log_scale.clamp(max=MAX_SCALE).exp()
         cosines: Tensor = self.image(image) @ self.text(text).T
-        return scale * cosines
+        return self.scale * cosines
 
 
 class MorePairs(Protocol):

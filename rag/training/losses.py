@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
+from torch.nn.functional import log_softmax, softmax
 
 
 def info_nce(logits: Tensor, positives: Tensor) -> Tensor:
@@ -31,3 +31,13 @@ def symmetric_info_nce(logits: Tensor, positives: Tensor) -> Tensor:
 def same_owner(owners: Tensor) -> Tensor:
     """Positives of a batch: 1 where two pairs are of one photo; shape (n, n)."""
     return (owners[:, None] == owners[None, :]).to(torch.float32)
+
+
+def softened(positives: Tensor, likeness: Tensor, *, share: float, temperature: float) -> Tensor:
+    """Targets of which ``share`` is spread over a softmax of ``likeness`` / ``temperature``; rows sum to 1.
+
+    Photos of which nearly the same is said are no mistakes of each other. Soft targets: Hinton et al. 2015,
+    arXiv 1503.02531, section 2; the teacher here is the text tower.
+    """
+    hard = positives / positives.sum(1, keepdim=True)
+    return (1 - share) * hard + share * softmax(likeness / temperature, dim=1)

@@ -14,7 +14,9 @@ WIDTH, HEIGHT, EDGE = 480, 200, 36
 COLOURS = ("#0b6e99", "#b8491f", "#3f7d20")
 
 
-def write_report(folder: Path, history: Sequence[Epoch], best: int, facts: Mapping[str, object]) -> None:
+def write_report(
+    folder: Path, history: Sequence[Epoch], best: int | Sequence[int], facts: Mapping[str, object]
+) -> None:
     """``report.json`` and ``report.html`` in ``folder``. ``facts`` are named figures, shown as they are."""
     epochs = [asdict(epoch) for epoch in history]
     told = {**facts, "best_epoch": best, "epochs": epochs}

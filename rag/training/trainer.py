@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rag.errors import InvalidInput
 from rag.training.heads import MorePairs, TwoHeads
-from rag.training.losses import same_owner, symmetric_info_nce
+from rag.training.losses import same_owner, softened, symmetric_info_nce
 from rag.training.schedule import warmup_cosine
 
 RECALLS = (1, 5, 10)
@@ -26,18 +26,26 @@ class Recipe:
     """Everything that decides what comes out, besides the data."""
 
     seed: int = 0
-    epochs: int = 10
+    members: int = 4
+    """Pairs of heads, each from another random start, whose vectors are put one behind the other."""
+    epochs: int = 6
     batch: int = 1024
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     warmup: float = 0.1
-    hidden: int = 512
-    outputs: int = 512
-    dropout: float = 0.5
+    hidden: int = 384
+    outputs: int = 256
+    dropout: float = 0.4
     blend: float = 0.5
     """How often a text is a random mixture of two captions of its photo."""
     forget: float = 0.3
     """How often a photo shows only its core features, the others being at their mean."""
+    soft: float = 0.2
+    """Share of the target that goes to photos of which like things are said."""
+    softness: float = 0.1
+    """The temperature of that share: how alike the captions have to be."""
+    texts: float = 0.3
+    """Weight of the loss between two captions of one photo."""
     more: float = 0.5
     """Weight of the further pairs in the loss."""
     average: float = 0.98
@@ -52,13 +60,15 @@ class Recipe:
 class Pairs:
     """Features of photos in one or more views, shape (views, photos, dim), and of their captions, shape
     (captions, dim); ``owners`` holds for each caption the number of its photo. The first ``core`` features
-    of a photo are never forgotten (0: all of them).
+    of a photo are never forgotten (0: all of them). ``said`` (photos, dim) has length 1 and tells how alike
+    the captions of two photos are; without it the targets are hard.
     """
 
     image: Tensor
     text: Tensor
     owners: Tensor
     core: int = 0
+    said: Tensor | None = None
 
     def digest(self) -> str:
         """Names this data, so that a run is not resumed on another."""
@@ -184,8 +194,7 @@ class _Run:
         return sum(losses) / len(losses)
 
     def _step(self, chosen: Tensor) -> float:
-        image, text, owners = self._batch(chosen)
-        loss = symmetric_info_nce(self.heads.logits(image, text), same_owner(owners))
+        loss = self._pairs_loss(chosen)
         if self.more is not None and self.recipe.more:
             image, text, positives = self.more(self.rng)
             loss = loss + self.recipe.more * symmetric_info_nce(self.heads.logits(image, text), positives)
@@ -199,7 +208,22 @@ class _Run:
         self._average()
         return float(loss.detach())
 
-    def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pairs_loss(self, chosen: Tensor) -> Tensor:
+        image, text, second, owners = self._batch(chosen)
+        positives = self._positives(owners)
+        seen, read, other = self.heads.image(image), self.heads.text(text), self.heads.text(second)
+        scale = self.heads.scale
+        loss = symmetric_info_nce(scale * seen @ read.T, positives)
+        return loss + self.recipe.texts * symmetric_info_nce(scale * read @ other.T, positives)
+
+    def _positives(self, owners: Tensor) -> Tensor:
+        own = same_owner(owners)
+        if self.pairs.said is None:
+            return own
+        said = self.pairs.said[owners]
+        return softened(own, said @ said.T, share=self.recipe.soft, temperature=self.recipe.softness)
+
+    def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         owners = self.pairs.owners[chosen]
         n = len(chosen)
         view = torch.randint(len(self.pairs.image), (n,), generator=self.rng)
@@ -210,6 +234,7 @@ class _Run:
         return (
             self._forgetful(self.pairs.image[view, owners]),
             share * self.pairs.text[chosen] + (1 - share) * second,
+            second,
             owners,
         )
 

@@ -71,10 +71,11 @@ def compiled_image_tower(folder: Path) -> Path:
 def compiled_text_tower(folder: Path) -> Path:
     """The ONNX file of the text tower in ``folder``, made on the first call.
 
-    Its inputs are int64 token ids and mask (n, t), its outputs are unit vectors (n, 384) and the mean of
-    the word embeddings (n, 384), which still tells words apart that mean nearly the same.
+    Its inputs are int64 token ids and mask (n, t), its outputs are unit vectors (n, 384) and further
+    features (n, 1152): the mean of the word embeddings, which still tells words apart that mean nearly the
+    same, the mean of the fourth layer, and the largest of each number over the tokens of the last.
     """
-    return _compiled(folder, f"all-minilm-l6-v2-{TEXT.sha256[:8]}-2.onnx", TEXT, _export_text)
+    return _compiled(folder, f"all-minilm-l6-v2-{TEXT.sha256[:8]}-3.onnx", TEXT, _export_text)
 
 
 def _compiled(folder: Path, name: str, weights: Weights, export: Callable[[Path, Path], None]) -> Path:
@@ -140,14 +141,15 @@ def _export_text(source: Path, target: Path) -> None:
         def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             layers = self.network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
             weight = mask.unsqueeze(-1).float()
-            words, mean = (
-                (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9) for hidden in (layers[0], layers[-1])
+            words, middle, mean = (
+                (layers[number] * weight).sum(1) / weight.sum(1).clamp(min=1e-9) for number in (0, 4, -1)
             )
-            return torch.nn.functional.normalize(mean, dim=-1), words
+            most = (layers[-1] - 1e4 * (1 - weight)).max(1).values
+            return torch.nn.functional.normalize(mean, dim=-1), torch.cat([words, middle, most], 1)
 
     ids = torch.ones(2, 7, dtype=torch.long)
     axes = {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}}
-    _export(Tower(), (ids, torch.ones_like(ids)), target, ["ids", "mask"], ["vectors", "words"], axes)
+    _export(Tower(), (ids, torch.ones_like(ids)), target, ["ids", "mask"], ["vectors", "more"], axes)
 
 
 def _export(

@@ -1,6 +1,6 @@
 """Two halves, one vector: what was learned from captioned photos, and what an object classifier knows.
 
-The learned half is a head on each tower (``heads.py``), trained by ``olhar train compact``. The other is
+The learned half is some heads on each tower (``heads.py``), trained by ``olhar train compact``. The other is
 ConSE (Norouzi et al. 2014, “Zero-Shot Learning by Convex Combination of Semantic Embeddings”, equation 4): a
 picture is a convex mix of the text embeddings of the classes that it looks like. There both sides are
 centred, pictures by the mean class and texts by the mean wording, so that what is unrelated has a cosine
@@ -17,7 +17,7 @@ import numpy as np
 
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
-from rag.encoders.compact.heads import PACKAGED, Heads, digest
+from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest
 from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.portuguese import not_understood
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
@@ -29,16 +29,18 @@ TEMPERATURE = 1.5
 """Softens the classifier, so that the scene counts and not only the object; chosen on photos."""
 WORDING_SHARE = 0.8
 """How much of the mean wording is taken from a text; without it a long question is near to everything."""
-PICTURE_LENGTH = 1.2
-TEXT_LENGTH = 1.9
+PICTURE_LENGTH = 1.0
+TEXT_LENGTH = 2.5
 """How long the ConSE half is where the learned one has length 1: the surer the classifier is of a picture,
 and the nearer a text is to a class's name, the more it counts. Chosen by recall of scenes and objects."""
+NAMED = 2
+"""The power of that nearness, which is about .4 for a caption and .85 for the name of a class."""
 LOGIT_SCALE = 20.0
 """From cosine to logit, fitted as the slope of a softmax over captions of the right and of other photos."""
 
 PREPROCESSING = (
-    f"heads-1+conse-2/top{TOP_CLASSES}/t{TEMPERATURE}/x{PICTURE_LENGTH}x{TEXT_LENGTH}/stretch-260-bicubic"
-    f"/pt-{lexicon_digest()}"
+    f"heads-{FORMAT}+conse-3/top{TOP_CLASSES}/t{TEMPERATURE}/x{PICTURE_LENGTH}x{TEXT_LENGTH}"
+    f"/stretch-260-bicubic/pt-{lexicon_digest()}"
 )
 LEARNED_DIMENSION = 512
 TEXT_FINGERPRINT = Fingerprint(
@@ -140,9 +142,8 @@ def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matr
     """Both halves of texts, shape (n, 896), from ``TextTower.features`` and what they are compared with."""
     sentences = unit(features[:, :TEXT_DIMENSION] - WORDING_SHARE * wordings)
     nearest = (sentences @ unit(classes - classes.mean(axis=0)).T).max(axis=1, keepdims=True)
-    return unit(
-        np.concatenate([heads.text(features), TEXT_LENGTH * np.maximum(nearest, 0) * sentences], axis=1)
-    )
+    length = TEXT_LENGTH * np.maximum(nearest, 0) ** NAMED
+    return unit(np.concatenate([heads.text(features), length * sentences], axis=1))
 
 
 def mix(logits: Matrix, classes: Matrix) -> Matrix:

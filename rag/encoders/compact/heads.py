@@ -1,4 +1,4 @@
-"""The learned half: two small networks on top of the frozen towers, in numpy."""
+"""The learned half: small networks on top of the frozen towers, in numpy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from rag.types import Matrix
 
 FILE = "compact-heads.safetensors"
 PACKAGED = Path(__file__).with_name(FILE)
+FORMAT = "2"
+"""Kept in the file; goes up when heads of before can no longer be used."""
+COMMON = "common"
 PARTS = ("mean", "spread", "first.weight", "first.bias", "second.weight", "second.bias")
 
 
@@ -43,19 +46,47 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Both heads, and the name of their weights."""
+    """Several heads for each side, and the name of their weights.
 
-    image: Head
-    text: Head
+    The unit vectors of the heads of one side are put one behind the other, and ``common`` (their numbers
+    together, outputs), one matrix for both sides, takes that to the vector that is kept. Heads that were
+    trained from other random starts err in other places: together they are better than the best of them.
+    """
+
+    images: tuple[Head, ...]
+    texts: tuple[Head, ...]
+    common: Matrix
     digest: str
+
+    def image(self, features: Matrix) -> Matrix:
+        """Unit vectors, shape (n, outputs), of features of pictures."""
+        return self._together(self.images, features)
+
+    def text(self, features: Matrix) -> Matrix:
+        """Unit vectors, shape (n, outputs), of features of texts."""
+        return self._together(self.texts, features)
+
+    def _together(self, heads: tuple[Head, ...], features: Matrix) -> Matrix:
+        rows = np.concatenate([head(features) for head in heads], axis=1) @ self.common
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """From a file of ``olhar train compact``. Raises ModelUnavailable when it is none or is damaged."""
+        """From a file of ``olhar train compact``.
+
+        Raises ModelUnavailable when it is none, is damaged, or was written by a version of Olhar whose heads
+        were of another form.
+        """
         try:
             with safe_open(path, framework="numpy") as file:
+                told = (file.metadata() or {}).get("format")
                 arrays = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118  # no mapping
-            return cls(_head(arrays, "image"), _head(arrays, "text"), digest(path))
+            if told != FORMAT:
+                raise ModelUnavailable(
+                    f"{path} holds heads of format {told or 1}, this Olhar uses format {FORMAT}: train them "
+                    "again with `olhar train compact`, and rebuild collections with `olhar reindex`"
+                )
+            return cls(*_heads(arrays), digest(path))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ModelUnavailable(
                 f"{path} holds no heads of the compact encoder ({error}): reinstall Olhar, or give the "
@@ -83,6 +114,20 @@ def digest(path: Path) -> str:
 def gelu(x: Matrix) -> Matrix:
     """Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2: the approximation by tanh."""
     return np.asarray(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), np.float32)
+
+
+def _heads(arrays: Mapping[str, Matrix]) -> tuple[tuple[Head, ...], tuple[Head, ...], Matrix]:
+    members = sorted({int(name.split(".")[0]) for name in arrays if name != COMMON})
+    images, texts = (tuple(_head(arrays, f"{n}.{side}") for n in members) for side in ("image", "text"))
+    common = arrays[COMMON]
+    for side in (images, texts):
+        if {head.inputs for head in side} != {side[0].inputs}:
+            raise ValueError("not all heads of one side see as many features")
+        if sum(head.outputs for head in side) != len(common):
+            raise ValueError("the heads do not fit to the matrix behind them")
+    if not np.isfinite(common).all():
+        raise ValueError("the matrix behind the heads has numbers that are not finite")
+    return images, texts, common
 
 
 def _head(arrays: Mapping[str, Matrix], side: str) -> Head:

@@ -29,7 +29,7 @@ IMAGE_BATCH = 8
 TEXT_BATCH = 32
 IMAGE_FEATURES = 2960
 TEXT_DIMENSION = 384
-TEXT_FEATURES = 768
+TEXT_FEATURES = 1536
 MAX_TOKENS = 256
 
 Floats = NDArray[np.float32]
@@ -89,7 +89,7 @@ class TextTower:
         return overlong(_read(texts), MAX_TOKENS, lambda text: len(self._counter.encode(text).ids))
 
     def features(self, texts: Sequence[str]) -> Floats:
-        """The unit vectors, then the mean word embeddings: shape (n, 768)."""
+        """The unit vectors, then what else ``compiled_text_tower`` gives: shape (n, 1536)."""
         tokenizer, session = self._parts
         clean = [text.encode("utf-8", "replace").decode() for text in _read(texts)]
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]

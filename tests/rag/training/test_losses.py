@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rag.training.losses import info_nce, same_owner, symmetric_info_nce
+from rag.training.losses import info_nce, same_owner, softened, symmetric_info_nce
 from rag.training.schedule import warmup_cosine
 
 
@@ -46,3 +46,12 @@ def test_the_learning_rate_goes_up_in_a_line_and_down_in_a_half_cosine() -> None
     assert rates[55] == pytest.approx(0.5)
     assert rates[99] < 0.001
     assert all(0 <= rate <= 1 for rate in rates)
+
+
+def test_softened_targets_give_a_share_to_photos_of_which_like_things_are_said() -> None:
+    said = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    targets = softened(torch.eye(3), said @ said.T, share=0.3, temperature=0.1)
+    torch.testing.assert_close(targets.sum(1), torch.ones(3))
+    assert targets[0, 0] > 0.7
+    assert targets[0, 1] > 10 * targets[0, 2]
+    torch.testing.assert_close(softened(torch.eye(3), said @ said.T, share=0, temperature=1), torch.eye(3))

@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import normalize
 
 from rag.encoders.compact import CompactEncoder, TextTower
 from rag.encoders.compact.classes import class_names
 from rag.encoders.compact.compile import packaged
 from rag.encoders.compact.heads import FILE, PACKAGED, Heads
 from rag.errors import InvalidInput, ModelUnavailable
-from rag.training import compact
+from rag.training import compact, ensemble
 from rag.training.budget import Budget, RegressionTooLarge
 from rag.training.compact import Plan, train_compact
+from rag.training.ensemble import together
 from rag.training.heads import TwoHeads
-from rag.training.trainer import Outcome, Pairs, Recipe, train_heads
+from rag.training.trainer import Epoch, Outcome, Pairs, Recipe, train_heads
 
 SAID = {
     "chelsea.png": ["a tabby cat looks up", "the face of a cat"],
@@ -32,7 +34,7 @@ SAID = {
     "coins.png": ["old coins in rows", "grey coins"],
     "page.png": ["a page of text", "printed words"],
 }
-RECIPE = Recipe(epochs=2, batch=8)
+RECIPE = Recipe(members=2, epochs=2, batch=8)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +69,9 @@ def test_the_result_is_an_encoder_with_a_report_and_a_card(plan: Plan, models: P
         FILE, "report.json", "report.html", "MODEL_CARD.md",
     }  # fmt: skip
     assert [row.where.endswith("broken.jpg") for row in trained.bad] == [True]
-    assert len(json.loads((plan.out / "report.json").read_text())["epochs"]) == 2
+    told = json.loads((plan.out / "report.json").read_text())
+    assert [epoch["number"] for epoch in told["epochs"]] == [1, 2, 3, 4]
+    assert len(told["best_epoch"]) == 2
     assert "Seed: 0" in (plan.out / "MODEL_CARD.md").read_text()
     tower = TextTower(models)
     tuned, shipped = CompactEncoder(models, tower, heads=trained.file), CompactEncoder(models, tower)
@@ -84,21 +88,45 @@ def test_a_repeated_run_writes_the_same_bytes_also_without_the_cache(
     assert train_compact(replace(plan, out=tmp_path / "other"), models).file.read_bytes() == first
 
 
+def test_a_run_that_broke_off_in_a_later_member_ends_with_the_same_bytes(
+    plan: Plan, models: Path, tmp_path: Path
+) -> None:
+    def stop(epoch: Epoch) -> None:
+        if epoch.number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_compact(plan, models, on_epoch=stop)
+    assert not (plan.out / FILE).exists()
+    resumed = train_compact(plan, models).file.read_bytes()
+    assert not list(plan.out.glob("checkpoint*"))
+    assert train_compact(replace(plan, out=tmp_path / "whole"), models).file.read_bytes() == resumed
+
+
 def test_numpy_gives_what_torch_was_trained_to_give(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    heads = TwoHeads(7, 5, hidden=6, outputs=4).eval()
-    features = torch.randn(9, 7)
-    heads.image.standardise_on(features)
+    members = [TwoHeads(7, 5, hidden=6, outputs=4).eval() for _ in range(3)]
+    features, common = torch.randn(9, 7), torch.randn(12, 5).half().float()
+    for heads in members:
+        heads.image.standardise_on(features)
     path = tmp_path / FILE
-    save_file({name: value.contiguous() for name, value in heads.state_dict().items()}, path)
-    expected = heads.image(features).detach().numpy()
-    np.testing.assert_allclose(Heads.load(path).image(features.numpy()), expected, atol=1e-5)
+    compact.save_heads(together([heads.state_dict() for heads in members], common), path)
+    side_by_side = torch.cat([heads.image(features) for heads in members], dim=1)
+    expected = normalize(side_by_side @ common, dim=1).detach().numpy()
+    np.testing.assert_allclose(Heads.load(path).image(features.numpy()), expected, atol=2e-3)
+
+
+def test_heads_of_an_older_form_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    save_file(load_file(PACKAGED), path)
+    with pytest.raises(ModelUnavailable, match="format 1, this Olhar uses format 2: train them again"):
+        Heads.load(path)
 
 
 def test_fine_tuning_starts_where_the_packaged_heads_are(plan: Plan, models: Path) -> None:
     gentle = replace(plan, start=PACKAGED, recipe=replace(RECIPE, learning_rate=1e-9))
     weights, packaged_ = load_file(train_compact(gentle, models).file), load_file(PACKAGED)
-    for name in ("image.first.weight", "text.second.weight", "image.mean"):
+    for name in ("0.image.first.weight", "3.text.second.weight", "1.image.mean", "common"):
         torch.testing.assert_close(weights[name], packaged_[name], atol=1e-3, rtol=1e-3)
 
 
@@ -118,11 +146,11 @@ def test_another_data_set_is_trained_on_beside_and_neither_judged_nor_counted(
         seen.append(len(pairs.owners))
         return train_heads(heads, pairs, *others, **more)
 
-    monkeypatch.setattr(compact, "train_heads", watched)
+    monkeypatch.setattr(ensemble, "train_heads", watched)
     others = tmp_path / "others.csv"
     others.write_text(f"path,caption\n{data / 'horse.png'},a dark horse\n{tmp_path / 'gone.png'},x\n")
     beside = train_compact(replace(plan, replay=others, recipe=replace(RECIPE, epochs=1, batch=9)), models)
-    assert seen == [2 * 4 + 1]  # of six photos with two captions, two are held back
+    assert seen == [2 * 4 + 1] * 2  # of six photos with two captions, two are held back
     assert [Path(row.where).name for row in beside.bad] == ["broken.jpg", "others.csv:3"]
     told = json.loads((plan.out / "report.json").read_text())
     assert (told["photos"], told["replay"]) == (6, 1)
