@@ -181,7 +181,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
         languages=("en", "pt"),
         licence="Apache-2.0 (both towers); heads trained on Flickr8k (research), see their model card",
         calibration=Calibration(
-            full=LegWeights(bias=-5.4, image=3.5, caption=9.5, bm25=1.2),
+            full=LegWeights(bias=-5.7, image=5.2, caption=7.6, bm25=1.0),
             image_only=LegWeights(bias=-5.9, image=14.0),
             text_only=LegWeights(bias=-4.8, caption=10.0, bm25=1.5),
             image_query=LegWeights(bias=-9.5, image=15.5),
