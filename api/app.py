@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -14,15 +15,21 @@ from api.limits import LOOPBACK, BodyLimit, Guard
 from api.routes import asking, chat, collections, docs, duplicates, embedding, health, items
 from api.routes.chat_schemas import ChatIn
 from api.routes.request_schemas import QueryIn, TextIn
+from ingest.queue import Queue
 from rag import __version__
 from rag.build import Olhar
 
+WAITING = 16
+"""Uploads that are received, or waited for, at the same time."""
 READ_BY_HAND: tuple[type[BaseModel], ...] = (QueryIn, TextIn, ChatIn)
 """Bodies that routes read themselves: FastAPI does not describe them."""
 
 
-def create_app(olhar: Olhar) -> FastAPI:
-    """The application over ``olhar``, which stays the caller's: warm it before, close it after."""
+def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI:
+    """The application over ``olhar``, which stays the caller's: warm it before, close it after.
+
+    ``wake`` tells the worker of this process, if there is one, that a job was put down.
+    """
     app = FastAPI(
         title="Olhar",
         version=__version__,
@@ -34,7 +41,8 @@ def create_app(olhar: Olhar) -> FastAPI:
     app.state.olhar = olhar
     app.state.started = int(time.time())
     app.state.health_threads = health.threads()
-    app.state.writer = CapacityLimiter(1)
+    app.state.waiting = CapacityLimiter(WAITING)
+    app.state.queue = Queue(olhar, wake)
     for part in (asking, collections, duplicates, items, chat, embedding, health):
         app.include_router(part.router)
     docs.install(app)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ingest.queue import Queue
 from rag.build import Olhar
 from rag.settings import Name
 from rag.types import Scope
@@ -18,6 +19,15 @@ async def _olhar(request: Request) -> Olhar:  # not a plain `def`: that would wa
 
 System = Annotated[Olhar, Depends(_olhar)]
 """The built system that this server serves."""
+
+
+async def _queue(request: Request) -> Queue:
+    queue: Queue = request.app.state.queue
+    return queue
+
+
+Jobs = Annotated[Queue, Depends(_queue)]
+"""The jobs of this server."""
 
 
 def scope_of(olhar: Olhar, collection: Name | None) -> Scope:

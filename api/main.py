@@ -35,15 +35,15 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         _closing_on_sigterm(),
         acquire(settings.data) as owner,
         build(settings) as olhar,
+        _worker(olhar) as wake,
     ):
-        olhar.warm()
         _try_language_model(olhar, say)
         _listen(listener, settings)
         url = _url(settings.host, listener)
         owner.publish(url, **decided(settings))
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
         config = uvicorn.Config(
-            create_app(olhar),
+            create_app(olhar, wake),
             log_level="warning",
             ws="none",
             proxy_headers=False,
@@ -54,6 +54,41 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             say("Olhar has ended")
+
+
+def work(settings: Settings, say: Callable[[str], None] = print) -> None:
+    """Work on jobs beside the server, until a signal. As many as there are GPUs may run, on any machine.
+
+    Raises BadSettings when the jobs or the vectors lie in files, which belong to one process.
+    """
+    from ingest.worker import Worker
+
+    with _closing_on_sigterm(), build(settings) as olhar:
+        if olhar.records.database.sqlite or settings.store_uri.endswith(".db"):
+            raise BadSettings(
+                "a worker of its own needs the records in Postgres (OLHAR_DATABASE_URL) and a Milvus server "
+                "(OLHAR_MILVUS_URI); in the files of a data folder, the server works itself: `olhar serve`"
+            )
+        olhar.warm()
+        with Worker(olhar) as worker:
+            say(f"the worker {worker.name} waits for jobs; Ctrl-C ends it")
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                say("the worker has ended")
+
+
+@contextmanager
+def _worker(olhar: Olhar) -> Iterator[Callable[[], None]]:
+    """The worker on jobs, if it belongs into this process; gives what wakes it."""
+    olhar.warm()
+    if olhar.settings.worker == "apart":
+        yield lambda: None
+        return
+    from ingest.worker import Worker
+
+    with Worker(olhar) as worker:
+        yield worker.wake
 
 
 def _try_language_model(olhar: Olhar, say: Callable[[str], None]) -> None:

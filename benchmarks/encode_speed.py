@@ -46,6 +46,7 @@ from rag.encoders.onnx_dual import OnnxDualEncoder, prepare
 from rag.encoders.parity import Limits, Sample
 from rag.images import decode
 from rag.protocols import ImageEncoder, TextEncoder
+from rag.records import Records
 from rag.settings import Settings, load_settings
 from rag.types import Pixels, Scope
 
@@ -65,6 +66,8 @@ class Parts:
     encoder: ImageEncoder
     text_encoder: TextEncoder
     blobs: Blobs
+    staged: Blobs
+    records: Records
     store: DictStore = field(default_factory=DictStore)
 
 
@@ -110,8 +113,12 @@ def against_bound(
         for _ in range(rounds):
             preparing = timed(partial(prepared, files, recipe, Blobs(f"{folder}/{next(places)}")))
             before = timed(partial(forward, encoder, pictures))
-            parts = Parts(olhar.settings, encoder, olhar.text_encoder, Blobs(f"{folder}/{next(places)}"))
+            own = Path(folder) / str(next(places))
+            records = Records(f"sqlite:///{own}/records.db")
+            originals, staged = Blobs(str(own / "originals")), Blobs(str(own / "staged"))
+            parts = Parts(olhar.settings, encoder, olhar.text_encoder, originals, staged, records)
             whole = timed(partial(ingest, parts, SCOPE, files))
+            records.close()
             # The machine may slow down meanwhile: forward is measured on both sides.
             passing = (before + timed(partial(forward, encoder, pictures))) / 2
             rows.append([preparing, passing, whole])

@@ -45,6 +45,7 @@ def read(task: Task, item: Item, sandbox: Sandbox, blobs: Blobs, settings: Setti
         return
     task.data = b""
     task.parts = parts_of(document, item)
+    task.figures = tuple(dict.fromkeys(content_hash(figure.data) for figure in document.figures))
     task.summary, task.told = summary(document), told(document)
     task.notes += document.notes
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast, get_args
+
+from rag.records.types import FileRow
 
 Status: TypeAlias = Literal["indexed", "duplicate", "unchanged", "quarantined", "failed"]
 """``indexed``: stored and read back. ``duplicate``: the same bytes are there from another source, to
@@ -17,12 +19,16 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 @dataclass(frozen=True, slots=True)
 class FileReceipt:
-    """What became of one file. ``item_id`` is empty where there is no item; ``reason`` is for people."""
+    """What became of one file. ``item_id`` is empty where there is no item; ``reason`` is for people.
+
+    ``steps_ms``: how many milliseconds each step took for the batch that the file was in.
+    """
 
     source: str
     status: Status
     item_id: str = ""
     reason: str = ""
+    steps_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +43,8 @@ class IngestReport:
         """How many files of each status; all five are there."""
         counted = Counter(receipt.status for receipt in self.files)
         return {status: counted[status] for status in STATUSES}
+
+
+def receipt_of(row: FileRow) -> FileReceipt:
+    """The receipt that the records hold of a file; it has one."""
+    return FileReceipt(row.source, cast(Status, row.status), row.item_id, row.reason, row.steps_ms)

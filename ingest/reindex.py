@@ -12,9 +12,9 @@ from ingest.descriptions import Described
 from ingest.parts import DOCUMENT, words_of
 from ingest.recall import Change, Former
 from ingest.receipts import FileReceipt
-from ingest.run import BATCH, READERS, Parts
 from ingest.sources import SourceFile
 from ingest.steps import Task
+from ingest.system import BATCH, READERS, Parts
 from rag.errors import Conflict, InvalidInput, NotFound
 from rag.types import Fingerprint, Item, Kind, Leg, Row, content_hash
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ingest.descriptions import Described, describe
 from ingest.embedded import with_embedded
 from ingest.parts import Part, given
 from ingest.receipts import FileReceipt, Status
+from ingest.retrying import passes, why
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
@@ -22,6 +23,8 @@ from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, i
 
 Plan = Literal["index", "attach", "describe"]
 """A new item; another source of an item; an item whose description changed."""
+MADE: Final[Mapping[str, Status]] = {"index": "indexed", "attach": "duplicate", "describe": "indexed"}
+"""What a plan that was carried out makes of a file."""
 
 T = TypeVar("T")
 
@@ -30,7 +33,9 @@ T = TypeVar("T")
 class Task:
     """A file on its way. The steps fill it in; it is done as soon as it has a receipt.
 
-    A document has ``parts``, and says in its ``summary`` and for a receipt what they are.
+    ``place`` tells it from others; ``transient`` says of one that failed that another try may succeed. A
+    document has ``parts``, and says in its ``summary`` and for a receipt what they are; ``figures``
+    are the hashes of its pictures.
     """
 
     place: int
@@ -51,8 +56,10 @@ class Task:
     parts: list[Part] = field(default_factory=list)
     summary: Mapping[str, JSON] = field(default_factory=dict)
     told: str = ""
+    figures: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     receipt: FileReceipt | None = None
+    transient: bool = False
 
     @classmethod
     def of(cls, place: int, file: SourceFile, *, all_captions: bool) -> Task:
@@ -73,18 +80,32 @@ class Task:
             self.receipt = FileReceipt(self.file.source, status, stored, reason)
         self.data, self.pixels, self.parts = b"", None, []
 
-    def refused(self, error: Exception) -> None:
+    def refused(self, error: Exception, *, transient: bool = False) -> None:
         """Give it the receipt that an error means."""
+        if self.receipt is None:
+            self.transient = transient or passes(error)
         self.done("quarantined" if isinstance(error, InvalidInput) else "failed", why(error))
 
+    def plan_for(self, item: Item) -> None:
+        """Decide what is to be done with an item that is there already."""
+        if _speaks_for(self, item) and not _same(self.described, item):
+            self.plan = "describe"
+            self.new_words = (item.caption, item.text) != (self.described.caption, self.described.text)
+        elif self.file.source in item.sources:
+            self.done("unchanged")
+        else:
+            self.plan = "attach"
 
-def why(error: Exception) -> str:
-    """The reason for a receipt, and whether another try can help."""
-    if isinstance(error, OlharError):
-        return f"{error}; trying again may help" if error.retryable else str(error)
-    if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror or error}"
-    return f"{type(error).__name__}: {error}"
+    def lost(self, reason: str) -> None:
+        """It was not found where it was put: another try may succeed."""
+        if self.receipt is None:
+            self.transient = True
+        self.done("failed", reason)
+
+
+def unreadable(source: str, error: OlharError) -> SourceFile:
+    """A file that the records name and that cannot be had."""
+    return SourceFile.refuse(source, "quarantined", str(error))
 
 
 def waiting(tasks: Sequence[Task]) -> list[Task]:
@@ -135,13 +156,8 @@ def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, 
             task.plan = "attach"
         elif item is None:
             begun[task.item_id] = task
-        elif _speaks_for(task, item) and not _same(task.described, item):
-            task.plan = "describe"
-            task.new_words = (item.caption, item.text) != (task.described.caption, task.described.text)
-        elif task.file.source in item.sources:
-            task.done("unchanged")
         else:
-            task.plan = "attach"
+            task.plan_for(item)
         if task.plan != "index":
             task.data = b""
 

@@ -10,7 +10,8 @@ from ingest.parts import DOCUMENT, delete_parts, follow, given, write_parts
 from ingest.steps import Task, waiting
 from rag.errors import InvalidInput, OlharError
 from rag.protocols import Store
-from rag.types import JSON, AnyOf, Item, Kind, Row, Scope, Where
+from rag.records.places import Places
+from rag.types import JSON, Item, Kind, Row, Scope
 
 READ_BACKS = 4
 READ_BACK_SECONDS = 0.05
@@ -18,33 +19,39 @@ READ_BACK_SECONDS = 0.05
 
 LOST = "written, but not found when read back; trying again may help"
 
-KNOWN_PLACES = 10_000
-"""Up to so many items, which source has which is read once; beyond, each batch asks the store."""
-
-FEW_SOURCES = 16
-"""Up to so many sources, asking for them costs half of reading all items; for 64 it costs as much."""
-
 
 class Writer:
-    """Writes tasks in batches, for one run over one collection. Not for several threads at once.
+    """Writes the tasks of one batch; nobody else may write to the collection meanwhile.
 
-    ``begun`` are the items that this run makes, by id; ``clock`` gives Unix seconds. ``again`` collects
-    the tasks whose item was there when they were compared and is not any more.
+    ``begun`` are the items that this batch makes, by id; ``clock`` gives Unix seconds. A task whose item was
+    there when it was compared and is not any more gets no receipt.
     """
 
     def __init__(
-        self, store: Store, scope: Scope, begun: Mapping[str, Task], clock: Callable[[], float]
+        self,
+        store: Store,
+        scope: Scope,
+        begun: Mapping[str, Task],
+        places: Places,
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._scope = scope
         self._begun = begun
+        self._places = places
         self._clock = clock
-        self.again: list[Task] = []
-        self._places: dict[str, set[str]] | None = None
-        self._few: bool | None = None
+
+    def settle_plans(self, tasks: Sequence[Task]) -> None:
+        """What another batch made since the tasks were compared is not made again, but added to."""
+        new = [task for task in tasks if task.plan == "index"]
+        ids = [task.item_id for task in new]
+        there = {item.id: item for item in self._store.get(self._scope, "image", ids)} if ids else {}
+        for task in new:
+            if (item := there.get(task.item_id)) is not None:
+                task.plan_for(item)
 
     def write(self, tasks: Sequence[Task]) -> None:
-        """Carry out what was planned. Every task has its receipt afterwards, but for those in ``again``.
+        """Carry out what was planned.
 
         Sources leave the items of their former bytes before new items are added: broken off between
         the two, the next run finds a new file, never an item that nothing has.
@@ -74,7 +81,7 @@ class Writer:
             if task.item_id in stored:
                 task.done("indexed", task.told)
             else:
-                task.done("failed", LOST)
+                task.lost(LOST)
 
     def _add_parts(self, tasks: Sequence[Task]) -> None:
         whole: set[str] = set()
@@ -89,7 +96,7 @@ class Writer:
                     task.refused(error)
         for task in waiting(tasks):
             if task.item_id not in whole:
-                task.done("failed", LOST)
+                task.lost(LOST)
 
     def _row(self, task: Task) -> Row:
         item = item_of(task, self._scope, int(self._clock()))
@@ -149,9 +156,8 @@ class Writer:
 
     def _without_item(self, task: Task) -> None:
         first = self._begun.get(task.item_id)
-        if first is None or first.receipt is None:
-            self.again.append(task)
-        else:
+        if first is not None and first is not task and first.receipt is not None:
+            task.transient = first.transient
             task.done(first.receipt.status, f"the same bytes as {first.file.source}: {first.receipt.reason}")
 
     def _put(self, rows: Mapping[str, Row], owners: Mapping[str, Sequence[Task]]) -> set[str]:
@@ -166,7 +172,9 @@ class Writer:
                 except InvalidInput as error:
                     for task in owners[item_id]:
                         task.refused(error)
-        return self._read_back({i: row.item for i, row in rows.items() if waiting(owners[i])})
+        # A row without an owner loses a source only.
+        expected = {i: row.item for i, row in rows.items() if waiting(owners[i]) or not owners[i]}
+        return self._read_back(expected)
 
     def _read_back(self, expected: Mapping[str, Item], kind: Kind = "image") -> set[str]:
         missing = dict(expected)
@@ -182,25 +190,12 @@ class Writer:
 
     def _left_by(self, tasks: Sequence[Task]) -> dict[str, set[str]]:
         """Sources whose bytes have changed, by the id of the item that has the former bytes."""
-        places = self._items_of([task.file.source for task in tasks])
+        now = {task.file.source: task.item_id for task in tasks}
         left: dict[str, set[str]] = {}
-        for task in tasks:
-            for item_id in places.get(task.file.source, set()) - {task.item_id}:
-                left.setdefault(item_id, set()).add(task.file.source)
+        for place in self._places.of(self._scope, list(now)):
+            if place.item_id != now[place.source]:
+                left.setdefault(place.item_id, set()).add(place.source)
         return left
-
-    def _items_of(self, sources: Sequence[str]) -> Mapping[str, set[str]]:
-        """Ids of the items that have these sources, as they were before this run."""
-        if not sources:
-            return {}
-        if self._few is None and len(sources) > FEW_SOURCES:
-            items = self._store.scan(self._scope, "image", limit=KNOWN_PLACES)
-            self._few = len(items) < KNOWN_PLACES
-            self._places = _by_source(items) if self._few else None
-        if self._places is not None:
-            return self._places
-        where = AnyOf(tuple(Where("sources", "contains", source) for source in dict.fromkeys(sources)))
-        return _by_source(self._store.scan(self._scope, "image", where=where, limit=KNOWN_PLACES))
 
 
 def item_of(task: Task, scope: Scope, now: int) -> Item:
@@ -233,21 +228,13 @@ def _described(item: Item, task: Task, now: int) -> Item:
     )
 
 
-def _by_source(items: Sequence[Item]) -> dict[str, set[str]]:
-    places: dict[str, set[str]] = {}
-    for item in items:
-        for source in item.sources:
-            places.setdefault(source, set()).add(item.id)
-    return places
-
-
 def _mark(item: Item) -> tuple[object, ...]:
     return (item.content_hash, item.sources, item.caption, item.text, item.tags, item.updated_at)
 
 
 def _conclude_amended(task: Task, item: Item, *, lost: bool) -> None:
     if lost:
-        task.done("failed", LOST)
+        task.lost(LOST)
     elif task.plan == "describe":
         task.done("indexed", "its description changed")
     else:

@@ -26,6 +26,7 @@ from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
 from rag.protocols import Generator, ImageEncoder, Store, TextEncoder
+from rag.records import Records
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.vision.zero_shot import ZeroShot
@@ -152,6 +153,16 @@ class Olhar:
         return Blobs(self.settings.originals)
 
     @once
+    def staged(self) -> Blobs:
+        """Bytes that were sent, until their file has its receipt."""
+        return Blobs(self.settings.staged)
+
+    @once
+    def records(self) -> Records:
+        """Jobs and receipts: SQLite in the data folder, or the database of OLHAR_DATABASE_URL."""
+        return Records(self.settings.records_url)
+
+    @once
     def generator(self) -> Generator:
         """Chosen by OLHAR_LLM. Loads or connects at first use."""
         from rag.generation import open_generator
@@ -218,6 +229,8 @@ class Olhar:
             self.generator.close()
         if "store" in opened:
             self.store.close()
+        if "records" in opened:
+            self.records.close()
 
     def __enter__(self) -> Self:
         return self

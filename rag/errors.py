@@ -14,6 +14,7 @@ OlharError
 └── Unavailable            a part outside Olhar cannot be had now; `retryable` says if waiting helps
     ├── ModelUnavailable
     ├── SourceUnavailable
+    ├── RecordsUnavailable
     ├── StoreUnavailable
     └── Crashed            the process that read a file died over it
 
@@ -81,6 +82,10 @@ class ModelUnavailable(Unavailable):
 
 class SourceUnavailable(Unavailable):
     """Where a file lies cannot be reached now, broke off, or was too slow."""
+
+
+class RecordsUnavailable(Unavailable):
+    """The database of jobs and receipts refused, broke off or cannot be reached."""
 
 
 class StoreUnavailable(Unavailable):

@@ -88,6 +88,15 @@ class Settings(BaseSettings):
         "", description="empty: a Milvus Lite file in the data folder; else a server's URI or a `.db` file"
     )
     milvus_token: SecretStr = Field(SecretStr(""), description="`user:password` or an API key")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="of jobs and receipts: `postgresql://user:password@host/name`, or `sqlite:///` with a "
+        "path; empty: SQLite in the data folder",
+    )
+    worker: Literal["inside", "apart"] = Field(
+        "inside", description="who works on jobs: the server itself, or processes of `olhar worker`"
+    )
+    worker_batches: int = Field(3, ge=1, le=64, description="batches that a worker has in flight")
     blobs: str = Field("", description="fsspec URL of the originals; empty: `originals` in the data folder")
 
     limit: int = Field(10, ge=1, le=1000, description="hits of a search")
@@ -146,6 +155,16 @@ class Settings(BaseSettings):
     def originals(self) -> str:
         """Where the originals are: ``blobs``, or a folder in the data folder."""
         return self.blobs or str(self.data / "originals")
+
+    @property
+    def staged(self) -> str:
+        """Where bytes that were sent wait: beside the originals."""
+        return f"{self.originals.rstrip('/')}-staged"
+
+    @property
+    def records_url(self) -> str:
+        """Where jobs and receipts are: ``database_url``, or a file in the data folder."""
+        return self.database_url.get_secret_value() or f"sqlite:///{(self.data / 'records.db').absolute()}"
 
     @model_validator(mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+
+from tests.postgres import Postgres, programs, running
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 LOOPBACK = ("127.", "::1", "localhost")
@@ -51,6 +54,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled models: those of the installation where `make install` made them, else fresh ones."""
     shared = Path(sys.prefix) / "share" / "olhar" / "models"
     return shared if shared.is_dir() else tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server of the tests' own."""
+    folder = programs()
+    if folder is None:
+        pytest.skip("Postgres is not installed; on Debian: apt-get install postgresql")
+    with running(folder) as server:
+        yield server
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

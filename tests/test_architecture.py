@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.images": {"rag.types", "rag.errors"},
     "rag.blobs": {"rag.types", "rag.errors", "rag.urls"},
     "rag.fetch": {"rag.errors", "rag.urls"},
+    "rag.records": {"rag.types", "rag.errors", "rag.urls"},
     "rag.encoders": {
         "rag.types",
         "rag.errors",
@@ -89,6 +90,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fsspec": ("rag.blobs", "ingest.sources"),
     "defusedxml": ("rag.images",),
     "pyarrow": ("ingest.sources",),
+    "sqlalchemy": ("rag.records",),
+    "alembic": ("rag.records",),
+    "dbos": ("ingest.workflows", "ingest.worker"),
     "pydantic_settings": ("rag.settings",),
     "fastapi": ("api",),
     "uvicorn": ("api",),

@@ -127,6 +127,14 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Work on jobs until Ctrl-C; needs Postgres and a Milvus server, and any number may run."""
+    from api.main import work
+
+    work(_settings())
+
+
+@app.command()
 def demo(
     questions: Annotated[
         Path | None, typer.Option(help="Other questions: JSON lines, see the README.", dir_okay=False)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from api.cli.backend import OnFile, read_picture
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
+from ingest.queue import Queue
 from ingest.receipts import FileReceipt
 from ingest.run import ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
+from rag.errors import Unavailable
 from rag.images import working_picture
 from rag.types import Query, Scope
+
+LOST_S = 30.0
+"""A worker of which nothing was heard for so long does not count."""
 
 
 class Local:
@@ -28,8 +34,8 @@ class Local:
         def seen(receipt: FileReceipt) -> None:
             on_file(FileOut.of(receipt))
 
-        scope = self._scope(collection)
-        return IngestOut.of(ingest(self._olhar, scope, files, all_captions=all_captions, on_file=seen))
+        work = Queue(self._olhar).ingest if self._others_work() else partial(ingest, self._olhar)
+        return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
 
     def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
         query = self._query(text, image)
@@ -42,6 +48,15 @@ class Local:
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)
         return DuplicatesOut.of(found)
+
+    def _others_work(self) -> bool:
+        """Whether workers of their own do the jobs. Raises Unavailable when they should and none is there."""
+        settings = self._olhar.settings
+        if self._olhar.records.workers.alive(LOST_S):
+            return True
+        if settings.worker == "apart":
+            raise Unavailable("OLHAR_WORKER is apart, and no worker is running: start `olhar worker`")
+        return False
 
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)

@@ -11,14 +11,13 @@ from fastapi import APIRouter, Path, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.deps import System, scope_of
+from api.deps import Jobs, System, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
 from api.routes.forms import FILE, Form, form_body, form_schema
 from api.routes.request_schemas import DescriptionIn, Text, UrlsIn
 from api.schemas import CollectionOut, CollectionsOut, IngestOut
 from ingest.descriptions import Description
-from ingest.run import ingest
 from ingest.sources import Reading, SourceFile, open_sources
 from rag.errors import InvalidInput
 from rag.settings import Name
@@ -66,26 +65,28 @@ def collections(olhar: System) -> CollectionsOut:
         }
     },
 )
-async def add_items(name: Annotated[Name, Path()], request: Request, olhar: System) -> IngestOut:
+async def add_items(name: Annotated[Name, Path()], request: Request, olhar: System, queue: Jobs) -> IngestOut:
     """Put files into a collection, which is made if it is new. Tells what became of each file."""
-    writer: CapacityLimiter = request.app.state.writer
+    waiting: CapacityLimiter = request.app.state.waiting
     async with form_body(request, fields=FIELDS, file_key="files", max_files=UPLOAD_FILES) as form:
         files = _files(form, olhar.settings.max_bytes)
-        work = partial(ingest, olhar, scope_of(olhar, name), files, all_captions=_flag(form))
-        # One upload at a time, and in a thread that searches do not wait for.
-        return IngestOut.of(await to_thread.run_sync(work, limiter=writer))
+        work = partial(queue.ingest, scope_of(olhar, name), files, all_captions=_flag(form))
+        # In a thread that searches do not wait for.
+        return IngestOut.of(await to_thread.run_sync(work, limiter=waiting))
 
 
 @router.post("/v1/collections/{name}/urls", operation_id="ingest_urls")
-async def add_urls(name: Annotated[Name, Path()], body: UrlsIn, request: Request, olhar: System) -> IngestOut:
+async def add_urls(
+    name: Annotated[Name, Path()], body: UrlsIn, request: Request, olhar: System, queue: Jobs
+) -> IngestOut:
     """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
-    writer: CapacityLimiter = request.app.state.writer
+    waiting: CapacityLimiter = request.app.state.waiting
 
     def work() -> IngestOut:
         files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
-        return IngestOut.of(ingest(olhar, scope_of(olhar, name), files, all_captions=body.all_captions))
+        return IngestOut.of(queue.ingest(scope_of(olhar, name), files, all_captions=body.all_captions))
 
-    return await to_thread.run_sync(work, limiter=writer)
+    return await to_thread.run_sync(work, limiter=waiting)
 
 
 def _files(form: Form, max_bytes: int) -> list[SourceFile]:

@@ -198,7 +198,7 @@ class FakeSystem:
 
 
 @dataclass
-class FakeIngest:
+class FakeQueue:
     """Reads every file and says ``indexed``; keeps what it was given."""
 
     files: list[tuple[SourceFile, bytes]] = field(default_factory=list)
@@ -206,25 +206,25 @@ class FakeIngest:
     wait: Callable[[], object] = lambda: None
     running: int = 0
     most_at_once: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(
+    def ingest(
         self,
-        olhar: Olhar,
         scope: Scope,
         files: Iterable[SourceFile],
         *,
         all_captions: bool = False,
-        on_file: Callable[[FileReceipt], None] | None = None,
     ) -> IngestReport:
-        del olhar, on_file
         self.all_captions = all_captions
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
+        with self.counting:
+            self.running += 1
+            self.most_at_once = max(self.most_at_once, self.running)
         self.wait()
         given = list(files)
         self.files = [(file, file.read()) for file in given if not file.refused]
+        with self.counting:
+            self.running -= 1
         receipts = tuple(f.refused or FileReceipt(f.source, "indexed", "b" * 32) for f in given)
-        self.running -= 1
         return IngestReport(scope.collection or "", receipts)
 
 
@@ -272,9 +272,10 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
 
 
 @pytest.fixture
-def fake_ingest(monkeypatch: pytest.MonkeyPatch) -> FakeIngest:
-    fake = FakeIngest()
-    monkeypatch.setattr("api.routes.collections.ingest", fake)
+def fake_queue(served: Served, system: FakeSystem) -> FakeQueue:
+    del system
+    fake = FakeQueue()
+    served.app.state.queue = fake
     return fake
 
 

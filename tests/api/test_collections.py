@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from ingest.descriptions import Description
-from tests.api.conftest import FakeIngest, problem
+from ingest.queue import Queue
+from tests.api.conftest import FakeQueue, Served, problem
+from tests.ingest.conftest import FakeParts, in_place
 
 ITEMS = "/v1/collections/trip/items"
 
@@ -17,7 +20,7 @@ def test_collections_are_listed(client: httpx.Client) -> None:
     assert body == {"collections": [{"name": "default", "images": 1, "passages": 0}]}
 
 
-def test_files_are_ingested_with_their_descriptions(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_files_are_ingested_with_their_descriptions(client: httpx.Client, fake_queue: FakeQueue) -> None:
     described = [
         {"source": "/a/b/one.png", "captions": ["first", "second"], "labels": ["x"], "tags": ["y", "x"]},
         None,
@@ -26,42 +29,42 @@ def test_files_are_ingested_with_their_descriptions(client: httpx.Client, fake_i
     files = [("files", (name, name.encode() * 1000)) for name in ("one.png", "two.png", "three.png")]
     response = client.post(ITEMS, files=files, data={"descriptions": json.dumps(described)})
     assert response.status_code == 200, response.text
-    assert [f.source for f, _ in fake_ingest.files] == ["/a/b/one.png", "two.png", "three.png"]
-    assert [f.description for f, _ in fake_ingest.files] == [
+    assert [f.source for f, _ in fake_queue.files] == ["/a/b/one.png", "two.png", "three.png"]
+    assert [f.description for f, _ in fake_queue.files] == [
         Description("first", ("second",), ("x", "y")),
         Description(),
         Description("main", ("other",), (), {"year": 2020}),
     ]
-    assert [data[:9] for _, data in fake_ingest.files] == [b"one.pngon", b"two.pngtw", b"three.png"]
-    assert [f.replaces for f, _ in fake_ingest.files] == [True, False, False]
-    assert not fake_ingest.all_captions
+    assert [data[:9] for _, data in fake_queue.files] == [b"one.pngon", b"two.pngtw", b"three.png"]
+    assert [f.replaces for f, _ in fake_queue.files] == [True, False, False]
+    assert not fake_queue.all_captions
     body = response.json()
     assert body["collection"] == "trip"
     assert [f["status"] for f in body["files"]] == ["indexed"] * 3
 
 
-def test_a_file_that_is_too_large_is_refused_alone(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_a_file_that_is_too_large_is_refused_alone(client: httpx.Client, fake_queue: FakeQueue) -> None:
     files = [("files", ("large.png", b"x" * 2_000_000)), ("files", ("small.png", b"y"))]
     body = client.post(ITEMS, files=files).json()
     assert [f["status"] for f in body["files"]] == ["quarantined", "indexed"]
     assert "2,000,000" in body["files"][0]["reason"]
-    assert [data for _, data in fake_ingest.files] == [b"y"]
+    assert [data for _, data in fake_queue.files] == [b"y"]
 
 
-def test_an_odd_caption_is_left_to_ingestion(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_an_odd_caption_is_left_to_ingestion(client: httpx.Client, fake_queue: FakeQueue) -> None:
     data = {"descriptions": r'[{"caption": "a\ud800b\u0000", "tags": ["' + "t" * 20_000 + '"]}]'}
     assert client.post(ITEMS, files={"files": ("a.png", b"x")}, data=data).status_code == 200
-    ((file, _),) = fake_ingest.files
+    ((file, _),) = fake_queue.files
     assert file.description.caption == "a?b\0"
     assert len(file.description.tags[0]) == 20_000
 
 
-def test_descriptions_by_file_name(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_descriptions_by_file_name(client: httpx.Client, fake_queue: FakeQueue) -> None:
     data = {"descriptions": json.dumps({"b.png": {"caption": "bee"}}), "all_captions": "true"}
     files = [("files", (name, b"x")) for name in ("a.png", "b.png")]
     assert client.post(ITEMS, files=files, data=data).status_code == 200
-    assert [f.description.caption for f, _ in fake_ingest.files] == ["", "bee"]
-    assert fake_ingest.all_captions
+    assert [f.description.caption for f, _ in fake_queue.files] == ["", "bee"]
+    assert fake_queue.all_captions
 
 
 @pytest.mark.parametrize(
@@ -80,29 +83,31 @@ def test_descriptions_by_file_name(client: httpx.Client, fake_ingest: FakeIngest
         {"nonsense": "1"},
     ],
 )
-def test_descriptions_that_cannot_be_meant(client: httpx.Client, fake_ingest: FakeIngest, data: Any) -> None:
+def test_descriptions_that_cannot_be_meant(client: httpx.Client, fake_queue: FakeQueue, data: Any) -> None:
     problem(client.post(ITEMS, files={"files": ("a.png", b"x")}, data=data), 422)
-    assert not fake_ingest.files
+    assert not fake_queue.files
 
 
-def test_an_upload_needs_files_and_a_proper_name(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_an_upload_needs_files_and_a_proper_name(client: httpx.Client, fake_queue: FakeQueue) -> None:
     problem(client.post(ITEMS, files={"other": ("a", b"x")}), 422)
     problem(client.post("/v1/collections/-bad/items", files={"files": ("a", b"x")}), 422)
     too_many = [("files", ("a", b"x"))] * 1001
     assert "1000" in problem(client.post(ITEMS, files=too_many), 400)["detail"]
-    assert not fake_ingest.files
+    assert not fake_queue.files
 
 
-def test_urls_are_fetched_by_the_server_paths_are_not(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_urls_are_fetched_by_the_server_paths_are_not(client: httpx.Client, fake_queue: FakeQueue) -> None:
     route = "/v1/collections/trip/urls"
     for spec in ("/etc/passwd", "file:///etc/passwd", "photos", "http://user:secret@host/a.jpg"):
         problem(client.post(route, json={"urls": [spec]}), 422)
-    assert not fake_ingest.files
+    assert not fake_queue.files
     problem(client.post(route, json={"urls": []}), 422)
     problem(client.post(route, json={"urls": ["http://a.example/"], "path": "x"}), 422)
 
 
-def test_the_server_does_not_reach_this_machine(client: httpx.Client) -> None:
+def test_the_server_does_not_reach_this_machine(client: httpx.Client, served: Served, tmp_path: Path) -> None:
+    parts = FakeParts(tmp_path)
+    served.app.state.queue = Queue(parts, in_place(parts))
     body = {"urls": [f"http://127.0.0.1:{client.base_url.port}/health"]}
     answer = client.post("/v1/collections/trip/urls", json=body)
     assert answer.status_code == 200

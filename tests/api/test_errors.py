@@ -25,6 +25,7 @@ from rag.errors import (
     NotFound,
     OlharError,
     OverLimit,
+    RecordsUnavailable,
     SourceUnavailable,
     StoreUnavailable,
     Unavailable,
@@ -45,6 +46,7 @@ EXPECTED: dict[type[OlharError], int] = {
     DataFolderBusy: 409,
     Unavailable: 503,
     ModelUnavailable: 503,
+    RecordsUnavailable: 503,
     SourceUnavailable: 503,
     StoreUnavailable: 503,
     Crashed: 503,
@@ -96,7 +98,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 11
+    assert len(walked) == 12
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("DELETE", url))
@@ -185,7 +187,7 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
     assert found == [
         "ask", "chat_completions", "collections", "embed_image", "embed_text", "health",
-        "ingest", "models", "original", "search", "similarity",
+        "ingest", "ingest_urls", "models", "original", "search", "similarity",
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from api.app import create_app
+from ingest.worker import Worker
 from rag.build import build
 from rag.settings import Settings
 from tests.api.conftest import problem, running
@@ -43,14 +44,15 @@ def upload(client: httpx.Client) -> list[dict[str, Any]]:
     return receipts
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[httpx.Client]:
     """A client of a server that holds three captioned photos."""
     settings = Settings(data=tmp_path_factory.mktemp("real"), models=models, collection="photos")
     with build(settings) as olhar:
         olhar.warm()
         with (
-            running(create_app(olhar)) as url,
+            Worker(olhar) as worker,
+            running(create_app(olhar, worker.wake)) as url,
             httpx.Client(base_url=url, timeout=100, trust_env=False) as client,
         ):
             assert [f["status"] for f in upload(client)] == ["indexed"] * 3

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from api.limits import MIB, body_limit
-from tests.api.conftest import FakeIngest, problem
+from tests.api.conftest import FakeQueue, problem
 
 LIMIT = body_limit("/v1/search", 20_000)
 
@@ -37,14 +37,14 @@ def test_a_body_of_unknown_length_is_refused_while_reading(client: httpx.Client,
 
 
 def test_an_upload_may_be_larger_than_a_question(
-    client: httpx.Client, fake_ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client, fake_queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [("files", (f"{n}.bin", b"x" * 20_000)) for n in range(2 * LIMIT // 20_000)]
     assert client.post("/v1/collections/c/items", files=files).status_code == 200
     monkeypatch.setattr("api.limits.UPLOAD_BYTES", 0)
     monkeypatch.setattr("api.limits.FIELD_BYTES", 0)
     problem(client.post("/v1/collections/c/items", files=files), 413)
-    assert len(fake_ingest.files) == len(files)
+    assert len(fake_queue.files) == len(files)
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def test_the_names_of_this_machine_are_accepted(client: httpx.Client, host: str)
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1"]
 )
-def test_a_foreign_web_page_cannot_write(client: httpx.Client, fake_ingest: FakeIngest, origin: str) -> None:
+def test_a_foreign_web_page_cannot_write(client: httpx.Client, fake_queue: FakeQueue, origin: str) -> None:
     files = {"files": ("a.png", b"x")}
     problem(client.post("/v1/collections/c/items", files=files, headers={"origin": origin}), 403)
-    assert not fake_ingest.files
+    assert not fake_queue.files
 
 
-def test_the_servers_own_pages_can_write(client: httpx.Client, fake_ingest: FakeIngest) -> None:
+def test_the_servers_own_pages_can_write(client: httpx.Client, fake_queue: FakeQueue) -> None:
     own = str(client.base_url).rstrip("/")
     answer = client.post("/v1/collections/c/items", files={"files": ("a", b"x")}, headers={"origin": own})
     assert answer.status_code == 200
-    assert fake_ingest.files
+    assert fake_queue.files
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 

@@ -23,8 +23,10 @@ ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys, time, threading
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 import api.main
+from rag.records import Records
 from rag.settings import Settings
 from tests.api.conftest import FakeSystem
 from rag.errors import ModelUnavailable
@@ -33,8 +35,12 @@ class System(FakeSystem):
     def warm(self):
         if "cold" in sys.argv: raise ModelUnavailable("OLHAR_ENCODER: no such model")
         print("warm", flush=True)
+    @cached_property
+    def records(self): return Records(self.settings.records_url)
     def __enter__(self): return self
-    def __exit__(self, *_): print("closed", flush=True)
+    def __exit__(self, *_):
+        self.records.close()
+        print("closed", flush=True)
 
 def build(settings):
     system = System(settings)

@@ -26,7 +26,7 @@ from rag.build import Olhar
 from rag.errors import Conflict
 from rag.settings import Settings
 from tests.api.conftest import running
-from tests.ingest.conftest import FakeParts, picture, save
+from tests.ingest.conftest import FakeParts, in_place, picture, save
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def parts(tmp_path: Path) -> FakeParts:
 @pytest.fixture
 def remote(parts: FakeParts) -> Iterator[Remote]:
     """A command line whose server works with ``parts``."""
-    app = create_app(cast(Olhar, parts))  # the routes used here want no more of a system
+    app = create_app(cast(Olhar, parts), in_place(parts))  # the routes used here want no more of a system
     with running(app) as url, Remote(url, parts.settings) as remote:
         yield remote
 
@@ -219,7 +219,7 @@ def test_a_password_is_not_published(tmp_path: Path) -> None:
 def test_doctor_asks_the_server(tmp_path: Path, parts: FakeParts) -> None:
     parts.store.before_get = lambda: (_ for _ in ()).throw(Conflict("the store is gone"))
     mine = settings(tmp_path / "data")
-    with running(create_app(cast(Olhar, parts))) as url, acquire(mine.data) as owner:
+    with running(create_app(cast(Olhar, parts), in_place(parts))) as url, acquire(mine.data) as owner:
         owner.publish(url, **decided(mine))
         reports = {report.part: report for report in examine(mine)}
     assert (reports["store"].state, reports["encoder"].state) == ("failed", "ok")

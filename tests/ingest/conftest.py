@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ingest.desk import Desk
 from ingest.receipts import IngestReport
-from ingest.run import ingest
+from ingest.retrying import Patience
+from ingest.run import drain, ingest
 from ingest.sources import SourceFile, walk
+from ingest.system import Parts
 from rag.blobs import Blobs
 from rag.errors import InvalidInput
+from rag.records import Records
 from rag.settings import Settings
 from rag.types import (
     AnyOf,
@@ -178,6 +182,8 @@ class FakeParts:
         self.settings = Settings.model_validate({"data": folder / "data", "batch": 4, **settings})
         self.store = MemoryStore()
         self.blobs = Blobs(str(folder / "originals"))
+        self.staged = Blobs(str(folder / "originals-staged"))
+        self.records = Records(self.settings.records_url)
         self.fake = FakeEncoder()
         self.asked: list[str] = []
 
@@ -193,8 +199,10 @@ class FakeParts:
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> FakeParts:
-    return FakeParts(tmp_path / "parts")
+def parts(tmp_path: Path) -> Iterator[FakeParts]:
+    parts = FakeParts(tmp_path / "parts")
+    yield parts
+    parts.records.close()
 
 
 @pytest.fixture
@@ -216,11 +224,24 @@ def run(parts: FakeParts, photos: Path) -> Run:
     def ingested(files: Iterable[SourceFile] | None = None, *, all_captions: bool = False) -> IngestReport:
         now = next(time)
         chosen = walk([photos]) if files is None else files
-        report = ingest(parts, SCOPE, chosen, all_captions=all_captions, clock=lambda: now)
+        report = ingest(
+            parts, SCOPE, chosen, all_captions=all_captions, patience=Patience(()), clock=lambda: now
+        )
         assert not [t for t in threading.enumerate() if t.name.startswith("olhar-")]
         return report
 
     return ingested
+
+
+def in_place(parts: Parts) -> Callable[[], None]:
+    """What wakes a worker that does all there is before it goes to sleep again, in the caller's thread."""
+    turn = threading.Lock()
+
+    def wake() -> None:
+        with turn, Desk(parts, patience=Patience((0.0,))) as desk:
+            drain(desk)
+
+    return wake
 
 
 def add(folder: Path, count: int) -> list[Path]:

@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from ingest.receipts import IngestReport
 from ingest.run import ingest
 from ingest.sources import walk
 from rag.store import MilvusStore
-from rag.types import Item, Scope, content_hash, item_id
+from rag.types import Scope, content_hash, item_id
 
 from .conftest import SCOPE, FakeParts, add, picture, save, statuses, text_vector
 
@@ -29,6 +28,7 @@ class MilvusParts:
     def __init__(self, folder: Path, store: MilvusStore) -> None:
         fake = FakeParts(folder)
         self.settings, self.blobs, self.fake, self.store = fake.settings, fake.blobs, fake.fake, store
+        self.staged, self.records = fake.staged, fake.records
         self.encoder = self.text_encoder = fake.fake
 
 
@@ -112,38 +112,6 @@ def test_duplicates_changes_and_replacements(parts: MilvusParts, photos: Path) -
     assert best == items["001.png"].id
     assert score == pytest.approx(1, abs=1e-5)
     assert run(parts, photos).counts["unchanged"] == 6
-
-
-def test_in_a_large_collection_the_store_is_asked_who_had_a_source(
-    parts: MilvusParts, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.writing.KNOWN_PLACES", 3)
-    paths = [save(photos / f"'{n}\".png", picture(n)) for n in range(5)]
-    run(parts, photos)
-    save(paths[1], picture(100))
-    save(paths[3], picture(103))
-    assert run(parts, photos).counts["indexed"] == 2
-    assert parts.store.count(SCOPE, "image") == 5
-
-
-def test_for_a_few_files_not_all_items_are_read(
-    parts: MilvusParts, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths = add(photos, 30)
-    run(parts, photos)
-    save(paths[7], picture(100))
-    asked: list[int] = []
-    scan = parts.store.scan
-
-    def watched(*args: Any, **kwargs: Any) -> list[Item]:
-        found = scan(*args, **kwargs)
-        asked.append(len(found))
-        return found
-
-    monkeypatch.setattr(parts.store, "scan", watched)
-    assert ingest(parts, SCOPE, walk(paths[5:9])).counts["indexed"] == 1
-    assert asked == [1]
-    assert parts.store.count(SCOPE, "image") == 30
 
 
 def test_a_row_that_the_store_refuses_hurts_no_other(parts: MilvusParts, photos: Path) -> None:

@@ -21,6 +21,7 @@ from ingest.sources import walk
 from rag.blobs import Blobs
 from rag.errors import FingerprintMismatch, ModelUnavailable, Unavailable
 from rag.images import decode
+from rag.records import Records
 from rag.settings import Settings
 from rag.store import MilvusStore, Rebuild
 from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash
@@ -85,6 +86,8 @@ class Parts:
         self.folder = folder
         self.settings = Settings.model_validate({"data": folder / "data", "batch": 8, "encoder_batch": 4})
         self.blobs = Blobs(str(folder / "originals"))
+        self.staged = Blobs(str(folder / "staged"))
+        self.records = Records(self.settings.records_url)
         self.encoder = Toy(dimension)
         self.text_encoder = Toy(text_dimension or dimension)
         self._store: MilvusStore | None = None

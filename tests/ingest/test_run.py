@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ingest import steps
 from ingest.descriptions import Description
 from ingest.receipts import FileReceipt
 from ingest.run import ingest
 from ingest.sources import SourceFile, walk
+from ingest.steps import Task
 from rag.errors import InvalidInput
 from rag.types import Scope, content_hash, item_id
 
@@ -169,21 +170,22 @@ def test_an_interruption_ends_at_once_and_loses_nothing(parts: FakeParts, photos
     assert len(parts.store.saved) == 200
 
 
-def test_only_a_window_of_the_files_is_held(parts: FakeParts, photos: Path) -> None:
+def test_only_a_window_of_the_files_is_held(
+    parts: FakeParts, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many files there are, reading never runs far ahead of writing."""
-    add(photos, 400)
+    add(photos, 200)
     done: list[FileReceipt] = []
-    ahead: list[int] = []
+    loaded: list[int] = []
+    load = steps.load
 
-    def watched(file: SourceFile, n: int) -> SourceFile:
-        def read() -> bytes:
-            ahead.append(n - len(done))
-            return file.read()
+    def watched(task: Task, scope: Scope, max_bytes: int, *, file_metadata: bool) -> None:
+        loaded.append(len(done))
+        load(task, scope, max_bytes, file_metadata=file_metadata)
 
-        return replace(file, read=read)
-
-    ingest(parts, SCOPE, (watched(f, n) for n, f in enumerate(walk([photos]))), on_file=done.append)
-    assert max(ahead) <= 5 * 64
+    monkeypatch.setattr(steps, "load", watched)
+    ingest(parts, SCOPE, walk([photos]), on_file=done.append)
+    assert max(n - settled for n, settled in enumerate(loaded)) <= 5 * parts.settings.batch
 
 
 def test_large_pictures_wait_small(parts: FakeParts, photos: Path, run: Run) -> None:

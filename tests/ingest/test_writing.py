@@ -144,15 +144,16 @@ def test_files_that_change_places(parts: FakeParts, photos: Path, run: Run) -> N
     assert run().counts["unchanged"] == 140
 
 
-def test_in_a_large_collection_the_store_is_asked_who_had_a_source(
-    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+def test_the_collection_is_not_read_to_know_who_had_a_source(
+    parts: FakeParts, photos: Path, run: Run
 ) -> None:
-    monkeypatch.setattr("ingest.writing.KNOWN_PLACES", 3)
     add(photos, 6)
     run()
     save(photos / "001.png", picture(100))
     save(photos / "004.png", picture(104))
+    parts.store.calls.clear()
     assert run().counts["indexed"] == 2
+    assert "scan" not in parts.store.calls
     assert len(parts.store.saved) == 6
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
-from rag.errors import StoreUnavailable
 from rag.protocols import Store
 from rag.store import MilvusStore
 from rag.types import Fingerprint, Item, Row, Scope, Vector
+from tests.milvus_server import patiently, serving
 
 IMAGE = Fingerprint("pictures", "w1", "p1", 16)
 TEXT = Fingerprint("words", "w2", "p2", 8)
@@ -32,19 +28,8 @@ class MakeRow(Protocol):
 @pytest.fixture(scope="session")
 def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Milvus Lite server in a process of its own, on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    command = [sys.executable, "-m", "milvus_lite", "server", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--data-dir", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session", params=["file", "server"])
@@ -53,20 +38,9 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "file":
         opened = MilvusStore.open(str(tmp_path_factory.mktemp("file") / "m.db"), image=IMAGE, text=TEXT)
     else:
-        opened = patiently(request.getfixturevalue("server_uri"))
+        opened = patiently(request.getfixturevalue("server_uri"), IMAGE, TEXT)
     yield opened
     opened.close()
-
-
-def patiently(uri: str) -> MilvusStore:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return MilvusStore.open(uri, token="user:password", image=IMAGE, text=TEXT)
-        except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 _numbers = itertools.count()

@@ -1,0 +1,91 @@
+"""A file to be ingested, as it is put down in the records, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+from ingest.descriptions import Description
+from ingest.receipts import Status
+from ingest.retrying import why
+from ingest.sources import Reading, SourceFile
+from ingest.sources.files import too_large
+from ingest.sources.web import is_web, single
+from rag.blobs import Blobs
+from rag.errors import InvalidInput, OlharError
+from rag.records.types import FileRow, NewFile
+from rag.types import JSON, content_hash
+
+PATH: Final = "path"
+URL: Final = "url"
+STAGED: Final = "staged"
+
+
+def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
+    """What the records keep of a file: where its bytes are, and what is said of it.
+
+    Bytes that cannot be had again later (an upload, a member of an archive) are kept in ``staged`` until the
+    file has its receipt. A file that cannot be read comes with its receipt.
+    """
+    if file.refused is not None:
+        return NewFile(file.source, {}, {}, status=file.refused.status, reason=file.refused.reason)
+    said = _written(file.description)
+    if file.path is not None:
+        locator = {PATH: os.fsencode(file.path).decode("latin-1")}
+        return NewFile(file.source, locator, said, file.replaces, file.size or 0)
+    if file.replaces and is_web(file.source):
+        return NewFile(file.source, {URL: file.source}, said, file.replaces, file.size or 0)
+    try:
+        if reason := too_large(file.size or 0, max_bytes):
+            raise InvalidInput(reason)
+        data = file.read()
+        if reason := too_large(len(data), max_bytes):
+            raise InvalidInput(reason)
+        sha256 = content_hash(data)
+        staged.put(sha256, data)
+    except (OSError, OlharError) as error:
+        status: Status = "quarantined" if isinstance(error, InvalidInput) else "failed"
+        return NewFile(file.source, {}, {}, status=status, reason=why(error))
+    return NewFile(file.source, {STAGED: sha256}, said, file.replaces, len(data))
+
+
+def taken_up(row: FileRow, staged: Blobs, reading: Reading) -> SourceFile:
+    """The file that was put down. Raises InvalidInput when it cannot be found by what the records say."""
+    description = _read(row.description)
+    where = row.locator
+    if PATH in where:
+        path = Path(os.fsdecode(str(where[PATH]).encode("latin-1")))
+        return SourceFile(row.source, path.read_bytes, description, path, row.replaces)
+    if URL in where:
+        return single(str(where[URL]), description, reading)
+    if STAGED in where:
+        read = partial(staged.get, str(where[STAGED]))
+        return SourceFile(row.source, read, description, None, row.replaces)
+    raise InvalidInput("its bytes were not kept; ingest it again")
+
+
+def _written(description: Description) -> dict[str, JSON]:
+    if not description:
+        return {}
+    return {
+        "caption": description.caption,
+        "captions": list[JSON](description.captions),
+        "tags": list[JSON](description.tags),
+        "metadata": dict(description.metadata),
+    }
+
+
+def _read(written: Mapping[str, JSON]) -> Description:
+    return Description(
+        caption=str(written.get("caption", "")),
+        captions=_texts(written.get("captions")),
+        tags=_texts(written.get("tags")),
+        metadata=cast(Mapping[str, JSON], written.get("metadata") or {}),
+    )
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -1,0 +1,136 @@
+"""Deleting items, sources, collections: vectors, originals, records. What is broken off is finished later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, Literal
+
+from ingest.parts import DOCUMENT, delete_parts, follow
+from ingest.system import Parts
+from rag.errors import NotFound
+from rag.records.types import Removal
+from rag.types import Kind, Row, Scope
+
+KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
+PAGE: Final = 500
+
+
+def remove(
+    parts: Parts, scope: Scope, target: Literal["item", "source", "collection"], name: str = ""
+) -> int:
+    """Delete an item (by id), a source (by name) or a whole collection; how many items went.
+
+    With a source goes an item that has no other. Raises NotFound when there is nothing of that name. Killed
+    at any point, the rest is done by ``finish_removals``.
+    """
+    contents = _contents(parts, scope, target, name)
+    if contents is None:
+        what = f"the collection {scope.collection!r}"
+        raise NotFound(f"there is no {target} {name!r} in {what}" if name else f"{what} is not there")
+    return _carry_out(parts, parts.records.removals.begin(scope, target, name, sorted(contents)))
+
+
+def finish_removals(parts: Parts) -> int:
+    """Carry out what an earlier process began; how many deletions that were."""
+    unfinished = parts.records.removals.unfinished()
+    for removal in unfinished:
+        _carry_out(parts, removal)
+    return len(unfinished)
+
+
+def drop_unused(parts: Parts, sha256s: Iterable[str]) -> int:
+    """Delete those of the originals that no source of any tenant holds, and no file under way; how many."""
+    asked = sorted(set(sha256s) - {""})
+    if not asked:
+        return 0
+    records = parts.records
+    with records.originals():
+        unused = set(asked) - records.places.uses(asked) - records.jobs.uses(asked)
+        return sum(parts.blobs.delete(sha256) for sha256 in sorted(unused))
+
+
+def drop_staged(parts: Parts, sha256s: Iterable[str]) -> None:
+    """Delete those of the staged bytes that no file waits for."""
+    asked = sorted(set(sha256s) - {""})
+    if asked:
+        with parts.records.originals():
+            for sha256 in sorted(set(asked) - parts.records.jobs.uses(asked)):
+                parts.staged.delete(sha256)
+
+
+def _contents(parts: Parts, scope: Scope, target: str, name: str) -> set[str] | None:
+    """The hashes of originals that belong to what goes; None when there is nothing of that name."""
+    places = parts.records.places
+    if target == "collection":
+        known = places.contents(scope)
+        return known if known or any(parts.store.count(scope, kind) for kind in KINDS) else None
+    if target == "source":
+        found = places.of(scope, [name])
+        return _originals(parts, scope, [place.item_id for place in found]) if found else None
+    items = [item for kind in KINDS for item in parts.store.get(scope, kind, [name])]
+    contents = {item.content_hash for item in items} | _originals(parts, scope, [name])
+    return contents if items else None
+
+
+def _originals(parts: Parts, scope: Scope, item_ids: list[str]) -> set[str]:
+    """What items are made of, the pictures in documents included."""
+    places = parts.records.places
+    sources = [name for names in places.sources_of(scope, item_ids).values() for name in names]
+    return {place.sha256 for place in places.of(scope, sources) if place.item_id in item_ids}
+
+
+def _carry_out(parts: Parts, removal: Removal) -> int:
+    scope, records = removal.scope, parts.records
+    with records.writing_to(scope):
+        if removal.target == "collection":
+            gone = sum(_without_all(parts, scope, kind) for kind in KINDS)
+            records.places.forget_collection(scope)
+            records.jobs.forget_collection(scope)
+        elif removal.target == "item":
+            gone = _without_item(parts, scope, removal.name)
+        else:
+            gone = _without_source(parts, scope, removal.name)
+    drop_unused(parts, removal.contents)
+    records.removals.end(removal)
+    return gone
+
+
+def _without_all(parts: Parts, scope: Scope, kind: Kind) -> int:
+    gone, after = 0, ""
+    while items := parts.store.scan(scope, kind, after=after, limit=PAGE):
+        after = items[-1].id
+        gone += parts.store.delete(scope, kind, [item.id for item in items])
+    return gone
+
+
+def _without_item(parts: Parts, scope: Scope, item_id: str) -> int:
+    delete_parts(parts.store, scope, [item_id])
+    gone = sum(parts.store.delete(scope, kind, [item_id]) for kind in KINDS)
+    _forget(parts, scope, [item_id])
+    return gone
+
+
+def _without_source(parts: Parts, scope: Scope, source: str) -> int:
+    ids = [place.item_id for place in parts.records.places.of(scope, [source])]
+    rows = [_without(row, source) for row in parts.store.rows(scope, "image", ids)]
+    kept = [row for row in rows if row.item.sources]
+    lost = [row.item.id for row in rows if not row.item.sources]
+    parts.store.upsert(kept)
+    for row in kept:
+        if row.item.modality == DOCUMENT:
+            follow(parts.store, scope, row.item)
+    gone = sum(_without_item(parts, scope, item_id) for item_id in lost)
+    parts.records.places.forget(scope, [source])
+    return gone
+
+
+def _forget(parts: Parts, scope: Scope, item_ids: list[str]) -> None:
+    """No source holds these items any more."""
+    places = parts.records.places
+    pairs = [(name, item) for item, names in places.sources_of(scope, item_ids).items() for name in names]
+    places.forget_pairs(scope, pairs)
+
+
+def _without(row: Row, source: str) -> Row:
+    return replace(row, item=replace(row.item, sources=tuple(s for s in row.item.sources if s != source)))

@@ -1,0 +1,44 @@
+"""What ingestion needs of the whole system, and how much it takes at a time."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Protocol
+
+from rag.blobs import Blobs
+from rag.protocols import ImageEncoder, Store, TextEncoder
+from rag.records import Records
+from rag.settings import Settings
+
+BATCH: Final = 64
+"""Most files that go through the steps together, and pictures that are encoded at a time."""
+BATCH_BYTES: Final = 64 * 2**20
+"""Most bytes of a batch, unless a single file has more."""
+READERS: Final = min(4, (os.cpu_count() or 1) + 1)
+
+
+class Parts(Protocol):
+    """What ingestion needs of Olhar. A part that is not needed is not asked for."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def encoder(self) -> ImageEncoder: ...
+
+    @property
+    def text_encoder(self) -> TextEncoder: ...
+
+    @property
+    def blobs(self) -> Blobs:
+        """The originals."""
+
+    @property
+    def staged(self) -> Blobs:
+        """Bytes that were sent, until their file has its receipt."""
+
+    @property
+    def records(self) -> Records: ...

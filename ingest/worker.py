@@ -1,0 +1,179 @@
+"""A worker: makes batches of what waits, and has DBOS take them to their end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sqlite3
+import threading
+import time
+from typing import Final
+
+from dbos import DBOS, DBOSConfig
+
+from ingest.desk import Desk
+from ingest.removal import finish_removals
+from ingest.retrying import Patience
+from ingest.system import Parts
+from ingest.workflows import PREFIX, QUEUE, enqueue, work_at
+from rag.errors import OlharError
+
+APPLICATION: Final = "olhar"
+VERSION: Final = "1"
+"""Of the workflows' form. While it stays the same, a later Olhar goes on with what an earlier one began."""
+POLL_S: Final = 0.25
+QUEUE_POLL_S: Final = 0.1
+BEAT_S: Final = 5.0
+LOST_S: Final = 30.0
+"""A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
+GRACE_S: Final = 30
+"""How long batches in flight may take once the worker was told to stop."""
+LISTING_S: Final = 3600.0
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Works on the jobs in the records, until it is stopped. One in a process.
+
+    On SQLite there is one worker, in the process that owns the data folder; on Postgres as many as are
+    started.
+    """
+
+    def __init__(self, parts: Parts, *, patience: Patience | None = None) -> None:
+        self._parts = parts
+        self._records = parts.records
+        self._desk = Desk(parts, patience=patience)
+        self._alone = self._records.database.sqlite
+        self.name = "local" if self._alone else _own_name()
+        self._queued: set[int] = set()
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._dispatch, name="olhar-dispatch", daemon=True)
+        self._beaten = self._looked = 0.0
+
+    def start(self) -> None:
+        """Finish deletions that were broken off, go on with batches in flight, and take up what waits."""
+        finish_removals(self._parts)
+        self._records.jobs.forget_unlisted(LISTING_S)
+        work_at(self._desk)
+        DBOS(config=self._config())
+        _quiet()
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self._parts.settings.worker_batches,
+            polling_interval_sec=QUEUE_POLL_S,
+            on_conflict="always_update",
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Bring the batches in flight to their end; what waits goes on with the next worker."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join()
+        self._desk.drain(GRACE_S)
+        DBOS.destroy()
+        work_at(None)
+        self._desk.close()
+        if not self._alone:
+            self._records.workers.leave(self.name)
+
+    def __enter__(self) -> Worker:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _dispatch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                pause = self._tick()
+            except OlharError as error:  # the database is away: it may come back
+                log.warning("the worker waits: %s", error)
+                pause = 1.0
+            self._woken.wait(pause)
+            self._woken.clear()
+
+    def _tick(self) -> float:
+        """Queue what can be queued; how long to wait then, in seconds."""
+        self._show_life()
+        unfinished = self._records.batching.unfinished()
+        self._queued &= unfinished.keys()
+        for batch_id in unfinished.keys() - self._queued:
+            self._queue(batch_id)
+        waiting = sum(state == "queued" for state in unfinished.values())
+        while waiting < self._parts.settings.worker_batches and (made := self._desk.form()) is not None:
+            self._queue(made)
+            waiting += 1
+        self._find_strays(unfinished)
+        return min(POLL_S, self._records.batching.due_in() or POLL_S)
+
+    def _queue(self, batch_id: int) -> None:
+        enqueue(batch_id)
+        self._queued.add(batch_id)
+
+    def _show_life(self) -> None:
+        now = time.monotonic()
+        if self._alone or now - self._beaten < BEAT_S:
+            return
+        self._beaten = now
+        self._records.workers.beat(self.name)
+        for lost in self._records.workers.silent(LOST_S):
+            left = DBOS.list_workflows(
+                status="PENDING", executor_id=lost, load_input=False, load_output=False
+            )
+            for workflow in left:
+                DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
+            self._records.workers.leave(lost)
+
+    def _find_strays(self, unfinished: dict[int, str]) -> None:
+        """Files of a batch whose workflow ended otherwise than by its own doing wait again."""
+        now = time.monotonic()
+        if now - self._looked < BEAT_S:
+            return
+        self._looked = now
+        ids = [f"{PREFIX}{batch_id}" for batch_id in unfinished]
+        if not ids:
+            return
+        ended = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+        for workflow in DBOS.list_workflows(
+            workflow_ids=ids, status=ended, load_input=False, load_output=False
+        ):
+            self._records.batching.finish(int(workflow.workflow_id.removeprefix(PREFIX)), [])
+
+    def _config(self) -> DBOSConfig:
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "application_version": VERSION,
+            "executor_id": self.name,
+            "log_level": "CRITICAL",
+        }
+        url = self._records.database.url
+        if self._alone:
+            path = f"{url.removeprefix('sqlite:///')}-queue"
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+            config["system_database_url"] = f"sqlite:///{path}"
+        else:
+            config["system_database_url"] = url.replace("postgresql+psycopg:", "postgresql:")
+        return config
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _quiet() -> None:
+    """DBOS keeps the stderr of its first construction, which may be closed later, and tells what we tell."""
+    logger = logging.getLogger("dbos")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)

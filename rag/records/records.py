@@ -1,0 +1,42 @@
+"""All records over one database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from rag.records.batching import Batching
+from rag.records.database import Database
+from rag.records.jobs import Jobs
+from rag.records.places import Places
+from rag.records.removals import Removals
+from rag.records.workers import Workers
+from rag.types import Scope
+
+
+class Records:
+    """Jobs and their files, batches, places, removals, workers. ``clock`` gives Unix seconds.
+
+    Raises what ``Database`` raises; every call may raise RecordsUnavailable.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.database = Database(url)
+        self.jobs = Jobs(self.database, clock)
+        self.batching = Batching(self.database, clock)
+        self.places = Places(self.database, clock)
+        self.removals = Removals(self.database, clock)
+        self.workers = Workers(self.database, clock)
+
+    def writing_to(self, scope: Scope) -> AbstractContextManager[None]:
+        """Alone among all who change items of a collection."""
+        return self.database.exclusive(f"collection\0{scope.tenant}\0{scope.collection}")
+
+    def originals(self) -> AbstractContextManager[None]:
+        """Alone among all who begin to use an original, or delete one that nothing uses."""
+        return self.database.exclusive("originals")
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.database.close()

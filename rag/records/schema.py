@@ -1,0 +1,124 @@
+"""The tables. A change here needs a migration beside it: a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+jobs: Final = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("all_captions", Boolean, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Index(None, "tenant", "created_at"),
+)
+
+batches: Final = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("all_captions", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("suspect", Boolean, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Index(None, "state"),
+    sqlite_autoincrement=True,  # a number that was used is not used again
+)
+
+files: Final = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(32), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("locator", JSON, nullable=False),
+    Column("description", JSON, nullable=False),
+    Column("replaces", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("batch_id", Integer),
+    Column("suspect", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("plan", String(16), nullable=False),
+    Column("number", Integer),
+    Column("status", String(16), nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("retryable", Boolean, nullable=False),
+    Column("steps_ms", JSON, nullable=False),
+    Column("finished_at", Float),
+    Index(None, "job_id", "place", unique=True),
+    Index(None, "job_id", "number"),
+    Index(None, "state", "place"),
+    Index(None, "batch_id"),
+    Index(None, "sha256"),
+    sqlite_autoincrement=True,
+)
+
+places: Final = Table(
+    "places",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Index(None, "tenant", "collection", "item_id"),
+    Index(None, "sha256"),
+)
+
+removals: Final = Table(
+    "removals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("contents", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+workers: Final = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seen_at", Float, nullable=False),
+)

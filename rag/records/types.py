@@ -1,0 +1,141 @@
+"""What the records hold, as plain values. Times are Unix seconds (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from rag.types import JSON, Scope
+
+JobState: TypeAlias = Literal["listing", "running", "done", "cancelled"]
+"""``listing``: its files are still being named. ``cancelled`` and ``done``: every file has its receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that is to be ingested: who it is, where its bytes are, what is said of it.
+
+    ``size`` is in bytes, 0 while unknown. ``status`` is there when its fate is known without reading it;
+    ``reason`` then says why.
+    """
+
+    source: str
+    locator: Mapping[str, JSON]
+    description: Mapping[str, JSON]
+    replaces: bool = False
+    size: int = 0
+    status: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file of a job. ``number`` counts the receipts of the job in the order in which they came, from 1.
+
+    ``attempts``: how often it failed for a passing reason. ``crashes``: how often the process died while this
+    file alone was in flight. ``plan``: what an earlier run was about to write. ``steps_ms``: milliseconds
+    that each step took, for the batch that the file was in.
+    """
+
+    id: int
+    job_id: str
+    place: int
+    source: str
+    locator: Mapping[str, JSON]
+    description: Mapping[str, JSON]
+    replaces: bool
+    state: Literal["waiting", "batched", "done"]
+    attempts: int
+    crashes: int
+    sha256: str
+    plan: str
+    number: int | None
+    status: str
+    item_id: str
+    reason: str
+    retryable: bool
+    steps_ms: Mapping[str, float]
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file: its receipt, or with an empty status another try ``after`` so many seconds."""
+
+    file_id: int
+    status: str
+    item_id: str = ""
+    reason: str = ""
+    retryable: bool = False
+    after: float = 0.0
+    steps_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files of one collection that go through the steps together.
+
+    ``suspect``: the process died while its files were in flight, so that they run with nothing beside them.
+    ``crashed``: how often this batch was begun and not ended.
+    """
+
+    id: int
+    scope: Scope
+    all_captions: bool
+    suspect: bool
+    crashed: int
+    files: tuple[FileRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job and how far it is. ``counts``: receipts by status."""
+
+    id: str
+    scope: Scope
+    state: JobState
+    all_captions: bool
+    total: int
+    done: int
+    counts: Mapping[str, int]
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    def rate(self, now: float) -> float:
+        """Receipts a second since it began; 0 before."""
+        if self.started_at is None:
+            return 0.0
+        return self.done / max((self.finished_at or now) - self.started_at, 1e-3)
+
+    def remaining_s(self, now: float) -> float | None:
+        """Seconds until the last receipt at the present rate; None while that cannot be told."""
+        rate = self.rate(now)
+        if self.finished_at is not None:
+            return 0.0
+        return (self.total - self.done) / rate if rate else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A source, and an item that has it. ``sole``: the source is one place, and has no other item."""
+
+    source: str
+    item_id: str
+    sha256: str
+    sole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Something that is being deleted: ``name`` is an item's id, a source, or empty for the collection.
+
+    ``contents`` are the hashes of originals that may be unused afterwards.
+    """
+
+    id: int
+    scope: Scope
+    target: Literal["item", "source", "collection"]
+    name: str
+    contents: tuple[str, ...] = ()
