@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api import errors
+from api.administration import Administration
 from api.limits import LOOPBACK, BodyLimit, Guard
-from api.routes import asking, chat, collections, docs, duplicates, embedding, health, items
+from api.routes import asking, chat, collections, docs, duplicates, embedding, health, items, jobs
 from api.routes.chat_schemas import ChatIn
 from api.routes.request_schemas import QueryIn, TextIn
 from ingest.queue import Queue
@@ -43,7 +44,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.health_threads = health.threads()
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.queue = Queue(olhar, wake)
-    for part in (asking, collections, duplicates, items, chat, embedding, health):
+    app.state.administration = Administration(olhar, wake)
+    for part in (asking, collections, duplicates, jobs, items, chat, embedding, health):
         app.include_router(part.router)
     docs.install(app)
     errors.install(app)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.administration import Administration
 from ingest.queue import Queue
 from rag.build import Olhar
 from rag.settings import Name
@@ -28,6 +29,15 @@ async def _queue(request: Request) -> Queue:
 
 Jobs = Annotated[Queue, Depends(_queue)]
 """The jobs of this server."""
+
+
+async def _administration(request: Request) -> Administration:
+    administration: Administration = request.app.state.administration
+    return administration
+
+
+Admin = Annotated[Administration, Depends(_administration)]
+"""Jobs, items and collections to be looked after."""
 
 
 def scope_of(olhar: Olhar, collection: Name | None) -> Scope:

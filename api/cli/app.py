@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import show
+from api.cli import looking_after, show
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -21,6 +21,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(looking_after.jobs, name="jobs")
+app.add_typer(looking_after.items, name="items")
+app.add_typer(looking_after.collections, name="collections")
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]

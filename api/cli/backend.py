@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from api.administration import Administration
+from api.cli.remote_administration import RemoteAdministration
 from api.owner import Server, acquire, decided, serving
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
@@ -28,6 +30,9 @@ class Backend(Protocol):
     def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut: ...
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut: ...
+
+    @property
+    def administration(self) -> Administration | RemoteAdministration: ...
 
 
 @contextmanager

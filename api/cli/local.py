@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
+from ingest.desk import Desk
 from ingest.queue import Queue
 from ingest.receipts import FileReceipt
-from ingest.run import ingest
+from ingest.run import drain, ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
@@ -48,6 +50,16 @@ class Local:
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)
         return DuplicatesOut.of(found)
+
+    @property
+    def administration(self) -> Administration:
+        return Administration(self._olhar, self._work)
+
+    def _work(self) -> None:
+        """What there is to do, unless others do it."""
+        if not self._others_work():
+            with Desk(self._olhar) as desk:
+                drain(desk)
 
     def _others_work(self) -> bool:
         """Whether workers of their own do the jobs. Raises Unavailable when they should and none is there."""

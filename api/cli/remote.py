@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from api.cli.backend import OnFile, read_picture
+from api.cli.remote_administration import RemoteAdministration
 from api.limits import FIELD_BYTES, UPLOAD_BYTES, UPLOAD_FILES
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
@@ -95,6 +96,10 @@ class Remote:
         route = f"/v1/collections/{collection}/duplicates"
         return DuplicatesOut.model_validate(self._send("GET", route, params={"distance": distance}))
 
+    @property
+    def administration(self) -> RemoteAdministration:
+        return RemoteAdministration(self._send)
+
     def _ask(self, route: str, text: str, image: Path | None, collection: str, limit: int | None) -> Any:
         fields = {"text": text, "collection": collection}
         if limit is not None:
@@ -163,7 +168,7 @@ class Remote:
 
     def _upload(self, batch: Sequence[_Sent], collection: str, all_captions: bool) -> list[FileOut]:
         answer = self._post(
-            f"/v1/collections/{collection}/items",
+            f"/v1/collections/{collection}/items?wait=true",
             data={
                 "descriptions": f"[{','.join(sent.description for sent in batch)}]",
                 "all_captions": str(all_captions).lower(),

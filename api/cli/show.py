@@ -50,6 +50,11 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[[FileOut], None]]:
         yield done
 
 
+def as_json(out: BaseModel) -> None:
+    """The same for programs, on one line."""
+    _json(out)
+
+
 def alike(found: DuplicatesOut, *, as_json: bool) -> None:
     """Groups of pictures that look alike."""
     if as_json:

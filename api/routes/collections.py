@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.deps import Jobs, System, scope_of
+from api.deps import Admin, Jobs, System, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
+from api.record_schemas import JobOut
 from api.routes.forms import FILE, Form, form_body, form_schema
 from api.routes.request_schemas import DescriptionIn, Text, UrlsIn
-from api.schemas import CollectionOut, CollectionsOut, IngestOut
+from api.schemas import CollectionsOut, IngestOut
 from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources
 from rag.errors import InvalidInput
 from rag.settings import Name
+from rag.types import Scope
 
 router = APIRouter(tags=["collections"])
 
+Wait = Annotated[bool, Query(description="answer when every file has its receipt, with all of them")]
+WAITED: dict[int | str, dict[str, Any]] = {
+    200: {"model": IngestOut, "description": "With `wait`: the receipts."}
+}
 FIELDS = frozenset({"descriptions", "all_captions"})
 BY_PLACE = TypeAdapter(list[DescriptionIn | None])
 BY_NAME = TypeAdapter(dict[str, DescriptionIn])
@@ -31,18 +38,48 @@ NAME = TypeAdapter(Text)
 FLAG = TypeAdapter(bool)
 
 
+class _Putting:
+    """Puts down jobs for requests, each in a thread that searches do not wait for."""
+
+    def __init__(self, request: Request, queue: Jobs, admin: Admin) -> None:
+        self._limiter: CapacityLimiter = request.app.state.waiting
+        self._queue = queue
+        self._admin = admin
+
+    async def put(
+        self,
+        scope: Scope,
+        files: Iterable[SourceFile],
+        response: Response,
+        *,
+        all_captions: bool,
+        wait: bool,
+    ) -> JobOut | IngestOut:
+        """The job (202), or with ``wait`` its receipts (200)."""
+
+        def work() -> JobOut | IngestOut:
+            if wait:
+                return IngestOut.of(self._queue.ingest(scope, files, all_captions=all_captions))
+            return self._admin.job(self._queue.submit(scope, files, all_captions=all_captions))
+
+        response.status_code = 200 if wait else 202
+        return await to_thread.run_sync(work, limiter=self._limiter)
+
+
+Putting = Annotated[_Putting, Depends(_Putting)]
+
+
 @router.get("/v1/collections", operation_id="collections")
-def collections(olhar: System) -> CollectionsOut:
+def collections(admin: Admin) -> CollectionsOut:
     """The collections, with the number of items in each."""
-    found = olhar.store.collections(olhar.settings.tenant)
-    return CollectionsOut(
-        collections=[CollectionOut(name=c.name, images=c.images, passages=c.passages) for c in found]
-    )
+    return admin.collections()
 
 
 @router.post(
     "/v1/collections/{name}/items",
     operation_id="ingest",
+    status_code=202,
+    responses=WAITED,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -65,28 +102,33 @@ def collections(olhar: System) -> CollectionsOut:
         }
     },
 )
-async def add_items(name: Annotated[Name, Path()], request: Request, olhar: System, queue: Jobs) -> IngestOut:
-    """Put files into a collection, which is made if it is new. Tells what became of each file."""
-    waiting: CapacityLimiter = request.app.state.waiting
+async def add_items(
+    name: Annotated[Name, Path()],
+    request: Request,
+    response: Response,
+    olhar: System,
+    jobs: Putting,
+    wait: Wait = False,
+) -> JobOut | IngestOut:
+    """Put files into a collection, which is made if it is new: a job, or with `wait` its receipts."""
     async with form_body(request, fields=FIELDS, file_key="files", max_files=UPLOAD_FILES) as form:
-        files = _files(form, olhar.settings.max_bytes)
-        work = partial(queue.ingest, scope_of(olhar, name), files, all_captions=_flag(form))
-        # In a thread that searches do not wait for.
-        return IngestOut.of(await to_thread.run_sync(work, limiter=waiting))
+        files, all_captions = _files(form, olhar.settings.max_bytes), _flag(form)
+        return await jobs.put(scope_of(olhar, name), files, response, all_captions=all_captions, wait=wait)
 
 
-@router.post("/v1/collections/{name}/urls", operation_id="ingest_urls")
+@router.post("/v1/collections/{name}/urls", operation_id="ingest_urls", status_code=202, responses=WAITED)
 async def add_urls(
-    name: Annotated[Name, Path()], body: UrlsIn, request: Request, olhar: System, queue: Jobs
-) -> IngestOut:
+    name: Annotated[Name, Path()],
+    body: UrlsIn,
+    response: Response,
+    olhar: System,
+    jobs: Putting,
+    wait: Wait = False,
+) -> JobOut | IngestOut:
     """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
-    waiting: CapacityLimiter = request.app.state.waiting
-
-    def work() -> IngestOut:
-        files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
-        return IngestOut.of(queue.ingest(scope_of(olhar, name), files, all_captions=body.all_captions))
-
-    return await to_thread.run_sync(work, limiter=waiting)
+    files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
+    scope = scope_of(olhar, name)
+    return await jobs.put(scope, files, response, all_captions=body.all_captions, wait=wait)
 
 
 def _files(form: Form, max_bytes: int) -> list[SourceFile]:

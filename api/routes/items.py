@@ -1,4 +1,4 @@
-"""Items: their original files and thumbnails."""
+"""Items: what is known of them, their original files and thumbnails, deleting them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.deps import System, scope_of
+from api.deps import Admin, System, scope_of
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
@@ -29,6 +30,53 @@ SIGNATURES: Mapping[tuple[int, bytes], str] = {
 KINDS: tuple[Kind, ...] = ("image", "passage")
 
 
+ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+
+@router.get("/v1/collections/{name}/items", operation_id="items")
+def items(
+    name: Annotated[Name, Path()],
+    admin: Admin,
+    kind: Annotated[Kind, Query()] = "image",
+    after: Annotated[str, Query(max_length=128)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> ItemsOut:
+    """Items of a collection in the order of their ids, page by page."""
+    return admin.items(name, kind=kind, after=after, limit=limit)
+
+
+@router.get("/v1/items/{item_id}", operation_id="item")
+def item(
+    item_id: ItemId, olhar: System, admin: Admin, collection: Annotated[Name | None, Query()] = None
+) -> ItemOut:
+    """An item: what is known of it, and its sources."""
+    return admin.item(collection or olhar.settings.collection, item_id)
+
+
+@router.delete("/v1/items/{item_id}", operation_id="delete_item")
+def delete_item(
+    item_id: ItemId, olhar: System, admin: Admin, collection: Annotated[Name | None, Query()] = None
+) -> DeletedOut:
+    """Delete an item with all its sources; its original too, unless another item is made of it."""
+    return admin.delete(collection or olhar.settings.collection, "item", item_id)
+
+
+@router.delete("/v1/collections/{name}/sources", operation_id="delete_source")
+def delete_source(
+    name: Annotated[Name, Path()],
+    admin: Admin,
+    source: Annotated[str, Query(min_length=1, max_length=4096)],
+) -> DeletedOut:
+    """Forget a source; items that have no other go with it."""
+    return admin.delete(name, "source", source)
+
+
+@router.delete("/v1/collections/{name}", operation_id="delete_collection")
+def delete_collection(name: Annotated[Name, Path()], admin: Admin) -> DeletedOut:
+    """Delete a collection: its items, and the originals that nothing else is made of."""
+    return admin.delete(name, "collection")
+
+
 @router.get(
     "/v1/items/{item_id}/original",
     operation_id="original",
@@ -36,7 +84,7 @@ KINDS: tuple[Kind, ...] = ("image", "passage")
     responses={200: {"content": {"image/*": {}, "application/octet-stream": {}}, "description": "The file."}},
 )
 def original(
-    item_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    item_id: ItemId,
     olhar: System,
     collection: Annotated[Name | None, Query()] = None,
 ) -> Response:
@@ -60,7 +108,7 @@ def original(
     responses={200: {"content": {"image/webp": {}}, "description": "A small picture."}},
 )
 def thumbnail(
-    item_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    item_id: ItemId,
     olhar: System,
     collection: Annotated[Name | None, Query()] = None,
 ) -> Response:

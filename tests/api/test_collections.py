@@ -12,7 +12,7 @@ from ingest.queue import Queue
 from tests.api.conftest import FakeQueue, Served, problem
 from tests.ingest.conftest import FakeParts, in_place
 
-ITEMS = "/v1/collections/trip/items"
+ITEMS = "/v1/collections/trip/items?wait=true"
 
 
 def test_collections_are_listed(client: httpx.Client) -> None:
@@ -97,7 +97,7 @@ def test_an_upload_needs_files_and_a_proper_name(client: httpx.Client, fake_queu
 
 
 def test_urls_are_fetched_by_the_server_paths_are_not(client: httpx.Client, fake_queue: FakeQueue) -> None:
-    route = "/v1/collections/trip/urls"
+    route = "/v1/collections/trip/urls?wait=true"
     for spec in ("/etc/passwd", "file:///etc/passwd", "photos", "http://user:secret@host/a.jpg"):
         problem(client.post(route, json={"urls": [spec]}), 422)
     assert not fake_queue.files
@@ -109,7 +109,7 @@ def test_the_server_does_not_reach_this_machine(client: httpx.Client, served: Se
     parts = FakeParts(tmp_path)
     served.app.state.queue = Queue(parts, in_place(parts))
     body = {"urls": [f"http://127.0.0.1:{client.base_url.port}/health"]}
-    answer = client.post("/v1/collections/trip/urls", json=body)
+    answer = client.post("/v1/collections/trip/urls?wait=true", json=body)
     assert answer.status_code == 200
     (file,) = answer.json()["files"]
     assert file["status"] == "quarantined"

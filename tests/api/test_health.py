@@ -130,7 +130,9 @@ def test_searches_go_on_during_uploads(
 ) -> None:
     fake_queue.wait = lambda: gate.wait(20)
     with ThreadPoolExecutor(50) as pool:
-        uploads = post_many(pool, 50, f"{url}/v1/collections/c/items", files={"files": ("a.png", b"x")})
+        uploads = post_many(
+            pool, 50, f"{url}/v1/collections/c/items?wait=true", files={"files": ("a.png", b"x")}
+        )
         time.sleep(0.5)
         assert client.post("/v1/search", json={"text": "x"}, timeout=5).status_code == 200
         gate.set()

@@ -24,7 +24,7 @@ CAPTIONS = {
     "coffee.png": "a cup of espresso with a spoon on a saucer",
     "rocket.jpg": "a rocket standing on its launch pad at night",
 }
-ITEMS = "/v1/collections/photos/items"
+ITEMS = "/v1/collections/photos/items?wait=true"
 
 
 def photo(name: str) -> bytes:
@@ -117,7 +117,7 @@ def test_a_bad_file_hurts_no_other(real: httpx.Client) -> None:
         ("files", ("broken.png", photo("coffee.png")[:2000])),
         ("files", ("page.png", photo("page.png"))),
     ]
-    body = real.post("/v1/collections/other/items", files=files).json()
+    body = real.post("/v1/collections/other/items?wait=true", files=files).json()
     assert [f["status"] for f in body["files"]] == ["quarantined", "indexed"]
     assert body["files"][0]["reason"]
     hits = real.post("/v1/search", json={"text": "a page of text", "collection": "other"}).json()["hits"]
@@ -145,7 +145,9 @@ def test_searches_and_uploads_at_once(real: httpx.Client) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         uploading = pool.submit(
-            real.post, "/v1/collections/third/items", files=[("files", ("c.png", photo("camera.png")))]
+            real.post,
+            "/v1/collections/third/items?wait=true",
+            files=[("files", ("c.png", photo("camera.png")))],
         )
         assert set(pool.map(search, range(8))) == {200}
         assert uploading.result().json()["counts"]["indexed"] == 1

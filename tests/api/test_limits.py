@@ -40,10 +40,10 @@ def test_an_upload_may_be_larger_than_a_question(
     client: httpx.Client, fake_queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [("files", (f"{n}.bin", b"x" * 20_000)) for n in range(2 * LIMIT // 20_000)]
-    assert client.post("/v1/collections/c/items", files=files).status_code == 200
+    assert client.post("/v1/collections/c/items?wait=true", files=files).status_code == 200
     monkeypatch.setattr("api.limits.UPLOAD_BYTES", 0)
     monkeypatch.setattr("api.limits.FIELD_BYTES", 0)
-    problem(client.post("/v1/collections/c/items", files=files), 413)
+    problem(client.post("/v1/collections/c/items?wait=true", files=files), 413)
     assert len(fake_queue.files) == len(files)
 
 
@@ -64,13 +64,15 @@ def test_the_names_of_this_machine_are_accepted(client: httpx.Client, host: str)
 )
 def test_a_foreign_web_page_cannot_write(client: httpx.Client, fake_queue: FakeQueue, origin: str) -> None:
     files = {"files": ("a.png", b"x")}
-    problem(client.post("/v1/collections/c/items", files=files, headers={"origin": origin}), 403)
+    problem(client.post("/v1/collections/c/items?wait=true", files=files, headers={"origin": origin}), 403)
     assert not fake_queue.files
 
 
 def test_the_servers_own_pages_can_write(client: httpx.Client, fake_queue: FakeQueue) -> None:
     own = str(client.base_url).rstrip("/")
-    answer = client.post("/v1/collections/c/items", files={"files": ("a", b"x")}, headers={"origin": own})
+    answer = client.post(
+        "/v1/collections/c/items?wait=true", files={"files": ("a", b"x")}, headers={"origin": own}
+    )
     assert answer.status_code == 200
     assert fake_queue.files
     assert not [name for name in answer.headers if name.startswith("access-control-")]

@@ -100,7 +100,9 @@ class MemoryStore:
         return len(self.scan(scope, kind, where=where, limit=10**9))
 
     def collections(self, tenant: str) -> list[CollectionInfo]:
-        raise NotImplementedError("ingestion does not ask")
+        names = sorted({row.item.collection for row in self.saved.values() if row.item.tenant == tenant})
+        kinds: tuple[Kind, Kind] = ("image", "passage")
+        return [CollectionInfo(name, *(self.count(Scope(tenant, name), k) for k in kinds)) for name in names]
 
     def search(
         self,

@@ -1,0 +1,94 @@
+"""Looking after jobs, items and collections: one object behind the routes and the commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, Literal
+
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut, JobFileOut, JobFilesOut, JobOut, JobsOut
+from api.schemas import CollectionOut, CollectionsOut
+from ingest.removal import remove
+from rag.build import Olhar
+from rag.errors import NotFound
+from rag.types import Kind, Scope
+
+KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
+
+
+class Administration:
+    """What may be seen and done of one tenant's jobs and items. ``wake`` tells the worker of work."""
+
+    def __init__(
+        self, olhar: Olhar, wake: Callable[[], None] = lambda: None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._olhar = olhar
+        self._tenant = olhar.settings.tenant
+        self._wake = wake
+        self._clock = clock
+
+    def jobs(self, *, limit: int = 50, before: str = "") -> JobsOut:
+        """Newest first; those before the job ``before``. Raises NotFound for that one."""
+        found = self._olhar.records.jobs.latest(self._tenant, limit=limit, before=before)
+        return JobsOut(jobs=[JobOut.of(job, self._clock()) for job in found])
+
+    def job(self, job_id: str) -> JobOut:
+        """Raises NotFound."""
+        return JobOut.of(self._olhar.records.jobs.get(self._tenant, job_id), self._clock())
+
+    def files(self, job_id: str, *, status: str = "", after: int = -1, limit: int = 1000) -> JobFilesOut:
+        """Files of a job after the place ``after``, of one status or all. Raises NotFound."""
+        statuses = [status] if status else []
+        found = self._olhar.records.jobs.files(
+            self._tenant, job_id, statuses=statuses, after=after, limit=limit
+        )
+        return JobFilesOut(files=[JobFileOut.of(row) for row in found])
+
+    def settled(self, job_id: str, *, after: int = 0, limit: int = 1000) -> JobFilesOut:
+        """Receipts of a job after the number ``after``, as they came. Raises NotFound."""
+        found = self._olhar.records.jobs.settled(self._tenant, job_id, after=after, limit=limit)
+        return JobFilesOut(files=[JobFileOut.of(row) for row in found])
+
+    def parked(self, *, after: int = 0, limit: int = 1000) -> JobFilesOut:
+        """Files of all jobs that failed or were quarantined, after the file ``after``."""
+        found = self._olhar.records.jobs.parked(self._tenant, after=after, limit=limit)
+        return JobFilesOut(files=[JobFileOut.of(row) for row in found])
+
+    def cancel(self, job_id: str) -> JobOut:
+        """Raises NotFound, and Conflict when the job has ended."""
+        return JobOut.of(self._olhar.records.jobs.cancel(self._tenant, job_id), self._clock())
+
+    def retry(self, job_id: str, *, quarantined: bool = False) -> JobOut:
+        """Raises NotFound, and Conflict when no file failed."""
+        job = self._olhar.records.jobs.retry(self._tenant, job_id, quarantined=quarantined)
+        self._wake()
+        return JobOut.of(job, self._clock())
+
+    def collections(self) -> CollectionsOut:
+        """The collections, with the number of items in each."""
+        found = self._olhar.store.collections(self._tenant)
+        return CollectionsOut(
+            collections=[CollectionOut(name=c.name, images=c.images, passages=c.passages) for c in found]
+        )
+
+    def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
+        """Items in the order of their ids, those after ``after``."""
+        found = self._olhar.store.scan(self._scope(collection), kind, after=after, limit=limit)
+        more = found[-1].id if len(found) == limit else ""
+        return ItemsOut(items=[ItemOut.of(item) for item in found], next=more)
+
+    def item(self, collection: str, item_id: str) -> ItemOut:
+        """Raises NotFound."""
+        for kind in KINDS:
+            for item in self._olhar.store.get(self._scope(collection), kind, [item_id]):
+                return ItemOut.of(item)
+        raise NotFound(f"there is no item {item_id} in the collection {collection!r}")
+
+    def delete(
+        self, collection: str, target: Literal["item", "source", "collection"], name: str = ""
+    ) -> DeletedOut:
+        """Delete an item, a source or the whole collection, originals and records too. Raises NotFound."""
+        return DeletedOut(items=remove(self._olhar, self._scope(collection), target, name))
+
+    def _scope(self, collection: str) -> Scope:
+        return Scope(self._tenant, collection)

@@ -1,0 +1,62 @@
+"""Looking after jobs, items and collections through the server that owns the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+from urllib.parse import quote
+
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut, JobFilesOut, JobOut, JobsOut
+from api.schemas import CollectionsOut
+from rag.types import Kind
+
+
+class RemoteAdministration:
+    """As ``Administration``, over HTTP. ``send`` takes method, route and query, and gives JSON."""
+
+    def __init__(self, send: Callable[..., Any]) -> None:
+        self._send = send
+
+    def jobs(self, *, limit: int = 50, before: str = "") -> JobsOut:
+        return JobsOut.model_validate(self._get("/v1/jobs", limit=limit, before=before))
+
+    def job(self, job_id: str) -> JobOut:
+        return JobOut.model_validate(self._get(f"/v1/jobs/{quote(job_id)}"))
+
+    def files(self, job_id: str, *, status: str = "", after: int = -1, limit: int = 1000) -> JobFilesOut:
+        route = f"/v1/jobs/{quote(job_id)}/files"
+        return JobFilesOut.model_validate(self._get(route, status=status, after=after, limit=limit))
+
+    def parked(self, *, after: int = 0, limit: int = 1000) -> JobFilesOut:
+        return JobFilesOut.model_validate(self._get("/v1/parked", after=after, limit=limit))
+
+    def cancel(self, job_id: str) -> JobOut:
+        return JobOut.model_validate(self._send("POST", f"/v1/jobs/{quote(job_id)}/cancel"))
+
+    def retry(self, job_id: str, *, quarantined: bool = False) -> JobOut:
+        query = {"quarantined": str(quarantined).lower()}
+        return JobOut.model_validate(self._send("POST", f"/v1/jobs/{quote(job_id)}/retry", params=query))
+
+    def collections(self) -> CollectionsOut:
+        return CollectionsOut.model_validate(self._get("/v1/collections"))
+
+    def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
+        route = f"/v1/collections/{quote(collection)}/items"
+        return ItemsOut.model_validate(self._get(route, kind=kind, after=after, limit=limit))
+
+    def item(self, collection: str, item_id: str) -> ItemOut:
+        return ItemOut.model_validate(self._get(f"/v1/items/{quote(item_id)}", collection=collection))
+
+    def delete(
+        self, collection: str, target: Literal["item", "source", "collection"], name: str = ""
+    ) -> DeletedOut:
+        routes: dict[str, tuple[str, dict[str, str]]] = {
+            "item": (f"/v1/items/{quote(name)}", {"collection": collection}),
+            "source": (f"/v1/collections/{quote(collection)}/sources", {"source": name}),
+            "collection": (f"/v1/collections/{quote(collection)}", {}),
+        }
+        route, query = routes[target]
+        return DeletedOut.model_validate(self._send("DELETE", route, params=query))
+
+    def _get(self, route: str, **query: Any) -> Any:
+        return self._send("GET", route, params=query)

@@ -1,0 +1,132 @@
+"""The JSON shapes of jobs, items and deletions, the same over HTTP and with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from api.schemas import FileOut, Shown
+from rag.records.types import FileRow, Job
+from rag.types import Item, Kind
+
+
+class JobOut(BaseModel):
+    """A job and how far it is. Times are Unix seconds; ``rate`` is receipts a second."""
+
+    id: str
+    collection: str
+    state: Literal["listing", "running", "done", "cancelled"]
+    total: int
+    done: int
+    counts: dict[str, int]
+    rate: float
+    remaining_s: float | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    @classmethod
+    def of(cls, job: Job, now: float) -> JobOut:
+        return cls(
+            id=job.id,
+            collection=job.scope.collection or "",
+            state=job.state,
+            total=job.total,
+            done=job.done,
+            counts=dict(job.counts),
+            rate=round(job.rate(now), 2),
+            remaining_s=job.remaining_s(now),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+
+
+class JobsOut(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
+
+
+class JobFileOut(BaseModel):
+    """A file of a job. ``status`` is empty while it waits; ``number`` counts the receipts of its job.
+
+    ``id`` is what ``after`` of the parked files takes, ``place`` what ``after`` of a job's files takes.
+    """
+
+    id: int
+    job_id: str
+    place: int
+    number: int | None
+    source: Shown
+    status: Literal["", "indexed", "duplicate", "unchanged", "quarantined", "failed"]
+    item_id: str
+    reason: Shown
+    retryable: bool
+    attempts: int
+    steps_ms: dict[str, float]
+    finished_at: float | None
+
+    @classmethod
+    def of(cls, row: FileRow) -> JobFileOut:
+        fields = {name: getattr(row, name) for name in cls.model_fields}
+        return cls.model_validate({**fields, "steps_ms": dict(row.steps_ms)})
+
+    def receipt(self) -> FileOut:
+        """The receipt alone."""
+        return FileOut.model_validate(
+            {"source": self.source, "status": self.status, "item_id": self.item_id, "reason": self.reason}
+        )
+
+
+class JobFilesOut(BaseModel):
+    """Files of jobs."""
+
+    files: list[JobFileOut]
+
+
+class ItemOut(BaseModel):
+    """An item as it is stored, without its vectors. Times are Unix seconds, 0 where unknown."""
+
+    item_id: str
+    kind: Kind
+    collection: str
+    sources: list[Shown]
+    caption: Shown
+    text: Shown
+    ocr: Shown
+    tags: list[Shown]
+    part: str
+    parent_id: str
+    page: int
+    content_hash: str
+    phash: str
+    taken_at: int
+    created_at: int
+    updated_at: int
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, item: Item) -> ItemOut:
+        names = cls.model_fields.keys() - {"item_id", "sources", "tags", "metadata"}
+        return cls(
+            item_id=item.id,
+            sources=list(item.sources),
+            tags=list(item.tags),
+            metadata=dict(item.metadata),
+            **{name: getattr(item, name) for name in names},
+        )
+
+
+class ItemsOut(BaseModel):
+    """Items in the order of their ids; ``next`` is what ``after`` takes for more, empty at the end."""
+
+    items: list[ItemOut]
+    next: str
+
+
+class DeletedOut(BaseModel):
+    """How many items went."""
+
+    items: int
