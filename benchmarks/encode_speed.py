@@ -46,7 +46,7 @@ from rag.encoders.onnx_dual import OnnxDualEncoder, prepare
 from rag.encoders.parity import Limits, Sample
 from rag.images import decode
 from rag.protocols import ImageEncoder, TextEncoder
-from rag.records import Records
+from rag.records.records import Records
 from rag.settings import Settings, load_settings
 from rag.types import Pixels, Scope
 

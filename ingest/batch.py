@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -168,7 +169,8 @@ class BatchRun:
         places = parts.records.places
         with parts.records.writing_to(scope):
             before = places.of(scope, [task.file.source for task in stored])
-            places.put(scope, [Place(t.file.source, t.item_id, t.sha256, t.file.replaces) for t in stored])
+            now = [Place(t.file.source, t.item_id, t.sha256, t.file.replaces) for t in stored]
+            places.put(scope, [place for place in now if replace(place, sole=True) not in before])
             places.put_figures(scope, {task.item_id: task.figures for task in stored if task.figures})
         self._timed("verify", started)
         parts.records.batching.finish(self.batch.id, self.outcomes())

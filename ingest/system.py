@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from rag.blobs import Blobs
 from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.records import Records
+from rag.records.records import Records
 from rag.settings import Settings
 
 BATCH: Final = 64

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -26,10 +26,12 @@ from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
 from rag.protocols import Generator, ImageEncoder, Store, TextEncoder
-from rag.records import Records
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.vision.zero_shot import ZeroShot
+
+if TYPE_CHECKING:
+    from rag.records.records import Records
 
 COMPACT = "compact"
 MINILM = "minilm"
@@ -160,6 +162,8 @@ class Olhar:
     @once
     def records(self) -> Records:
         """Jobs and receipts: SQLite in the data folder, or the database of OLHAR_DATABASE_URL."""
+        from rag.records.records import Records
+
         return Records(self.settings.records_url)
 
     @once

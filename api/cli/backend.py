@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from api.administration import Administration
-from api.cli.remote_administration import RemoteAdministration
 from api.owner import Server, acquire, decided, serving
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
 from rag.errors import Conflict, InvalidInput
 from rag.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from api.administration import Administration
+    from api.cli.remote_administration import RemoteAdministration
 
 OnFile = Callable[[FileOut], None]
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.administration import Administration
 from api.cli import show
-from api.cli.remote_administration import RemoteAdministration
-from api.record_schemas import ItemOut, JobFilesOut, JobOut
 from rag.settings import load_settings
+
+if TYPE_CHECKING:
+    from api.administration import Administration
+    from api.cli.remote_administration import RemoteAdministration
+    from api.record_schemas import ItemOut, JobFileOut, JobOut
 
 jobs = typer.Typer(help="See how jobs are doing; cancel or repeat them.", no_args_is_help=True)
 items = typer.Typer(help="See what is stored; delete it.", no_args_is_help=True)
@@ -53,13 +56,11 @@ def show_job(job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job, and the files of it that failed or were quarantined."""
     with _open() as (admin, _):
         job = admin.job(job_id)
-        bad = [
-            *admin.files(job_id, status="failed", limit=show.SHOWN_PROBLEMS).files,
-            *admin.files(job_id, status="quarantined", limit=show.SHOWN_PROBLEMS).files,
-        ]
+        failed = admin.files(job_id, status="failed", limit=show.SHOWN_PROBLEMS)
+        quarantined = admin.files(job_id, status="quarantined", limit=show.SHOWN_PROBLEMS)
     _print(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
-    if bad and not as_json:
-        _print_files(JobFilesOut(files=bad))
+    if not as_json:
+        _print_files([*failed.files, *quarantined.files])
 
 
 @jobs.command("failed")
@@ -70,7 +71,7 @@ def failed(limit: Limit = 100, as_json: AsJson = False) -> None:
     if as_json:
         show.as_json(found)
     else:
-        _print_files(found)
+        _print_files(found.files)
 
 
 @jobs.command("cancel")
@@ -161,6 +162,8 @@ def delete_collection(
     _print(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
 
 
+WIDE = 160
+"""Columns of text; a narrower terminal breaks the lines, which loses nothing."""
 JOB_COLUMNS = ("job", "collection", "state", "done", "of", "files/s", "receipts", "put down")
 ITEM_COLUMNS = ("item", "source", "caption", "tags")
 
@@ -177,9 +180,11 @@ def _item_row(item: ItemOut) -> tuple[str, ...]:
     return (item.item_id, escape(source), escape(item.caption[:60]), escape(", ".join(item.tags[:5])))
 
 
-def _print_files(found: JobFilesOut) -> None:
-    rows = [(f.status, escape(f.source), escape(f.reason), f.job_id) for f in found.files]
-    _print(found, rows, ("status", "file", "reason", "job"), as_json=False)
+def _print_files(files: Sequence[JobFileOut]) -> None:
+    for file in files:
+        show.console().print(
+            f"[red]{file.status}[/] {escape(file.source)}: {escape(file.reason)} [dim]({file.job_id})[/]"
+        )
 
 
 def _print(
@@ -188,7 +193,11 @@ def _print(
     if as_json:
         show.as_json(out)
         return
-    table = Table(*columns, box=None, pad_edge=False, show_header=any(columns))
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
+    for place, name in enumerate(columns):
+        # What is to be copied from here has to stand here whole.
+        whole = max((len(row[0]) for row in rows), default=0) if place == 0 else None
+        table.add_column(name, no_wrap=place == 0, min_width=whole)
     for row in rows:
         table.add_row(*row)
-    show.console().print(table)
+    Console(width=max(show.console().width, WIDE), highlight=False).print(table)

@@ -1,5 +1,1 @@
 """What is not a vector: jobs, the receipts of their files, and which source holds which item."""
-
-from rag.records.records import Records
-
-__all__ = ["Records"]

@@ -10,11 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -22,6 +18,8 @@ from rag.errors import BadSettings, RecordsUnavailable
 from rag.urls import without_password
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+REVISIONS: Final = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""Numbers of the migrations, in their order; the last is that of this version."""
 BUSY_SECONDS: Final = 30
 UPGRADING: Final = "olhar-upgrade"
 
@@ -92,21 +90,30 @@ class Database:
             yield
 
     def _upgrade(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["engine"] = self._engine
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if (found := self.revision()) is not None and found not in known:
+        found = self.revision()
+        if found == REVISIONS[-1]:
+            return
+        if found is not None and found not in REVISIONS:
             raise BadSettings(
                 f"the records in {without_password(self.url)} were written by a later version of Olhar "
                 f"(revision {found}); install that version, or name another database (OLHAR_DATABASE_URL)"
             )
+        # Needed once in the life of a database, and slow to import.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["engine"] = self._engine
         command.upgrade(config, "head")
 
     def revision(self) -> str | None:
         """The last migration that was carried out; None in an empty database."""
         with self._engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("SELECT version_num FROM alembic_version"))
+            return found.scalar_one_or_none()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 import api.main
-from rag.records import Records
+from rag.records.records import Records
 from rag.settings import Settings
 from tests.api.conftest import FakeSystem
 from rag.errors import ModelUnavailable

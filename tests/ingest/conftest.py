@@ -21,7 +21,7 @@ from ingest.sources import SourceFile, walk
 from ingest.system import Parts
 from rag.blobs import Blobs
 from rag.errors import InvalidInput
-from rag.records import Records
+from rag.records.records import Records
 from rag.settings import Settings
 from rag.types import (
     AnyOf,

@@ -21,7 +21,7 @@ from ingest.sources import walk
 from rag.blobs import Blobs
 from rag.errors import FingerprintMismatch, ModelUnavailable, Unavailable
 from rag.images import decode
-from rag.records import Records
+from rag.records.records import Records
 from rag.settings import Settings
 from rag.store import MilvusStore, Rebuild
 from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash

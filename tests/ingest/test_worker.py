@@ -96,7 +96,7 @@ CHILD = """
     import os, sys, threading, time
     from pathlib import Path
     from ingest.worker import Worker
-    from rag.records import Records
+    from rag.records.records import Records
     from tests.ingest.conftest import FakeParts
     from tests.ingest.test_worker import Shared
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.records import Records
+from rag.records.records import Records
 from tests.postgres import Postgres
 
 

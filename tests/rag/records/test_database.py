@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from rag.errors import BadSettings, RecordsUnavailable
-from rag.records import Records
-from rag.records.database import Database
+from rag.records.database import MIGRATIONS, REVISIONS, Database
+from rag.records.records import Records
 from rag.records.schema import metadata
 from rag.records.types import Place
 from rag.types import Scope
@@ -29,6 +31,12 @@ def test_the_migrations_make_the_tables_of_the_schema(records: Records) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_the_last_migration_is_known_by_its_number() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISIONS[-1]]
 
 
 def test_opening_twice_changes_nothing(url: str, records: Records) -> None:

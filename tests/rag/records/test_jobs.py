@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import Conflict, NotFound
-from rag.records import Records
 from rag.records.batching import CRASHES
+from rag.records.records import Records
 from rag.records.types import FileRow, NewFile, Outcome
 from rag.types import Scope
 
