@@ -30,6 +30,8 @@ LOST_S: Final = 30.0
 """A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
 GRACE_S: Final = 30
 """How long batches in flight may take once the worker was told to stop."""
+ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+FORGOTTEN: Final = 500
 LISTING_S: Final = 3600.0
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Worker:
         while waiting < self._parts.settings.worker_batches and (made := self._desk.form()) is not None:
             self._queue(made)
             waiting += 1
-        self._find_strays(unfinished)
+        self._look_after(unfinished)
         return min(POLL_S, self._records.batching.due_in() or POLL_S)
 
     def _queue(self, batch_id: int) -> None:
@@ -134,20 +136,22 @@ class Worker:
                 DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
             self._records.workers.leave(lost)
 
-    def _find_strays(self, unfinished: dict[int, str]) -> None:
-        """Files of a batch whose workflow ended otherwise than by its own doing wait again."""
+    def _look_after(self, unfinished: dict[int, str]) -> None:
+        """Files of a batch whose workflow ended otherwise than by its own doing wait again; what ended is
+        forgotten, so that the queue does not grow."""
         now = time.monotonic()
         if now - self._looked < BEAT_S:
             return
         self._looked = now
-        ids = [f"{PREFIX}{batch_id}" for batch_id in unfinished]
-        if not ids:
-            return
-        ended = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-        for workflow in DBOS.list_workflows(
-            workflow_ids=ids, status=ended, load_input=False, load_output=False
-        ):
-            self._records.batching.finish(int(workflow.workflow_id.removeprefix(PREFIX)), [])
+        ended = DBOS.list_workflows(
+            workflow_id_prefix=PREFIX, status=ENDED, limit=FORGOTTEN, load_input=False, load_output=False
+        )
+        ids = [workflow.workflow_id for workflow in ended]
+        for batch_id in (int(workflow_id.removeprefix(PREFIX)) for workflow_id in ids):
+            if batch_id in unfinished:
+                self._records.batching.finish(batch_id, [])
+        if ids:
+            DBOS.delete_workflows(ids)
 
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 
 from ingest.queue import Queue
 from ingest.retrying import Patience
 from ingest.sources import walk
 from ingest.worker import Worker
+from ingest.workflows import PREFIX
 from rag.errors import StoreUnavailable
 from rag.store import MilvusStore
 from tests.milvus_server import patiently, serving
@@ -52,6 +54,17 @@ def test_jobs_come_to_their_end(quick: tuple[FakeParts, Queue], photos: Path) ->
     assert set(report.files[0].steps_ms) == {"fetch", "describe", "encode", "write", "verify"}
     assert queue.ingest(SCOPE, walk([photos])).counts["unchanged"] == 30
     assert len(parts.store.saved) == 30
+
+
+def test_the_queue_forgets_what_has_ended(
+    parts: FakeParts, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.worker.BEAT_S", 0.05)
+    add(photos, 20)
+    with Worker(parts) as worker:
+        Queue(parts, worker.wake).ingest(SCOPE, walk([photos]))
+        until(lambda: not DBOS.list_workflows(workflow_id_prefix=PREFIX))
+    assert len(parts.store.saved) == 20
 
 
 def test_a_passing_error_is_waited_out_a_lasting_one_is_told(
