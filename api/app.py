@@ -43,7 +43,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.started = int(time.time())
     app.state.health_threads = health.threads()
     app.state.waiting = CapacityLimiter(WAITING)
-    app.state.queue = Queue(olhar, wake)
+    app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
     app.state.administration = Administration(olhar, wake)
     for part in (asking, collections, duplicates, jobs, items, chat, embedding, health):
         app.include_router(part.router)

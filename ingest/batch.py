@@ -5,16 +5,16 @@ What lies between two stages is in memory. A batch that was broken off begins ag
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
 from ingest import reading, steps
-from ingest.locating import STAGED, taken_up
+from ingest.locating import taken_up
 from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
 from ingest.sandbox import Sandbox
@@ -27,8 +27,10 @@ from rag.errors import InvalidInput, OlharError
 from rag.records.types import Batch, Outcome, Place
 
 Stage: TypeAlias = Literal["fetch", "describe", "encode", "write", "verify"]
+log = logging.getLogger(__name__)
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 CANCELLED: Final = "its job was cancelled; retrying the job takes it up again"
+AGAIN: Final = "stored by this job before it was interrupted"
 VANISHING: Final = 3
 """So often is a file tried again at once whose item went away meanwhile."""
 VANISHED: Final = "its item keeps being deleted; trying again may help"
@@ -61,6 +63,7 @@ class BatchRun:
         self._tasks = [self._task(row.id) for row in batch.files]
         self._begun: dict[str, Task] = {}
         self._vanished: set[int] = set()
+        self._unused: set[str] = set()
         self._writer = Writer(parts.store, batch.scope, self._begun, parts.records.places, clock)
 
     def advance(self, stage: Stage) -> None:
@@ -124,7 +127,14 @@ class BatchRun:
             steps.decode(task, blobs, settings.max_pixels, settings.thumbnail)
         elif task.receipt is None:
             item = item_of(task, self.batch.scope, int(self._clock()))
-            reading.read(task, item, self._sandbox, blobs, settings)
+            claim = partial(self._claim, task.item_id)
+            reading.read(task, item, self._sandbox, blobs, settings, claim)
+
+    def _claim(self, item_id: str, figures: Sequence[str]) -> None:
+        """Pictures of a document on its way are in use."""
+        if figures:
+            with self._parts.records.originals():
+                self._parts.records.places.put_figures(self.batch.scope, {item_id: figures})
 
     def _encode(self, _: float) -> None:
         todo = [task for task in waiting(self._tasks) if task.plan != "attach"]
@@ -151,32 +161,57 @@ class BatchRun:
             task.refused(error)
 
     def _write(self, _: float) -> None:
-        if not (todo := waiting(self._tasks)):
-            return
-        records = self._parts.records
-        with records.writing_to(self.batch.scope):
-            started = time.perf_counter()
-            self._writer.settle_plans(todo)
-            # Should this be broken off, the next run knows whose work it finds.
-            records.batching.note({task.place: {"plan": task.plan} for task in todo})
-            self._writer.write(todo)
-            self._timed("write", started)
-
-    def _verify(self, started: float) -> None:
-        """Say where each source is now; then, and not before, the receipts are given."""
+        """Say where each source is going to be, write, and say where it is; nobody else writes meanwhile."""
         parts, scope = self._parts, self.batch.scope
-        stored = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
         places = parts.records.places
         with parts.records.writing_to(scope):
-            before = places.of(scope, [task.file.source for task in stored])
-            now = [Place(t.file.source, t.item_id, t.sha256, t.file.replaces) for t in stored]
-            places.put(scope, [place for place in now if replace(place, sole=True) not in before])
-            places.put_figures(scope, {task.item_id: task.figures for task in stored if task.figures})
+            started = time.perf_counter()
+            self._drop_unwanted()
+            self._writer.settle_plans(waiting(self._tasks))
+            todo = waiting(self._tasks)
+            settled = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
+            before = places.of(scope, [task.file.source for task in [*todo, *settled]])
+            if todo:
+                # Should this be broken off, the next run knows whose work it finds, and where.
+                parts.records.batching.note({task.place: {"plan": task.plan} for task in todo})
+                places.add(scope, [_place(task) for task in todo])
+            self._writer.write(todo, settled)
+            self._note_places(todo, before)
+            self._timed("write", started)
+
+    def _note_places(self, written: Sequence[Task], before: Sequence[Place]) -> None:
+        scope, places = self.batch.scope, self._parts.records.places
+        known = {(place.source, place.item_id): place.file_id for place in before}
+        stored = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
+        now = [_place(task) for task in stored]
+        places.put(scope, [p for p in now if known.get((p.source, p.item_id), -1) < p.file_id])
+        lost = [task for task in written if task not in stored]
+        pairs = [(task.file.source, task.item_id) for task in lost]
+        places.forget_pairs(scope, [pair for pair in pairs if pair not in known])
+        places.forget_figures(scope, [task.item_id for task in lost if task.figures])
+        self._unused |= {place.sha256 for place in before}
+        self._unused |= places.without_items(scope, self._writer.gone)
+        self._unused |= {sha256 for task in lost for sha256 in task.figures}
+
+    def _verify(self, started: float) -> None:
+        """Every row was read back, every source has its place: now, and not before, receipts are given."""
         self._timed("verify", started)
-        parts.records.batching.finish(self.batch.id, self.outcomes())
-        unstored = {task.sha256 for task in self._tasks if task not in stored}
-        drop_unused(parts, unstored | {place.sha256 for place in before})
-        drop_staged(parts, [str(row.locator.get(STAGED, "")) for row in self.batch.files])
+        outcomes = self.outcomes()
+        self._parts.records.batching.finish(self.batch.id, outcomes)
+        unstored = {task.sha256 for task in self._tasks if not (task.receipt and task.receipt.item_id)}
+        try:
+            drop_unused(self._parts, self._unused | unstored)
+            drop_staged(self._parts, [row.staged for row in self.batch.files])
+        except OlharError as error:  # the receipts are given: what is left over takes room, and nothing else
+            log.warning("what nothing needs any more could not be deleted: %s", error)
+
+    def _drop_unwanted(self) -> None:
+        """What was cancelled, or deleted with its collection, is not written any more."""
+        if waiting(self._tasks):
+            wanted = self._parts.records.batching.wanted(self.batch.id)
+            for task in waiting(self._tasks):
+                if task.place not in wanted:
+                    task.done("failed", CANCELLED)
 
     def _outcome(self, task: Task) -> Outcome:
         row, receipt = self._rows[task.place], task.receipt
@@ -191,6 +226,7 @@ class BatchRun:
         if status == "unchanged" and row.plan in steps.MADE:
             # An earlier run of this very batch wrote it and was broken off before it could say so.
             status = steps.MADE[row.plan]
+            reason = reason or AGAIN
         retryable = task.transient or status == "failed"
         return Outcome(row.id, status, receipt.item_id, reason, retryable, steps_ms=dict(self._steps_ms))
 
@@ -205,3 +241,7 @@ class BatchRun:
 
     def _timed(self, stage: Stage, started: float) -> None:
         self._steps_ms[stage] = round(1000 * (time.perf_counter() - started), 1)
+
+
+def _place(task: Task) -> Place:
+    return Place(task.file.source, task.item_id, task.sha256, task.file.replaces, task.place)

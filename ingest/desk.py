@@ -76,7 +76,8 @@ class Desk:
         With ``error`` that counts as a try of each, and one that has had its tries fails.
         """
         run = self._runs.pop(batch_id)
-        outcomes: list[Outcome] = [] if error is None else run.outcomes(error)
+        # What breaks because this process ends is nobody's fault.
+        outcomes: list[Outcome] = [] if error is None or self._ending else run.outcomes(error)
         try:
             self.parts.records.batching.finish(batch_id, outcomes)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,13 @@ from ingest.sources.web import is_web, single
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, OlharError
 from rag.records.types import FileRow, NewFile
-from rag.types import JSON, content_hash
+from rag.types import JSON
 
 PATH: Final = "path"
 URL: Final = "url"
 STAGED: Final = "staged"
+UNKNOWN_BYTES: Final = 8 * 2**20
+"""What a file of the web is taken to have, so that not too many are in memory together."""
 
 
 def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
@@ -37,19 +40,20 @@ def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
         locator = {PATH: os.fsencode(file.path).decode("latin-1")}
         return NewFile(file.source, locator, said, file.replaces, file.size or 0)
     if file.replaces and is_web(file.source):
-        return NewFile(file.source, {URL: file.source}, said, file.replaces, file.size or 0)
+        return NewFile(file.source, {URL: file.source}, said, file.replaces, file.size or UNKNOWN_BYTES)
     try:
         if reason := too_large(file.size or 0, max_bytes):
             raise InvalidInput(reason)
         data = file.read()
         if reason := too_large(len(data), max_bytes):
             raise InvalidInput(reason)
-        sha256 = content_hash(data)
-        staged.put(sha256, data)
+        # A name of its own: nobody else's receipt takes these bytes away.
+        name = secrets.token_hex(32)
+        staged.put(name, data)
     except (OSError, OlharError) as error:
         status: Status = "quarantined" if isinstance(error, InvalidInput) else "failed"
         return NewFile(file.source, {}, {}, status=status, reason=why(error))
-    return NewFile(file.source, {STAGED: sha256}, said, file.replaces, len(data))
+    return NewFile(file.source, {STAGED: name}, said, file.replaces, len(data), name)
 
 
 def taken_up(row: FileRow, staged: Blobs, reading: Reading) -> SourceFile:

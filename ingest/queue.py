@@ -8,22 +8,29 @@ from typing import Final
 
 from ingest.locating import put_down
 from ingest.receipts import FileReceipt, IngestReport, receipt_of
+from ingest.removal import finish_removals
 from ingest.sources import SourceFile
 from ingest.system import Parts
-from rag.errors import InvalidInput
+from rag.errors import InvalidInput, Unavailable
 from rag.records.types import FileRow
 from rag.types import Scope
 
 PAGE: Final = 1000
 POLL_S: Final = 0.05
+LOST_S: Final = 30.0
+"""A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
 
 
 class Queue:
-    """Jobs of a system. ``wake`` tells a worker in this process that there is something to do."""
+    """Jobs of a system. ``wake`` tells a worker in this process that there is something to do; with
+    ``others_work`` there is none here, and workers of their own do the jobs."""
 
-    def __init__(self, parts: Parts, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, parts: Parts, wake: Callable[[], None] = lambda: None, *, others_work: bool = False
+    ) -> None:
         self._parts = parts
         self._wake = wake
+        self._others_work = others_work
 
     def submit(self, scope: Scope, files: Iterable[SourceFile], *, all_captions: bool = False) -> str:
         """Put down a job and return its id; a worker does the rest.
@@ -34,6 +41,7 @@ class Queue:
         if scope.collection is None:
             raise InvalidInput("files are put into a collection: name one")
         parts = self._parts
+        finish_removals(parts, scope)  # what is deleted is not what comes now
         known = (put_down(file, parts.staged, parts.settings.max_bytes) for file in files)
         job_id = parts.records.jobs.submit(scope, known, all_captions=all_captions)
         self._wake()
@@ -49,9 +57,14 @@ class Queue:
     def follow(
         self, tenant: str, job_id: str, on_file: Callable[[FileReceipt], None] = lambda _: None
     ) -> None:
-        """Wait for the end of a job; ``on_file`` gets each receipt as it comes. Raises NotFound."""
+        """Wait for the end of a job; ``on_file`` gets each receipt as it comes.
+
+        Raises NotFound, and Unavailable when workers should do it and none is there; the job stays put down.
+        """
         after = 0
         while True:
+            if self._others_work and not self._parts.records.workers.alive(LOST_S):
+                raise Unavailable(f"the job {job_id} waits: no worker is running (`olhar worker`)")
             ended = self._parts.records.jobs.get(tenant, job_id).finished_at is not None
             for row in self.settled(tenant, job_id, after):
                 on_file(receipt_of(row))

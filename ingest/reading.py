@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ingest import steps
@@ -30,13 +30,25 @@ def is_document(task: Task) -> bool:
         return True
 
 
-def read(task: Task, item: Item, sandbox: Sandbox, blobs: Blobs, settings: Settings) -> None:
-    """Bytes to the parts of the document ``item``; pictures of figures are kept beside the original."""
+def read(
+    task: Task,
+    item: Item,
+    sandbox: Sandbox,
+    blobs: Blobs,
+    settings: Settings,
+    claim: Callable[[Sequence[str]], None],
+) -> None:
+    """Bytes to the parts of the document ``item``; pictures of figures are kept beside the original.
+
+    ``claim`` is told their hashes before, so that nobody takes them for unused.
+    """
     folder = os.path.dirname(task.file.path) if task.file.path is not None else None
     limits = Limits(pixels=settings.max_pixels)
     args = (task.data, task.name, "", folder, limits)
     try:
         document: Document = sandbox.call(PARSE, *args, deadline=settings.parse_seconds)
+        task.figures = tuple(dict.fromkeys(content_hash(figure.data) for figure in document.figures))
+        claim(task.figures)
         for figure in document.figures:
             blobs.put(content_hash(figure.data), figure.data)
         blobs.put(task.sha256, task.data)
@@ -45,7 +57,6 @@ def read(task: Task, item: Item, sandbox: Sandbox, blobs: Blobs, settings: Setti
         return
     task.data = b""
     task.parts = parts_of(document, item)
-    task.figures = tuple(dict.fromkeys(content_hash(figure.data) for figure in document.figures))
     task.summary, task.told = summary(document), told(document)
     task.notes += document.notes
 

@@ -24,39 +24,52 @@ def remove(
     With a source goes an item that has no other. Raises NotFound when there is nothing of that name. Killed
     at any point, the rest is done by ``finish_removals``.
     """
-    contents = _contents(parts, scope, target, name)
-    if contents is None:
-        what = f"the collection {scope.collection!r}"
-        raise NotFound(f"there is no {target} {name!r} in {what}" if name else f"{what} is not there")
-    return _carry_out(parts, parts.records.removals.begin(scope, target, name, sorted(contents)))
+    finish_removals(parts, scope)
+    with parts.records.writing_to(scope):
+        contents = _contents(parts, scope, target, name)
+        if contents is None:
+            what = f"the collection {scope.collection!r}"
+            raise NotFound(f"there is no {target} {name!r} in {what}" if name else f"{what} is not there")
+        removal = parts.records.removals.begin(scope, target, name, sorted(contents))
+        gone = _carry_out(parts, removal)
+    _end(parts, removal)
+    return gone
 
 
-def finish_removals(parts: Parts) -> int:
-    """Carry out what an earlier process began; how many deletions that were."""
-    unfinished = parts.records.removals.unfinished()
-    for removal in unfinished:
-        _carry_out(parts, removal)
-    return len(unfinished)
+def finish_removals(parts: Parts, scope: Scope | None = None) -> int:
+    """Carry out what was begun and broken off, in one collection or all; how many deletions that were.
+
+    Whoever puts down new files for a collection calls it before, so that no old deletion takes them away.
+    """
+    removals = parts.records.removals
+    finished = 0
+    for removal in removals.unfinished(scope):
+        with parts.records.writing_to(removal.scope):
+            if removal not in removals.unfinished(removal.scope):
+                continue  # another process did it meanwhile
+            _carry_out(parts, removal)
+        _end(parts, removal)
+        finished += 1
+    return finished
 
 
 def drop_unused(parts: Parts, sha256s: Iterable[str]) -> int:
     """Delete those of the originals that no source of any tenant holds, and no file under way; how many."""
     asked = sorted(set(sha256s) - {""})
-    if not asked:
-        return 0
-    records = parts.records
-    with records.originals():
-        unused = set(asked) - records.places.uses(asked) - records.jobs.uses(asked)
-        return sum(parts.blobs.delete(sha256) for sha256 in sorted(unused))
+    records, gone = parts.records, 0
+    for start in range(0, len(asked), PAGE):
+        some = asked[start : start + PAGE]
+        with records.originals():
+            unused = set(some) - records.places.uses(some) - records.jobs.uses(some)
+            gone += sum(parts.blobs.delete(sha256) for sha256 in sorted(unused))
+    return gone
 
 
-def drop_staged(parts: Parts, sha256s: Iterable[str]) -> None:
-    """Delete those of the staged bytes that no file waits for."""
-    asked = sorted(set(sha256s) - {""})
-    if asked:
-        with parts.records.originals():
-            for sha256 in sorted(set(asked) - parts.records.jobs.uses(asked)):
-                parts.staged.delete(sha256)
+def drop_staged(parts: Parts, names: Iterable[str]) -> None:
+    """Delete those of the staged bytes that no file waits for, or may be made of when it is tried again."""
+    asked = sorted(set(names) - {""})
+    for name in sorted(set(asked) - parts.records.jobs.needs(asked)) if asked else ():
+        parts.staged.delete(name)
 
 
 def _contents(parts: Parts, scope: Scope, target: str, name: str) -> set[str] | None:
@@ -81,19 +94,21 @@ def _originals(parts: Parts, scope: Scope, item_ids: list[str]) -> set[str]:
 
 
 def _carry_out(parts: Parts, removal: Removal) -> int:
+    """How many items went. To be called while holding ``records.writing_to`` of the scope."""
     scope, records = removal.scope, parts.records
-    with records.writing_to(scope):
-        if removal.target == "collection":
-            gone = sum(_without_all(parts, scope, kind) for kind in KINDS)
-            records.places.forget_collection(scope)
-            records.jobs.forget_collection(scope)
-        elif removal.target == "item":
-            gone = _without_item(parts, scope, removal.name)
-        else:
-            gone = _without_source(parts, scope, removal.name)
-    drop_unused(parts, removal.contents)
-    records.removals.end(removal)
+    if removal.target == "item":
+        return _without_item(parts, scope, removal.name)
+    if removal.target == "source":
+        return _without_source(parts, scope, removal.name)
+    gone = sum(_without_all(parts, scope, kind) for kind in KINDS)
+    records.places.forget_collection(scope)
+    records.jobs.forget_collection(scope)
     return gone
+
+
+def _end(parts: Parts, removal: Removal) -> None:
+    drop_unused(parts, removal.contents)
+    parts.records.removals.end(removal)
 
 
 def _without_all(parts: Parts, scope: Scope, kind: Kind) -> int:

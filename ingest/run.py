@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from ingest.adopting import adopt
 from ingest.batch import Stage
 from ingest.desk import Desk
 from ingest.queue import Queue
@@ -43,6 +44,7 @@ def ingest(
     collection, and ModelUnavailable when the encoder cannot be had; what has been indexed until then stays,
     and the rest waits for the next run.
     """
+    adopt(parts)
     queue = Queue(parts)
     job_id = queue.submit(scope, files, all_captions=all_captions)
     seen = 0

@@ -23,6 +23,8 @@ from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, i
 
 Plan = Literal["index", "attach", "describe"]
 """A new item; another source of an item; an item whose description changed."""
+CONTROLS: Final = {number: " " for number in range(32) if number != ord("\n")}
+"""What a stranger's file may have in its names, and no receipt."""
 MADE: Final[Mapping[str, Status]] = {"index": "indexed", "attach": "duplicate", "describe": "indexed"}
 """What a plan that was carried out makes of a file."""
 
@@ -76,7 +78,7 @@ class Task:
         """Give it its receipt, unless it has one, and let go of what is large."""
         if self.receipt is None:
             stored = self.item_id if status in ("indexed", "duplicate", "unchanged") else ""
-            reason = "; ".join([text for text in (reason, *self.notes) if text])
+            reason = "; ".join([text for text in (reason, *self.notes) if text]).translate(CONTROLS)
             self.receipt = FileReceipt(self.file.source, status, stored, reason)
         self.data, self.pixels, self.parts = b"", None, []
 

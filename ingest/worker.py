@@ -13,7 +13,9 @@ from typing import Final
 
 from dbos import DBOS, DBOSConfig
 
+from ingest.adopting import adopt
 from ingest.desk import Desk
+from ingest.queue import LOST_S
 from ingest.removal import finish_removals
 from ingest.retrying import Patience
 from ingest.system import Parts
@@ -26,8 +28,6 @@ VERSION: Final = "1"
 POLL_S: Final = 0.25
 QUEUE_POLL_S: Final = 0.1
 BEAT_S: Final = 5.0
-LOST_S: Final = 30.0
-"""A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
 GRACE_S: Final = 30
 """How long batches in flight may take once the worker was told to stop."""
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -57,6 +57,7 @@ class Worker:
 
     def start(self) -> None:
         """Finish deletions that were broken off, go on with batches in flight, and take up what waits."""
+        adopt(self._parts)
         finish_removals(self._parts)
         self._records.jobs.forget_unlisted(LISTING_S)
         work_at(self._desk)
@@ -149,7 +150,7 @@ class Worker:
         ids = [workflow.workflow_id for workflow in ended]
         for batch_id in (int(workflow_id.removeprefix(PREFIX)) for workflow_id in ids):
             if batch_id in unfinished:
-                self._records.batching.finish(batch_id, [])
+                self._records.batching.abandon(batch_id, "its batch broke off")
         if ids:
             DBOS.delete_workflows(ids)
 

@@ -17,6 +17,7 @@ READ_BACKS = 4
 READ_BACK_SECONDS = 0.05
 """While a flush runs, a read may give a row's earlier version."""
 
+SUPERSEDED = "what was put down later for the same source is stored already; this was not used"
 LOST = "written, but not found when read back; trying again may help"
 
 
@@ -24,7 +25,8 @@ class Writer:
     """Writes the tasks of one batch; nobody else may write to the collection meanwhile.
 
     ``begun`` are the items that this batch makes, by id; ``clock`` gives Unix seconds. A task whose item was
-    there when it was compared and is not any more gets no receipt.
+    there when it was compared and is not any more gets no receipt. ``gone`` collects the ids of items that
+    went with their last source.
     """
 
     def __init__(
@@ -40,32 +42,44 @@ class Writer:
         self._begun = begun
         self._places = places
         self._clock = clock
+        self.gone: list[str] = []
 
     def settle_plans(self, tasks: Sequence[Task]) -> None:
-        """What another batch made since the tasks were compared is not made again, but added to."""
-        new = [task for task in tasks if task.plan == "index"]
+        """What another batch made since the tasks were compared is not made again, but added to.
+
+        Of two files for one source the one that was put down later counts, whichever comes first.
+        """
+        later = {task.file.source: task for task in tasks if task.file.replaces}
+        for place in self._places.of(self._scope, list(later)):
+            task = later[place.source]
+            if place.file_id > task.place and place.item_id != task.item_id:
+                task.done("failed", SUPERSEDED)
+        new = [task for task in waiting(tasks) if task.plan == "index"]
         ids = [task.item_id for task in new]
         there = {item.id: item for item in self._store.get(self._scope, "image", ids)} if ids else {}
         for task in new:
             if (item := there.get(task.item_id)) is not None:
                 task.plan_for(item)
 
-    def write(self, tasks: Sequence[Task]) -> None:
+    def write(self, tasks: Sequence[Task], settled: Sequence[Task] = ()) -> None:
         """Carry out what was planned.
 
-        Sources leave the items of their former bytes before new items are added: broken off between
-        the two, the next run finds a new file, never an item that nothing has.
+        New items are added before sources leave the items of their former bytes: what is refused takes
+        nothing away. ``settled`` are tasks whose items were there before: should an earlier run have been
+        broken off, their sources may still have to leave others.
         """
         todo = waiting(tasks)
         new = [task for task in todo if task.plan == "index"]
         ids = {task.item_id for task in new}
         others = [task for task in todo if task.plan != "index"]
         try:
+            self._add(new)
+            added = [task for task in new if task.receipt is not None and task.receipt.status == "indexed"]
+            moving = [*added, *(task for task in others if task.plan == "attach"), *settled]
             self._amend(
                 [task for task in others if task.item_id not in ids],
-                self._left_by([task for task in todo if task.plan != "describe" and task.file.replaces]),
+                self._left_by([task for task in moving if task.file.replaces]),
             )
-            self._add(new)
             self._amend([task for task in others if task.item_id in ids], {})
         except OlharError as error:
             for task in waiting(tasks):
@@ -131,6 +145,7 @@ class Writer:
             documents = [item_id for item_id in gone if after[item_id].item.modality == DOCUMENT]
             delete_parts(self._store, self._scope, documents)
             self._store.delete(self._scope, "image", gone)
+            self.gone += gone
         for task in tasks:
             if task.item_id in before:
                 lost = task.item_id in changed and task.item_id not in stored

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
-from ingest.queue import Queue
-from ingest.receipts import FileReceipt
+from ingest.queue import LOST_S, Queue
+from ingest.receipts import FileReceipt, IngestReport
 from ingest.run import drain, ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
@@ -19,9 +20,6 @@ from rag.duplicates import duplicates
 from rag.errors import Unavailable
 from rag.images import working_picture
 from rag.types import Query, Scope
-
-LOST_S = 30.0
-"""A worker of which nothing was heard for so long does not count."""
 
 
 class Local:
@@ -36,8 +34,8 @@ class Local:
         def seen(receipt: FileReceipt) -> None:
             on_file(FileOut.of(receipt))
 
-        work = Queue(self._olhar).ingest if self._others_work() else partial(ingest, self._olhar)
-        return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
+        with self._working() as work:
+            return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
 
     def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
         query = self._query(text, image)
@@ -57,18 +55,29 @@ class Local:
 
     def _work(self) -> None:
         """What there is to do, unless others do it."""
-        if not self._others_work():
+        records = self._olhar.records
+        if records.database.sqlite:
             with Desk(self._olhar) as desk:
                 drain(desk)
 
-    def _others_work(self) -> bool:
-        """Whether workers of their own do the jobs. Raises Unavailable when they should and none is there."""
-        settings = self._olhar.settings
-        if self._olhar.records.workers.alive(LOST_S):
-            return True
-        if settings.worker == "apart":
+    @contextmanager
+    def _working(self) -> Iterator[Callable[..., IngestReport]]:
+        """How files are ingested: here, or by the workers. Raises Unavailable when they should and none is there.
+
+        On Postgres other processes may be at work, so that the queue is needed here too.
+        """
+        records = self._olhar.records
+        if records.database.sqlite:
+            yield partial(ingest, self._olhar)
+        elif records.workers.alive(LOST_S):
+            yield Queue(self._olhar, others_work=True).ingest
+        elif self._olhar.settings.worker == "apart":
             raise Unavailable("OLHAR_WORKER is apart, and no worker is running: start `olhar worker`")
-        return False
+        else:
+            from ingest.worker import Worker
+
+            with Worker(self._olhar) as worker:
+                yield Queue(self._olhar, worker.wake).ingest
 
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)

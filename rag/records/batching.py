@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from rag.records.database import Database
 from rag.records.rows import to_file
@@ -15,6 +15,7 @@ from rag.records.settling import settle
 from rag.records.types import Batch, Outcome
 from rag.types import Scope
 
+CANCELLED: Final = "cancelled before its turn came; retrying the job takes it up again"
 CRASHES: Final = 3
 """So often may a batch be broken off before its files go on alone, and a file alone before it is given up."""
 CRASHED: Final = (
@@ -154,10 +155,26 @@ class Batching:
 
     def cancelled(self, batch_id: int) -> set[int]:
         """The ids of the batch's files whose job has been cancelled since."""
+        return self._of(batch_id, jobs.c.state == "cancelled")
+
+    def wanted(self, batch_id: int) -> set[int]:
+        """The ids of the batch's files whose job is there and was not cancelled."""
+        return self._of(batch_id, jobs.c.state != "cancelled")
+
+    def abandon(self, batch_id: int, reason: str) -> None:
+        """End a batch of which nobody knows what became: that counts as a try of each of its files."""
+        with self._database.writing() as connection:
+            mine = (files.c.batch_id == batch_id) & (files.c.state == "batched")
+            tried = {"state": "waiting", "batch_id": None, "attempts": files.c.attempts + 1, "reason": reason}
+            job_ids = {row.job_id for row in connection.execute(select(files.c.job_id).where(mine))}
+            connection.execute(update(files).where(mine).values(**tried))
+            self._close(connection, batch_id, job_ids)
+
+    def _of(self, batch_id: int, condition: ColumnElement[bool]) -> set[int]:
+        joined = files.join(jobs, files.c.job_id == jobs.c.id)
+        asked = select(files.c.id).select_from(joined).where((files.c.batch_id == batch_id) & condition)
         with self._database.reading() as connection:
-            joined = files.join(jobs, files.c.job_id == jobs.c.id)
-            gone = (files.c.batch_id == batch_id) & (jobs.c.state == "cancelled")
-            return {row.id for row in connection.execute(select(files.c.id).select_from(joined).where(gone))}
+            return {row.id for row in connection.execute(asked)}
 
     def finish(self, batch_id: int, outcomes: Sequence[Outcome]) -> None:
         """End a batch: receipts for its files, or for those with an empty status another try later, alone.
@@ -186,10 +203,11 @@ class Batching:
                     later, [{"key": o.file_id, "due": now + o.after, "why": o.reason} for o in again]
                 )
             connection.execute(_waiting_again(batch_id))
-            connection.execute(delete(batches).where(batches.c.id == batch_id))
+            self._close(connection, batch_id, {row.job_id for row in rows.values()})
 
     def _break_up(self, connection: Connection, batch_id: int, *, alone: bool) -> None:
         """Files that may have brought down the process go on alone; one that was alone is given up."""
+        job_ids: set[str] = set()
         if alone:
             asked = select(files.c.id, files.c.job_id).where(files.c.batch_id == batch_id)
             outcomes = [
@@ -198,8 +216,21 @@ class Batching:
             ]
             settle(connection, outcomes, self._clock())
         else:
+            mine = select(files.c.job_id).where(files.c.batch_id == batch_id)
+            job_ids = {row.job_id for row in connection.execute(mine)}
             connection.execute(_waiting_again(batch_id).values(suspect=True))
+        self._close(connection, batch_id, job_ids)
+
+    def _close(self, connection: Connection, batch_id: int, job_ids: set[str]) -> None:
+        """The batch is no more; what waits again in a job that was cancelled meanwhile waits for nothing."""
         connection.execute(delete(batches).where(batches.c.id == batch_id))
+        gone = jobs.c.id.in_(sorted(job_ids)) & (jobs.c.state == "cancelled") & (files.c.state == "waiting")
+        asked = select(files.c.id, files.c.job_id).select_from(files.join(jobs, files.c.job_id == jobs.c.id))
+        left = [
+            (row.job_id, Outcome(row.id, "failed", reason=CANCELLED, retryable=True))
+            for row in connection.execute(asked.where(gone))
+        ]
+        settle(connection, left, self._clock())
 
 
 def _closed(outcome: Outcome) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from rag.errors import Conflict, NotFound
+from rag.records.batching import CANCELLED
 from rag.records.database import Database
 from rag.records.rows import to_file, to_job
 from rag.records.schema import files, jobs
@@ -18,7 +19,6 @@ from rag.records.types import FileRow, Job, NewFile, Outcome
 from rag.types import Scope
 
 CHUNK: Final = 500
-CANCELLED: Final = "cancelled before its turn came; retrying the job takes it up again"
 UNSETTLED: Final = {
     "status": "",
     "item_id": "",
@@ -28,6 +28,7 @@ UNSETTLED: Final = {
     "number": None,
     "finished_at": None,
     "batch_id": None,
+    "plan": "",
 }
 
 
@@ -54,7 +55,9 @@ class Jobs:
                     all_captions=all_captions,
                     total=0,
                     done=0,
+                    numbered=0,
                     created_at=self._clock(),
+                    touched_at=self._clock(),
                 )
             )
         try:
@@ -126,7 +129,7 @@ class Jobs:
             rest = [Outcome(row.id, "failed", reason=CANCELLED, retryable=True)
                     for row in connection.execute(waiting)]  # fmt: skip
             settle(connection, [(job_id, outcome) for outcome in rest], self._clock())
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=self._clock()))
+            end(connection, [job_id], self._clock())
         return self.get(tenant, job_id)
 
     def retry(self, tenant: str, job_id: str, *, quarantined: bool = False) -> Job:
@@ -142,7 +145,6 @@ class Jobs:
             count = connection.execute(update(files).where(again).values(**UNSETTLED, **fresh)).rowcount
             if not count:
                 raise Conflict(f"no file of the job {job_id} is {' or '.join(statuses)}")
-            self._renumber(connection, job_id)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id)
@@ -154,26 +156,34 @@ class Jobs:
         """Forget the ended jobs of a collection; how many there were."""
         mine = (jobs.c.tenant == scope.tenant) & (jobs.c.collection == scope.collection)
         with self._database.writing() as connection:
-            return connection.execute(
-                delete(jobs).where(mine & jobs.c.state.in_(("done", "cancelled")))
-            ).rowcount
+            return connection.execute(delete(jobs).where(mine & jobs.c.finished_at.is_not(None))).rowcount
 
     def forget_unlisted(self, older_than: float) -> int:
         """Forget jobs whose submission was broken off, so many seconds ago; how many there were."""
         with self._database.reading() as connection:
-            broken = (jobs.c.state == "listing") & (jobs.c.created_at < self._clock() - older_than)
+            broken = (jobs.c.state == "listing") & (jobs.c.touched_at < self._clock() - older_than)
             found = [row.id for row in connection.execute(select(jobs.c.id).where(broken))]
         self._forget(found)
         return len(found)
 
     def uses(self, sha256s: Sequence[str]) -> set[str]:
-        """Those of the contents that a file without a receipt, or one that may be tried again, is made of."""
-        undone = (files.c.state != "done") | files.c.retryable
+        """Those of the contents that a file without a receipt is made of."""
+        undone = files.c.state != "done"
         found: set[str] = set()
         with self._database.reading() as connection:
             for some in _slices(sha256s):
                 asked = select(files.c.sha256).distinct().where(files.c.sha256.in_(some) & undone)
                 found.update(row.sha256 for row in connection.execute(asked))
+        return found
+
+    def needs(self, staged: Sequence[str]) -> set[str]:
+        """Those of the staged bytes that a file is made of which has no receipt, or may be tried again."""
+        undone = (files.c.state != "done") | files.c.status.in_(("failed", "quarantined"))
+        found: set[str] = set()
+        with self._database.reading() as connection:
+            for some in _slices(staged):
+                asked = select(files.c.staged).distinct().where(files.c.staged.in_(some) & undone)
+                found.update(row.staged for row in connection.execute(asked))
         return found
 
     def _add(self, job_id: str, start: int, some: Sequence[NewFile]) -> int:
@@ -192,7 +202,8 @@ class Jobs:
                 "attempts": 0,
                 "crashes": 0,
                 "due_at": 0.0,
-                "sha256": str(file.locator.get("staged", "")),
+                "staged": file.staged,
+                "sha256": "",
                 "plan": "",
                 "status": "",
                 "item_id": "",
@@ -204,6 +215,7 @@ class Jobs:
         ]
         known = {start + n: file for n, file in enumerate(some) if file.status}
         with self._database.writing() as connection:
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(touched_at=now))
             connection.execute(insert(files), rows)
             if known:
                 asked = select(files.c.id, files.c.place).where(
@@ -236,12 +248,6 @@ class Jobs:
         if row is None:
             raise NotFound(f"there is no job {job_id!r}")
         return to_job(row, {})
-
-    def _renumber(self, connection: Connection, job_id: str) -> None:
-        """Number the receipts that are left without gaps: the last number is how many there are."""
-        left = select(files.c.id).where((files.c.job_id == job_id) & files.c.number.is_not(None))
-        for number, row in enumerate(connection.execute(left.order_by(files.c.number)).all(), 1):
-            connection.execute(update(files).where(files.c.id == row.id).values(number=number))
 
     def _read(self, *conditions: ColumnElement[bool], limit: int = 1) -> list[Job]:
         with self._database.reading() as connection:

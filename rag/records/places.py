@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, select, tuple_
@@ -21,13 +22,15 @@ FIGURE: Final = "\x01figure:"
 class Places:
     """The sources of every collection, each with its item."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
+
+    def add(self, scope: Scope, found: Sequence[Place]) -> None:
+        """As ``put``, but a sole place is still noted with the items that it had before."""
+        self.put(scope, [replace(place, sole=False) for place in found])
 
     def put(self, scope: Scope, found: Sequence[Place]) -> None:
         """Say where items are; a sole place leaves the items that it had before."""
-        now = self._clock()
         rows = [
             {
                 "tenant": scope.tenant,
@@ -35,7 +38,7 @@ class Places:
                 "source": place.source,
                 "item_id": place.item_id,
                 "sha256": place.sha256,
-                "seen_at": now,
+                "file_id": place.file_id,
             }
             for place in {(place.source, place.item_id): place for place in found}.values()
         ]
@@ -45,7 +48,7 @@ class Places:
         insert = make(places)
         keep = insert.on_conflict_do_update(
             index_elements=["tenant", "collection", "source", "item_id"],
-            set_={name: insert.excluded[name] for name in ("sha256", "seen_at")},
+            set_={name: insert.excluded[name] for name in ("sha256", "file_id")},
         )
         sole = [place.source for place in found if place.sole]
         with self._database.writing() as connection:
@@ -61,6 +64,23 @@ class Places:
             for sha256 in contents
         ]
         self.put(scope, found)
+
+    def forget_figures(self, scope: Scope, item_ids: Sequence[str]) -> None:
+        """Documents that were not stored after all have no pictures."""
+        with self._database.writing() as connection:
+            for item_id in item_ids:
+                mine = places.c.source.startswith(f"{FIGURE}{item_id}:", autoescape=True)
+                connection.execute(delete(places).where(_within(scope) & mine))
+
+    def without_items(self, scope: Scope, item_ids: Sequence[str]) -> set[str]:
+        """Forget all places of these items; the hashes of what they were made of."""
+        found: set[str] = set()
+        with self._database.writing() as connection:
+            for some in _slices(item_ids):
+                mine = _within(scope) & places.c.item_id.in_(some)
+                found.update(row.sha256 for row in connection.execute(select(places.c.sha256).where(mine)))
+                connection.execute(delete(places).where(mine))
+        return found
 
     def of(self, scope: Scope, sources: Sequence[str]) -> list[Place]:
         """Where these sources are, one entry for each item of theirs."""
@@ -98,6 +118,11 @@ class Places:
             if len(rows) < CHUNK:
                 return
             after = (rows[-1]["source"], rows[-1]["item_id"])
+
+    def any(self) -> bool:
+        """Whether any source is known at all."""
+        with self._database.reading() as connection:
+            return connection.execute(select(places.c.source).limit(1)).first() is not None
 
     def scopes(self) -> list[Scope]:
         """Every collection of every tenant that has a source."""
@@ -145,7 +170,7 @@ def _within(scope: Scope) -> ColumnElement[bool]:
 
 
 def _place(row: Mapping[Any, Any]) -> Place:
-    return Place(row["source"], row["item_id"], row["sha256"])
+    return Place(row["source"], row["item_id"], row["sha256"], file_id=row["file_id"])
 
 
 def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:

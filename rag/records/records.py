@@ -25,7 +25,7 @@ class Records:
         self.database = Database(url)
         self.jobs = Jobs(self.database, clock)
         self.batching = Batching(self.database, clock)
-        self.places = Places(self.database, clock)
+        self.places = Places(self.database)
         self.removals = Removals(self.database, clock)
         self.workers = Workers(self.database, clock)
 

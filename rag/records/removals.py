@@ -40,10 +40,14 @@ class Removals:
             number: int = connection.execute(made.returning(removals.c.id)).scalar_one()
         return Removal(number, scope, target, name, tuple(contents))
 
-    def unfinished(self) -> list[Removal]:
-        """Those that were broken off, oldest first."""
+    def unfinished(self, scope: Scope | None = None) -> list[Removal]:
+        """Those that were broken off, of one collection or all, oldest first."""
+        asked = select(removals).order_by(removals.c.id)
+        if scope is not None:
+            mine = (removals.c.tenant == scope.tenant) & (removals.c.collection == scope.collection)
+            asked = asked.where(mine)
         with self._database.reading() as connection:
-            rows = connection.execute(select(removals).order_by(removals.c.id)).mappings()
+            rows = connection.execute(asked).mappings()
             return [
                 Removal(
                     row["id"],
@@ -56,6 +60,13 @@ class Removals:
             ]
 
     def end(self, removal: Removal) -> None:
-        """All of it is gone."""
+        """All of it is gone, also of earlier deletions of the same."""
+        same = (
+            (removals.c.tenant == removal.scope.tenant)
+            & (removals.c.collection == removal.scope.collection)
+            & (removals.c.target == removal.target)
+            & (removals.c.name == removal.name)
+            & (removals.c.id <= removal.id)
+        )
         with self._database.writing() as connection:
-            connection.execute(delete(removals).where(removals.c.id == removal.id))
+            connection.execute(delete(removals).where(same))

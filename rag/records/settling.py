@@ -18,8 +18,9 @@ def settle(connection: Connection, outcomes: Sequence[tuple[str, Outcome]], now:
         return
     last: dict[str, int] = {}
     for job_id, count in sorted(Counter(job_id for job_id, _ in outcomes).items()):
-        counted = update(jobs).where(jobs.c.id == job_id).values(done=jobs.c.done + count)
-        last[job_id] = connection.execute(counted.returning(jobs.c.done)).scalar_one() - count
+        more = {"done": jobs.c.done + count, "numbered": jobs.c.numbered + count}
+        counted = update(jobs).where(jobs.c.id == job_id).values(**more).returning(jobs.c.numbered)
+        last[job_id] = connection.execute(counted).scalar_one() - count
     rows: list[dict[str, Any]] = []
     for job_id, outcome in outcomes:
         last[job_id] += 1
@@ -29,7 +30,7 @@ def settle(connection: Connection, outcomes: Sequence[tuple[str, Outcome]], now:
                 "number": last[job_id],
                 "status": outcome.status,
                 "item_id": outcome.item_id,
-                "reason": outcome.reason,
+                "reason": outcome.reason.replace("\0", " "),  # which Postgres cannot hold
                 "retryable": outcome.retryable,
                 "steps_ms": dict(outcome.steps_ms),
                 "finished_at": now,
@@ -42,8 +43,9 @@ def settle(connection: Connection, outcomes: Sequence[tuple[str, Outcome]], now:
 
 
 def end(connection: Connection, job_ids: Sequence[str], now: float) -> None:
-    """Mark those jobs as done whose files all have a receipt."""
-    whole = (jobs.c.state == "running") & (jobs.c.done >= jobs.c.total)
+    """End those jobs whose files all have a receipt."""
+    whole = jobs.c.id.in_(job_ids) & (jobs.c.done >= jobs.c.total)
     connection.execute(
-        update(jobs).where(jobs.c.id.in_(job_ids) & whole).values(state="done", finished_at=now)
+        update(jobs).where(whole & (jobs.c.state == "running")).values(state="done", finished_at=now)
     )
+    connection.execute(update(jobs).where(whole & (jobs.c.state == "cancelled")).values(finished_at=now))

@@ -16,8 +16,8 @@ JobState: TypeAlias = Literal["listing", "running", "done", "cancelled"]
 class NewFile:
     """A file that is to be ingested: who it is, where its bytes are, what is said of it.
 
-    ``size`` is in bytes, 0 while unknown. ``status`` is there when its fate is known without reading it;
-    ``reason`` then says why.
+    ``size`` is in bytes, 0 while unknown; ``staged`` the name of its bytes where they were put aside for it.
+    ``status`` is there when its fate is known without reading it; ``reason`` then says why.
     """
 
     source: str
@@ -25,6 +25,7 @@ class NewFile:
     description: Mapping[str, JSON]
     replaces: bool = False
     size: int = 0
+    staged: str = ""
     status: str = ""
     reason: str = ""
 
@@ -48,6 +49,7 @@ class FileRow:
     state: Literal["waiting", "batched", "done"]
     attempts: int
     crashes: int
+    staged: str
     sha256: str
     plan: str
     number: int | None
@@ -119,12 +121,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A source, and an item that has it. ``sole``: the source is one place, and has no other item."""
+    """A source, and an item that has it.
+
+    ``sole``: the source is one place, and has no other item. ``file_id`` counts on with each file that is put
+    down: of two for one source, the later one has the larger.
+    """
 
     source: str
     item_id: str
     sha256: str
     sole: bool = True
+    file_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,34 @@ def test_a_deletion_that_is_broken_off_anywhere_is_finished(
 
 def _dies(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_deletion_that_was_broken_off_takes_nothing_that_came_later(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(photos, 3)
+    run()
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store, "delete", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            remove(parts, SCOPE, "collection")
+    assert run().counts["indexed"] == 3
+    assert finish_removals(parts) == 0
+    assert len(parts.store.saved) == 3
+
+
+def test_what_is_deleted_while_it_is_on_its_way_does_not_come_back(
+    parts: FakeParts, photos: Path, run: Run
+) -> None:
+    add(photos, 3)
+    jobs = parts.records.jobs
+
+    def deleted(_: Sequence[object]) -> None:
+        parts.fake.before = lambda _: None
+        (job,) = jobs.latest(SCOPE.tenant)
+        jobs.cancel(SCOPE.tenant, job.id)
+
+    parts.fake.before = deleted
+    assert run().counts["failed"] == 3
+    assert parts.store.saved == {}
+    assert kept(parts, 3) == []

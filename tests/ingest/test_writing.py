@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ingest.descriptions import Description
+from ingest.desk import Desk
+from ingest.queue import Queue
+from ingest.retrying import Patience
 from ingest.run import ingest
 from ingest.sources import SourceFile, walk
 from rag.types import Scope, content_hash
@@ -169,3 +173,59 @@ def test_collections_do_not_meet(parts: FakeParts, photos: Path, run: Run) -> No
     other = Scope(SCOPE.tenant, "other")
     assert ingest(parts, other, walk([photos])).counts["indexed"] == 2
     assert len(parts.store.saved) == 4
+
+
+def test_what_was_put_down_later_counts_whichever_comes_first(parts: FakeParts) -> None:
+    place = replace(given("/photo.png", picture(1)), replaces=True)
+    queue = Queue(parts)
+    older = queue.submit(SCOPE, [place])
+    with Desk(parts, patience=Patience(())) as desk:
+        first = desk.form()
+        assert first is not None
+        newer = queue.submit(SCOPE, [replace(given("/photo.png", picture(2)), replaces=True)])
+        second = desk.form()
+        assert second is not None
+        for batch_id in (second, first):
+            assert desk.begin(batch_id)
+            desk.advance(batch_id, "verify")
+            desk.end(batch_id)
+    assert queue.report(SCOPE, newer).counts["indexed"] == 1
+    (receipt,) = queue.report(SCOPE, older).files
+    assert receipt.status == "failed"
+    assert "put down later" in receipt.reason
+    assert [item.content_hash for item in parts.store.items.values()] == [content_hash(picture(2))]
+    assert parts.blobs.exists(content_hash(picture(2)))
+    assert not parts.blobs.exists(content_hash(picture(1)))
+
+
+def test_a_run_that_was_killed_before_it_noted_its_places_leaves_no_old_item(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(photos / "a.png", picture(1))
+    run()
+    save(photos / "a.png", picture(2))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.records.places, "put", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    save(photos / "a.png", picture(3))
+    run()
+    assert [item.content_hash for item in parts.store.items.values()] == [content_hash(picture(3))]
+    assert [p.item_id for p in parts.records.places.of(SCOPE, [str(photos / "a.png")])] == list(
+        parts.store.saved
+    )
+
+
+def test_a_folder_of_before_is_taken_over(parts: FakeParts, photos: Path, run: Run) -> None:
+    add(photos, 3)
+    run()
+    parts.records.places.forget_collection(SCOPE)
+    save(photos / "001.png", picture(100))
+    tenant = parts.settings.model_copy(update={"tenant": SCOPE.tenant})
+    parts.settings = tenant
+    assert run().counts == {"indexed": 1, "duplicate": 0, "unchanged": 2, "quarantined": 0, "failed": 0}
+    assert len(parts.store.saved) == 3

@@ -43,6 +43,11 @@ def test_opening_twice_changes_nothing(url: str, records: Records) -> None:
     removal = records.removals.begin(SCOPE, "collection")
     again = Records(url)
     assert again.removals.unfinished() == [removal]
+    assert again.removals.unfinished(OTHER) == []
+    later = again.removals.begin(SCOPE, "collection", "", ["a" * 64])
+    again.removals.begin(SCOPE, "item", "1")
+    again.removals.end(later)
+    assert [left.target for left in again.removals.unfinished(SCOPE)] == ["item"]
     again.close()
 
 
@@ -116,6 +121,9 @@ def test_a_sole_place_has_one_item_a_name_may_have_several(records: Records) -> 
     assert places.sources_of(SCOPE, ["2"]) == {"2": ["/a", "up"]}
     assert places.uses(["x" * 64, "y" * 64, "z" * 64, "0" * 64]) == {"x" * 64, "y" * 64, "z" * 64}
     assert places.scopes() == [OTHER, SCOPE]
+    places.add(SCOPE, [Place("/a", "4", "w" * 64)])
+    assert sorted(p.item_id for p in places.of(SCOPE, ["/a"])) == ["2", "4"]
+    assert places.without_items(SCOPE, ["4"]) == {"w" * 64}
     places.forget_pairs(SCOPE, [("up", "1")])
     assert places.contents(SCOPE) == {"y" * 64}
     places.forget(SCOPE, ["/a"])

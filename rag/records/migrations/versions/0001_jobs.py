@@ -35,7 +35,9 @@ def upgrade() -> None:
         sa.Column("all_captions", sa.Boolean(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("numbered", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("touched_at", sa.Float(), nullable=False),
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
@@ -49,7 +51,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("item_id", sa.Text(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("file_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "collection", "source", "item_id", name=op.f("pk_places")),
     )
     op.create_index("ix_places_sha256", "places", ["sha256"])
@@ -88,6 +90,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Float(), nullable=False),
+        sa.Column("staged", sa.String(length=64), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("plan", sa.String(length=16), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
@@ -105,6 +108,8 @@ def upgrade() -> None:
     op.create_index("ix_files_job_id_number", "files", ["job_id", "number"])
     op.create_index("ix_files_job_id_place", "files", ["job_id", "place"], unique=True)
     op.create_index("ix_files_sha256", "files", ["sha256"])
+    op.create_index("ix_files_state_due_at", "files", ["state", "due_at"])
+    op.create_index("ix_files_staged", "files", ["staged"])
     op.create_index("ix_files_state_place", "files", ["state", "place"])
 
 
