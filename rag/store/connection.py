@@ -92,6 +92,11 @@ def translated(doing: str) -> Iterator[None]:
         raise StoreUnavailable(without_password(f"{doing}: {_reason(error)}")) from error
 
 
+def is_released(error: MilvusException) -> bool:
+    """Whether a collection was asked that is not loaded; no code of its own tells that."""
+    return "released" in str(error.message) or "not loaded" in str(error.message)
+
+
 def _is_input_error(error: MilvusException) -> bool:
     if isinstance(error, ConnectionConfigException):
         return False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
+from pymilvus.exceptions import MilvusException
+
 from rag.errors import InvalidInput, StoreUnavailable
 from rag.folding import fold_query
 from rag.store import collections, filters, moving
-from rag.store.connection import CALL_SECONDS, Connection, translated
+from rag.store.connection import CALL_SECONDS, Connection, is_released, translated
 from rag.store.rows import (
     ROW_FIELDS,
     Record,
@@ -213,8 +215,10 @@ class MilvusStore:
         return fold_query(query) or None
 
     def _search(self, kind: Kind, leg: Leg, data: Any, condition: str, limit: int) -> list[tuple[str, float]]:
-        with self._calling(f"searching the {leg} leg") as client:
-            found = client.search(
+        found = self._read(
+            kind,
+            f"searching the {leg} leg",
+            lambda client: client.search(
                 self._names[kind],
                 [data],
                 anns_field=VECTORS.get(leg, SPARSE),
@@ -222,7 +226,8 @@ class MilvusStore:
                 limit=limit,
                 search_params=search_params(self._dense[kind], limit) if leg in VECTORS else {},
                 timeout=CALL_SECONDS,
-            )[0]
+            )[0],
+        )
         if leg in VECTORS:
             return [(hit["id"], min(1.0, max(-1.0, float(hit["distance"])))) for hit in found]
         # Milvus Lite gives BM25 scores below zero, a server above; both best first.
@@ -237,14 +242,17 @@ class MilvusStore:
         return [found[i] for i in dict.fromkeys(ids) if i in found]
 
     def _query(self, kind: Kind, condition: str, fields: Sequence[str], **options: Any) -> list[Record]:
-        with self._calling("reading items") as client:
-            found = client.query(
+        found = self._read(
+            kind,
+            "reading items",
+            lambda client: client.query(
                 self._names[kind],
                 filter=condition,
                 output_fields=list(fields),
                 timeout=CALL_SECONDS,
                 **options,
-            )
+            ),
+        )
         return list(found)
 
     def _walk(
@@ -293,6 +301,17 @@ class MilvusStore:
         for chunk in _chunks(list(records)):
             for record in self._query(kind, filters.one_of(chunk), ["scope"]):
                 _refuse_two_scopes(record, records[record["id"]])
+
+    def _read(self, kind: Kind, doing: str, ask: Callable[[Any], Any]) -> Any:
+        with self._calling(doing) as client:
+            try:
+                return ask(client)
+            except MilvusException as error:
+                if not is_released(error):
+                    raise
+                # Milvus Lite's server, once it was ended and started again, has not loaded its collections.
+                client.load_collection(self._names[kind], timeout=CALL_SECONDS)
+                return ask(client)
 
     @contextmanager
     def _calling(self, doing: str) -> Iterator[Any]:
