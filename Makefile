@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 CHECKED := rag ingest api tests benchmarks
 
-.PHONY: demo test install lint types unit serve clean
+.PHONY: demo test install lint types unit chaos serve clean
 
 demo: install  ## set up, then ingest real photos and answer questions about them
 	$(BIN)/olhar demo
@@ -36,6 +36,9 @@ types: install
 
 unit: install
 	$(BIN)/python -m pytest
+
+chaos: install  ## 200 kills while jobs are under way; Postgres has to be installed, takes an hour or so
+	$(BIN)/python -m benchmarks.chaos
 
 serve: install  ## the HTTP API on http://127.0.0.1:8000
 	$(BIN)/olhar serve
