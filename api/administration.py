@@ -6,8 +6,19 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal
 
-from api.record_schemas import DeletedOut, ItemOut, ItemsOut, JobFileOut, JobFilesOut, JobOut, JobsOut
+from api.record_schemas import (
+    DeletedOut,
+    ItemOut,
+    ItemsOut,
+    JobFileOut,
+    JobFilesOut,
+    JobOut,
+    JobsOut,
+    LastReconciledOut,
+    ReconciledOut,
+)
 from api.schemas import CollectionOut, CollectionsOut
+from ingest.reconcile import CHORE, reconcile
 from ingest.removal import remove
 from rag.build import Olhar
 from rag.errors import NotFound
@@ -89,6 +100,17 @@ class Administration:
     ) -> DeletedOut:
         """Delete an item, a source or the whole collection, originals and records too. Raises NotFound."""
         return DeletedOut(items=remove(self._olhar, self._scope(collection), target, name))
+
+    def reconcile(self, *, repair: bool = False) -> ReconciledOut:
+        """Compare originals, records and Milvus; with ``repair`` put right what can be."""
+        report = reconcile(self._olhar, repair=repair, clock=self._clock)
+        if report.job_ids:
+            self._wake()
+        return ReconciledOut.of(report, self._tenant)
+
+    def reconciled(self) -> LastReconciledOut:
+        """What was found the last time."""
+        return LastReconciledOut.of(self._olhar.records.chores.last(CHORE))
 
     def _scope(self, collection: str) -> Scope:
         return Scope(self._tenant, collection)

@@ -13,7 +13,18 @@ from pydantic import BaseModel
 from api import errors
 from api.administration import Administration
 from api.limits import LOOPBACK, BodyLimit, Guard
-from api.routes import asking, chat, collections, docs, duplicates, embedding, health, items, jobs
+from api.routes import (
+    asking,
+    chat,
+    collections,
+    docs,
+    duplicates,
+    embedding,
+    health,
+    items,
+    jobs,
+    reconciling,
+)
 from api.routes.chat_schemas import ChatIn
 from api.routes.request_schemas import QueryIn, TextIn
 from ingest.queue import Queue
@@ -45,7 +56,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
     app.state.administration = Administration(olhar, wake)
-    for part in (asking, collections, duplicates, jobs, items, chat, embedding, health):
+    for part in (asking, collections, duplicates, jobs, items, reconciling, chat, embedding, health):
         app.include_router(part.router)
     docs.install(app)
     errors.install(app)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
 from api.schemas import FileOut, Shown
-from rag.records.types import FileRow, Job
+from rag.records.types import Chore, FileRow, Job
 from rag.types import Item, Kind
+
+if TYPE_CHECKING:  # else whoever asks a server would load what the server works with
+    from ingest.reconcile import Report
 
 
 class JobOut(BaseModel):
@@ -130,3 +133,60 @@ class DeletedOut(BaseModel):
     """How many items went."""
 
     items: int
+
+
+class DifferenceOut(BaseModel):
+    """Something that does not agree. ``name`` is a source, an item's id, or a hash of content.
+
+    ``remedy``: note the source (`place`), `delete`, `finish` a deletion, `ingest` again, or nothing that
+    Olhar can do (`person`).
+    """
+
+    kind: str
+    collection: str
+    name: Shown
+    remedy: Literal["place", "delete", "finish", "ingest", "person"]
+    repaired: bool
+
+
+class ReconciledOut(BaseModel):
+    """Whether originals, records and Milvus agree. ``differences`` are the first 1,000, ``counts`` are all.
+
+    ``left``: how many were not put right. ``jobs`` ingest again what was missing.
+    """
+
+    left: int
+    counts: dict[str, int]
+    differences: list[DifferenceOut]
+    jobs: list[str]
+
+    @classmethod
+    def of(cls, report: Report, tenant: str) -> ReconciledOut:
+        """What ``tenant`` may see of it; of other tenants the counts alone."""
+        seen = [d for d in report.differences if d.scope is None or d.scope.tenant == tenant]
+        differences = [
+            DifferenceOut(
+                kind=d.kind,
+                collection=(d.scope.collection or "") if d.scope is not None else "",
+                name=d.name,
+                remedy=d.remedy,
+                repaired=d.repaired,
+            )
+            for d in seen
+        ]
+        return cls(left=report.left, counts=dict(report.counts), differences=differences, jobs=report.job_ids)
+
+
+class LastReconciledOut(BaseModel):
+    """The last time that everything was compared: when (Unix seconds, null: never), and what was found."""
+
+    ended_at: float | None
+    found: int
+    left: int
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, chore: Chore | None) -> LastReconciledOut:
+        if chore is None:
+            return cls(ended_at=None, found=0, left=0, counts={})
+        return cls.model_validate({"ended_at": chore.ended_at, **chore.said})

@@ -38,6 +38,9 @@ class DictStore:
     def collections(self, tenant: str) -> list[CollectionInfo]:
         return []
 
+    def made_of(self, sha256s: Sequence[str]) -> set[str]:
+        return {row.item.content_hash for row in self._rows.values()} & set(sha256s)
+
     def search(
         self,
         scope: Scope,

@@ -97,12 +97,17 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     """How many items went. To be called while holding ``records.writing_to`` of the scope."""
     scope, records = removal.scope, parts.records
     if removal.target == "item":
-        return _without_item(parts, scope, removal.name)
+        gone = _without_item(parts, scope, removal.name)
+        records.receipts.deleted(scope, item_id=removal.name)
+        return gone
     if removal.target == "source":
-        return _without_source(parts, scope, removal.name)
+        gone = _without_source(parts, scope, removal.name)
+        records.receipts.deleted(scope, source=removal.name)
+        return gone
     gone = sum(_without_all(parts, scope, kind) for kind in KINDS)
     records.places.forget_collection(scope)
     records.jobs.forget_collection(scope)
+    records.receipts.deleted(scope)
     return gone
 
 

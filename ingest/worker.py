@@ -19,6 +19,7 @@ from ingest.queue import LOST_S
 from ingest.removal import finish_removals
 from ingest.retrying import Patience
 from ingest.system import Parts
+from ingest.upkeep import Upkeep
 from ingest.workflows import PREFIX, QUEUE, enqueue, work_at
 from rag.errors import OlharError
 
@@ -47,6 +48,7 @@ class Worker:
         self._parts = parts
         self._records = parts.records
         self._desk = Desk(parts, patience=patience)
+        self._upkeep = Upkeep(parts)
         self._alone = self._records.database.sqlite
         self.name = "local" if self._alone else _own_name()
         self._queued: set[int] = set()
@@ -71,6 +73,7 @@ class Worker:
             on_conflict="always_update",
         )
         self._thread.start()
+        self._upkeep.start()
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -78,6 +81,7 @@ class Worker:
 
     def stop(self) -> None:
         """Bring the batches in flight to their end; what waits goes on with the next worker."""
+        self._upkeep.stop()
         self._stopping.set()
         self._woken.set()
         self._thread.join()

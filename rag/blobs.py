@@ -6,8 +6,11 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -17,6 +20,20 @@ from rag.types import content_hash
 from rag.urls import without_password
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME: Final = re.compile(r"([0-9a-f]{64})(\.webp)?(\.[0-9a-f]{8}\.part)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of the store and the content it belongs to. ``written_at`` in Unix seconds; None: not known.
+
+    ``unfinished`` is what a write that was broken off left behind.
+    """
+
+    sha256: str
+    form: Literal["original", "thumbnail", "unfinished"]
+    written_at: float | None
+    path: str
 
 
 class Blobs:
@@ -116,6 +133,46 @@ class Blobs:
             self._fs.rm_file(path)
             return True
 
+    def kept(self) -> Iterator[Kept]:
+        """All that is there, folder by folder; other files are passed over. Raises Unavailable."""
+        for first in self._listed(self._root, 2):
+            for second in self._listed(str(first["name"]), 2):
+                for found in self._listed(str(second["name"]), None):
+                    name = _NAME.fullmatch(_last(str(found["name"])))
+                    if name is not None:
+                        form: Literal["original", "thumbnail", "unfinished"] = (
+                            "unfinished" if name[3] else "thumbnail" if name[2] else "original"
+                        )
+                        yield Kept(name[1], form, _written_at(found), str(found["name"]))
+
+    def hashes(self) -> Iterator[str]:
+        """The hashes of all originals. Raises Unavailable."""
+        return (kept.sha256 for kept in self.kept() if kept.form == "original")
+
+    def discard(self, unfinished: Kept) -> None:
+        """Remove what ``kept`` gave as unfinished. Raises Unavailable when it cannot be removed."""
+        if unfinished.form != "unfinished":
+            raise InvalidInput(f"{unfinished.path} is no unfinished file")
+        with self._translated("removed"), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(unfinished.path)
+
+    def _listed(self, folder: str, letters: int | None) -> list[Mapping[str, Any]]:
+        """What a folder holds: the folders with names of so many hex digits, or (None) the files."""
+        with self._translated("listed"):
+            self._fs.invalidate_cache(folder)
+            try:
+                found = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                return []
+        if letters is None:
+            return [entry for entry in found if entry["type"] == "file"]
+        hexadecimal = re.compile(f"[0-9a-f]{{{letters}}}")
+        return [
+            entry
+            for entry in found
+            if entry["type"] == "directory" and hexadecimal.fullmatch(_last(str(entry["name"])))
+        ]
+
     def _path(self, sha256: str) -> str:
         if not _SHA256.fullmatch(sha256):
             raise InvalidInput(f"{sha256!r} is no SHA-256: 64 hex digits in lower case are")
@@ -141,3 +198,18 @@ class Blobs:
             raise Unavailable(
                 without_password(f"an original could not be {verb} in {self.url} (OLHAR_BLOBS): {detail}")
             ) from error
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _written_at(found: Mapping[str, Any]) -> float | None:
+    """What fsspec's back ends call it, each in its own way."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value = found.get(key)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return None

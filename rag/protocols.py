@@ -129,6 +129,9 @@ class Store(Protocol):
     def collections(self, tenant: str) -> list[CollectionInfo]:
         """The tenant's collections, by name."""
 
+    def made_of(self, sha256s: Sequence[str]) -> set[str]:
+        """Those of the contents that an item of any tenant is made of; says no more of whom."""
+
     def search(
         self,
         scope: Scope,

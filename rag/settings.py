@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         "inside", description="who works on jobs: the server itself, or processes of `olhar worker`"
     )
     worker_batches: int = Field(3, ge=1, le=64, description="batches that a worker has in flight")
+    reconcile_hours: float = Field(
+        24, ge=0, le=8760, description="hours between looks at whether everything agrees; 0: never unasked"
+    )
     blobs: str = Field("", description="fsspec URL of the originals; empty: `originals` in the data folder")
 
     limit: int = Field(10, ge=1, le=1000, description="hits of a search")

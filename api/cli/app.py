@@ -217,6 +217,21 @@ def reindex(
 
 
 @app.command()
+def reconcile(
+    repair: Annotated[bool, typer.Option("--repair", help="Put right what can be put right.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """See whether originals, records and Milvus agree. Changes nothing without --repair.
+
+    Exit code 3 when differences are left.
+    """
+    from api.cli.reconciling import run
+
+    if not run(_settings(), repair=repair, as_json=as_json):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
 def models(as_json: AsJson = False) -> None:
     """Show the encoders that are known: size, cost, languages, licence, published recall."""
     from api.cli.models import show as show_models

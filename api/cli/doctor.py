@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
+from api.administration import Administration
 from api.cli.backend import differing
 from api.owner import Server, acquire, serving
+from api.record_schemas import LastReconciledOut
 from api.schemas import HealthOut, PartOut
 from rag.build import Olhar, build
-from rag.errors import OlharError
+from rag.errors import OlharError, Unavailable
 from rag.settings import Settings
 from rag.urls import without_password
 
@@ -54,11 +57,12 @@ def examine(settings: Settings) -> list[PartReport]:
             _part("originals", without_password(olhar.blobs.url), lambda: _originals(olhar)),
         ]
         if server is not None:
-            return [*_health(settings, server), *reports]
+            return [*_health(settings, server), *reports, _reconciled(settings, lambda: _asked(server))]
         try:
             with acquire(settings.data):
                 reports.append(PartReport("data folder", str(settings.data), "ok", "", "free"))
                 reports.append(_part("store", _store_name(settings), lambda: _store(olhar)))
+                reports.append(_reconciled(settings, Administration(olhar).reconciled))
                 olhar.close()
         except OlharError as error:
             reports.append(PartReport("data folder", str(settings.data), "failed", "", str(error)))
@@ -83,6 +87,33 @@ def _health(settings: Settings, server: Server) -> list[PartReport]:
         reason = f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
         return [folder, *(PartReport(name, "", "failed", "", reason) for name in PARTS.values())]
     return [folder, *(_told(name, part, settings, server) for name, part in parts.items() if name in PARTS)]
+
+
+def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut]) -> PartReport:
+    """Whether originals, records and Milvus agreed when they were last compared."""
+    part, hours = "reconciliation", settings.reconcile_hours
+    chosen = f"every {hours:g} hours" if hours else "when asked"
+    try:
+        found = last()
+    except OlharError as error:
+        return PartReport(part, chosen, "failed", "", str(error))
+    if found.ended_at is None:
+        return PartReport(part, chosen, "skipped", "", "not done yet: `olhar reconcile`")
+    when = datetime.fromtimestamp(found.ended_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    if found.left:
+        detail = f"{found.left} differences left at {when}: `olhar reconcile --repair`"
+        return PartReport(part, chosen, "failed", "", detail)
+    return PartReport(part, chosen, "ok", "", f"all agreed at {when}")
+
+
+def _asked(server: Server) -> LastReconciledOut:
+    try:
+        answer = httpx.get(f"{server.url}/v1/reconcile", timeout=HEALTH_SECONDS, trust_env=False)
+        return LastReconciledOut.model_validate_json(answer.content)
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unavailable(
+            f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
+        ) from None
 
 
 def _told(name: str, part: PartOut, settings: Settings, server: Server) -> PartReport:

@@ -6,9 +6,21 @@ from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import quote
 
-from api.record_schemas import DeletedOut, ItemOut, ItemsOut, JobFilesOut, JobOut, JobsOut
+from api.record_schemas import (
+    DeletedOut,
+    ItemOut,
+    ItemsOut,
+    JobFilesOut,
+    JobOut,
+    JobsOut,
+    LastReconciledOut,
+    ReconciledOut,
+)
 from api.schemas import CollectionsOut
 from rag.types import Kind
+
+RECONCILE_SECONDS = 3600.0
+"""Deadline of looking at everything."""
 
 
 class RemoteAdministration:
@@ -57,6 +69,14 @@ class RemoteAdministration:
         }
         route, query = routes[target]
         return DeletedOut.model_validate(self._send("DELETE", route, params=query))
+
+    def reconcile(self, *, repair: bool = False) -> ReconciledOut:
+        query = {"repair": str(repair).lower()}
+        answer = self._send("POST", "/v1/reconcile", params=query, timeout=RECONCILE_SECONDS)
+        return ReconciledOut.model_validate(answer)
+
+    def reconciled(self) -> LastReconciledOut:
+        return LastReconciledOut.model_validate(self._get("/v1/reconcile"))
 
     def _get(self, route: str, **query: Any) -> Any:
         return self._send("GET", route, params=query)

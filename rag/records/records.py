@@ -7,16 +7,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from rag.records.batching import Batching
+from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.jobs import Jobs
 from rag.records.places import Places
+from rag.records.receipts import Receipts
 from rag.records.removals import Removals
 from rag.records.workers import Workers
 from rag.types import Scope
 
 
 class Records:
-    """Jobs and their files, batches, places, removals, workers. ``clock`` gives Unix seconds.
+    """Jobs, their files, batches, receipts, places, removals, chores, workers. ``clock`` gives Unix seconds.
 
     Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
@@ -26,6 +28,8 @@ class Records:
         self.jobs = Jobs(self.database, clock)
         self.batching = Batching(self.database, clock)
         self.places = Places(self.database)
+        self.receipts = Receipts(self.database)
+        self.chores = Chores(self.database, clock)
         self.removals = Removals(self.database, clock)
         self.workers = Workers(self.database, clock)
 

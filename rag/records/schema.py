@@ -127,3 +127,12 @@ workers: Final = Table(
     Column("id", Text, primary_key=True),
     Column("seen_at", Float, nullable=False),
 )
+
+chores: Final = Table(
+    "chores",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("begun_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("said", JSON, nullable=False),
+)

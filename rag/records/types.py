@@ -146,3 +146,12 @@ class Removal:
     target: Literal["item", "source", "collection"]
     name: str
     contents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that is done from time to time: when it ended last, and what came of it."""
+
+    name: str
+    ended_at: float
+    said: Mapping[str, JSON]

@@ -53,6 +53,11 @@ def one_of(ids: Sequence[str]) -> str:
     return f"id in [{', '.join(quote(i) for i in ids)}]"
 
 
+def made_of(sha256s: Sequence[str]) -> str:
+    """Holds for the items of these contents, of every tenant: for originals, never for a request."""
+    return f"{ANYONE} and content_hash in [{', '.join(quote(s) for s in sha256s)}]"
+
+
 def after(item_id: str) -> str:
     """Holds for the items that come later in order of id."""
     return f"id > {quote(item_id)}"

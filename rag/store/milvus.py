@@ -160,6 +160,15 @@ class MilvusStore:
         names = sorted(counts["image"].keys() | counts["passage"].keys())
         return [CollectionInfo(name, counts["image"][name], counts["passage"][name]) for name in names]
 
+    def made_of(self, sha256s: Sequence[str]) -> set[str]:
+        """Those of the contents that an item of any tenant is made of; says no more of whom."""
+        return {
+            record["content_hash"]
+            for chunk in _chunks(sha256s)
+            for kind in self._names
+            for record in self._query(kind, filters.made_of(chunk), ["content_hash"])
+        }
+
     def search(
         self,
         scope: Scope,

@@ -179,3 +179,31 @@ def _refuses_alike(admin: Administration | RemoteAdministration, job_id: str) ->
         admin.cancel(job_id)
     with pytest.raises(NotFound):
         admin.delete("nothing", "collection")
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_what_does_not_agree_is_told_and_put_right(
+    client: httpx.Client, parts: FakeParts, where: str
+) -> None:
+    assert client.get("/v1/reconcile").json() == {"ended_at": None, "found": 0, "left": 0, "counts": {}}
+    upload(client, 1, 2)
+    del parts.store.saved[the_id(1)]
+    with Remote(str(client.base_url), parts.settings) as remote:
+        here = Administration(cast(Olhar, parts), in_place(parts))
+        administration = here if where == "here" else remote.administration
+        found = administration.reconcile()
+        assert (found.left, found.counts, found.jobs) == (1, {"no-item": 1}, [])
+        told = found.differences[0]
+        assert (told.kind, told.collection, told.name, told.remedy) == (
+            "no-item",
+            "photos",
+            "1.png",
+            "ingest",
+        )
+        assert administration.reconciled().left == 1
+        repaired = administration.reconcile(repair=True)
+        assert (repaired.left, len(repaired.jobs)) == (0, 1)
+        assert client.get(f"/v1/jobs/{repaired.jobs[0]}").json()["counts"] == {"indexed": 1}
+        assert the_id(1) in parts.store.saved
+        assert administration.reconcile().counts == {}
+    problem(client.post("/v1/reconcile"), 422)

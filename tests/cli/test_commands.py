@@ -199,3 +199,15 @@ def test_output_for_people_names_files_counts_and_scores(photos: Path) -> None:
     assert "[1]" in told
     assert "relevance" in told
     assert "OLHAR_LLM" not in told
+
+
+def test_reconcile_says_what_does_not_agree_and_repairs_it(photos: Path, tmp_path: Path) -> None:
+    as_json("ingest", photos)
+    assert "agree" in olhar("reconcile")
+    originals = [path for path in (tmp_path / "data" / "originals").rglob("*") if path.is_file()]
+    next(path for path in originals if not path.suffix).unlink()
+    assert "its original is missing" in olhar("reconcile", code=3)
+    report = {part["part"]: part for part in as_json("doctor", code=1)}["reconciliation"]
+    assert (report["state"], "olhar reconcile --repair" in report["detail"]) == ("failed", True)
+    assert as_json("reconcile", "--repair")["left"] == 0
+    assert as_json("reconcile") == {"left": 0, "counts": {}, "differences": [], "jobs": []}

@@ -104,6 +104,9 @@ class MemoryStore:
         kinds: tuple[Kind, Kind] = ("image", "passage")
         return [CollectionInfo(name, *(self.count(Scope(tenant, name), k) for k in kinds)) for name in names]
 
+    def made_of(self, sha256s: Sequence[str]) -> set[str]:
+        return {row.item.content_hash for row in self.saved.values()} & set(sha256s)
+
     def search(
         self,
         scope: Scope,

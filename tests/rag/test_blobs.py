@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,37 @@ def test_a_thumbnail_lies_beside_its_original_and_goes_with_it(blobs: Blobs) -> 
     assert (blobs.thumbnail(SHA), blobs.get(SHA), blobs.has_thumbnail(SHA)) == (b"small", DATA, True)
     assert blobs.delete(SHA)
     assert blobs.thumbnail(SHA) is None
+
+
+@pytest.mark.parametrize("url", ["folder", "memory://kept"])
+def test_all_that_is_kept_is_listed_with_its_age(tmp_path: Path, url: str) -> None:
+    blobs = Blobs(str(tmp_path) if url == "folder" else url)
+    assert list(blobs.kept()) == []
+    others = [content_hash(bytes([n])) for n in range(20)]
+    for sha in (SHA, *others):
+        blobs.put(sha, DATA)
+    blobs.put_thumbnail(SHA, DATA)
+    assert sorted(blobs.hashes()) == sorted((SHA, *others))
+    mine = {kept.form: kept for kept in blobs.kept() if kept.sha256 == SHA}
+    assert mine.keys() == {"original", "thumbnail"}
+    written_at = mine["thumbnail"].written_at
+    assert written_at is not None
+    assert abs(written_at - time.time()) < 600
+    for sha in (SHA, *others):
+        blobs.delete(sha)
+    assert list(blobs.kept()) == []
+
+
+def test_only_what_is_unfinished_is_discarded(tmp_path: Path) -> None:
+    blobs = Blobs(str(tmp_path))
+    blobs.put(SHA, DATA)
+    path = tmp_path / SHA[:2] / SHA[2:4] / SHA
+    path.with_name(f"{SHA}.0123abcd.part").write_bytes(b"half")
+    path.with_name("notes.txt").write_text("somebody's")
+    kept = {one.form: one for one in blobs.kept()}
+    assert kept.keys() == {"original", "unfinished"}
+    with pytest.raises(InvalidInput):
+        blobs.discard(kept["original"])
+    blobs.discard(kept["unfinished"])
+    blobs.discard(kept["unfinished"])
+    assert [one.form for one in blobs.kept()] == ["original"]
