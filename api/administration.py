@@ -16,6 +16,7 @@ from api.record_schemas import (
     JobsOut,
     LastReconciledOut,
     ReconciledOut,
+    SourcesOut,
 )
 from api.schemas import CollectionOut, CollectionsOut
 from ingest.reconcile import CHORE, reconcile
@@ -94,6 +95,12 @@ class Administration:
             for item in self._olhar.store.get(self._scope(collection), kind, [item_id]):
                 return ItemOut.of(item)
         raise NotFound(f"there is no item {item_id} in the collection {collection!r}")
+
+    def sources(self, collection: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> SourcesOut:
+        """Sources that begin with ``prefix``, those after ``after``."""
+        places = self._olhar.records.places
+        found = places.sources(self._scope(collection), prefix, after=after, limit=limit)
+        return SourcesOut(sources=found, next=found[-1] if len(found) == limit else "")
 
     def delete(
         self, collection: str, target: Literal["item", "source", "collection"], name: str = ""

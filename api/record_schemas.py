@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from api.schemas import FileOut, Shown
+from api.schemas import FileOut, IngestOut, Shown
 from rag.records.types import Chore, FileRow, Job
 from rag.types import Item, Kind
 
@@ -190,3 +190,16 @@ class LastReconciledOut(BaseModel):
         if chore is None:
             return cls(ended_at=None, found=0, left=0, counts={})
         return cls.model_validate({"ended_at": chore.ended_at, **chore.said})
+
+
+class SourcesOut(BaseModel):
+    """Sources in order; ``next`` is what ``after`` takes for more, empty at the end."""
+
+    sources: list[str]
+    next: str
+
+
+class SyncOut(IngestOut):
+    """What became of each file that is new or changed, and the sources that were taken away."""
+
+    removed: list[str]

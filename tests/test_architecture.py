@@ -97,6 +97,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fastapi": ("api",),
     "uvicorn": ("api",),
     "typer": ("api",),
+    "watchfiles": ("api.cli.syncing",),
     "httpx": ("api", "rag.fetch", "rag.generation"),
     "httpcore": ("rag.fetch",),
 }

@@ -69,6 +69,29 @@ def ingest(
 
 
 @app.command()
+def sync(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders that the collection follows.", metavar="FOLDER…")
+    ],
+    collection: Collection = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with what changes, until Ctrl-C.")] = False,
+    empty_is_meant: Annotated[
+        bool, typer.Option("--empty-is-meant", help="Also when a folder is empty or gone altogether.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ingest what is new or changed in folders, and take away what is gone from them.
+
+    Exit code 3 when a file failed.
+    """
+    from api.cli.syncing import Sync, run
+
+    chosen = [folder.absolute() for folder in folders]
+    if not run(Sync(_settings(collection=collection), chosen, empty_is_meant, as_json), watch=watch):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")] = "",
     image: Picture = None,

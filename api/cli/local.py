@@ -62,8 +62,9 @@ class Local:
 
     @contextmanager
     def _working(self) -> Iterator[Callable[..., IngestReport]]:
-        """How files are ingested: here, or by the workers. Raises Unavailable when they should and none is there.
+        """How files are ingested: here, or by the workers.
 
+        Raises Unavailable when those should do it and none is there.
         On Postgres other processes may be at work, so that the queue is needed here too.
         """
         records = self._olhar.records

@@ -15,6 +15,7 @@ from api.record_schemas import (
     JobsOut,
     LastReconciledOut,
     ReconciledOut,
+    SourcesOut,
 )
 from api.schemas import CollectionsOut
 from rag.types import Kind
@@ -58,6 +59,10 @@ class RemoteAdministration:
 
     def item(self, collection: str, item_id: str) -> ItemOut:
         return ItemOut.model_validate(self._get(f"/v1/items/{quote(item_id)}", collection=collection))
+
+    def sources(self, collection: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> SourcesOut:
+        route = f"/v1/collections/{quote(collection)}/sources"
+        return SourcesOut.model_validate(self._get(route, prefix=prefix, after=after, limit=limit))
 
     def delete(
         self, collection: str, target: Literal["item", "source", "collection"], name: str = ""

@@ -21,6 +21,7 @@ from rag.settings import Origin
 
 if TYPE_CHECKING:
     from api.cli.doctor import PartReport
+    from api.record_schemas import SyncOut
 
 SHOWN_PROBLEMS = 20
 
@@ -81,6 +82,13 @@ def ingested(report: IngestOut, *, as_json: bool) -> None:
         out.print(f"… and {len(problems) - SHOWN_PROBLEMS} more; --json lists all")
     counts = ", ".join(f"{n} {status}" for status, n in report.counts.items() if n) or "no files"
     out.print(f"[bold]{escape(report.collection)}[/]: {counts}")
+
+
+def synced(report: SyncOut, *, as_json: bool) -> None:
+    """As ``ingested``, and how many sources were taken away."""
+    ingested(report, as_json=as_json)
+    if not as_json:
+        console().print(f"{len(report.removed)} removed")
 
 
 def found(result: SearchOut, *, as_json: bool) -> None:

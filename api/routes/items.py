@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Admin, System, scope_of
-from api.record_schemas import DeletedOut, ItemOut, ItemsOut
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut, SourcesOut
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
@@ -59,6 +59,18 @@ def delete_item(
 ) -> DeletedOut:
     """Delete an item with all its sources; its original too, unless another item is made of it."""
     return admin.delete(collection or olhar.settings.collection, "item", item_id)
+
+
+@router.get("/v1/collections/{name}/sources", operation_id="sources")
+def sources(
+    name: Annotated[Name, Path()],
+    admin: Admin,
+    prefix: Annotated[str, Query(max_length=4096)] = "",
+    after: Annotated[str, Query(max_length=4096)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> SourcesOut:
+    """Where the items of a collection came from: sources that begin with `prefix`, those after `after`."""
+    return admin.sources(name, prefix=prefix, after=after, limit=limit)
 
 
 @router.delete("/v1/collections/{name}/sources", operation_id="delete_source")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -68,8 +69,9 @@ class Again:
         except NotFound:
             data = None
         if data is not None:
-            parts.staged.put(sha256, data)
-            return NewFile(source, {STAGED: sha256}, description, replaces, len(data))
+            name = secrets.token_hex(32)
+            parts.staged.put(name, data)
+            return NewFile(source, {STAGED: name}, description, replaces, len(data), name)
         if row is not None and URL in row.locator:
             return NewFile(source, row.locator, description, replaces)
         return None

@@ -28,7 +28,7 @@ def check_originals(parts: Parts, tell: Tell, before: float, needed: Set[str]) -
 def check_staged(parts: Parts, tell: Tell, before: float) -> Iterator[None]:
     """Bytes that were sent ``before`` and that no job waits for. Stops after each page."""
     for page in _pages(parts.staged, tell, before):
-        drop_staged(parts, _unused("unused-upload", page, parts.records.jobs.uses(page), tell))
+        drop_staged(parts, _unused("unused-upload", page, parts.records.jobs.needs(page), tell))
         yield
 
 

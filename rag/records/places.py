@@ -124,6 +124,16 @@ class Places:
         with self._database.reading() as connection:
             return connection.execute(select(places.c.source).limit(1)).first() is not None
 
+    def sources(self, scope: Scope, prefix: str, *, after: str = "", limit: int = 1000) -> list[str]:
+        """Sources that begin with ``prefix``, in order, those after ``after``; at most ``limit``."""
+        begins = places.c.source.startswith(prefix, autoescape=True)
+        figure = places.c.source.startswith(FIGURE, autoescape=True)
+        asked = select(places.c.source).distinct().where(_within(scope), begins, ~figure)
+        if after:
+            asked = asked.where(places.c.source > after)
+        with self._database.reading() as connection:
+            return list(connection.execute(asked.order_by(places.c.source).limit(limit)).scalars())
+
     def scopes(self) -> list[Scope]:
         """Every collection of every tenant that has a source."""
         with self._database.reading() as connection:
