@@ -15,10 +15,12 @@ from api.record_schemas import (
     JobOut,
     JobsOut,
     LastReconciledOut,
+    OcrOut,
     ReconciledOut,
     SourcesOut,
 )
 from api.schemas import CollectionOut, CollectionsOut
+from ingest.ocr_pass import catch_up
 from ingest.reconcile import CHORE, reconcile
 from ingest.removal import remove
 from rag.build import Olhar
@@ -79,9 +81,22 @@ class Administration:
     def collections(self) -> CollectionsOut:
         """The collections, with the number of items in each."""
         found = self._olhar.store.collections(self._tenant)
+        ocr = self._olhar.records.readings.counts(self._tenant)
         return CollectionsOut(
-            collections=[CollectionOut(name=c.name, images=c.images, passages=c.passages) for c in found]
+            collections=[
+                CollectionOut(name=c.name, images=c.images, passages=c.passages, ocr=ocr.get(c.name, {}))
+                for c in found
+            ]
         )
+
+    def read_pictures(self, collection: str) -> OcrOut:
+        """Have the text read of pictures that were not read yet, or were skipped.
+
+        Raises InvalidInput when OLHAR_OCR is off.
+        """
+        catch_up(self._olhar, self._scope(collection))
+        self._wake()
+        return OcrOut(**self._olhar.records.readings.counts(self._tenant).get(collection, {}))
 
     def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
         """Items in the order of their ids, those after ``after``."""

@@ -203,3 +203,11 @@ class SyncOut(IngestOut):
     """What became of each file that is new or changed, and the sources that were taken away."""
 
     removed: list[str]
+
+
+class OcrOut(BaseModel):
+    """Of how many pictures the text is still to be read, was read, or was given up."""
+
+    pending: int = 0
+    done: int = 0
+    skipped: int = 0

@@ -177,6 +177,8 @@ class CollectionOut(BaseModel):
     name: str
     images: int
     passages: int
+    ocr: dict[str, int] = {}
+    """Pictures whose text is wanted: how many are ``pending``, ``done``, ``skipped``."""
 
 
 class CollectionsOut(BaseModel):

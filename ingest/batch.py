@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from ingest import reading, steps
 from ingest.locating import taken_up
+from ingest.ocr_pass import awaited
 from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
 from ingest.sandbox import Sandbox
@@ -175,6 +176,8 @@ class BatchRun:
                 # Should this be broken off, the next run knows whose work it finds, and where.
                 parts.records.batching.note({task.place: {"plan": task.plan} for task in todo})
                 places.add(scope, [_place(task) for task in todo])
+                ocr = parts.settings.ocr
+                parts.records.readings.expect(scope, [i for task in todo for i in awaited(task, ocr)])
             self._writer.write(todo, settled)
             self._note_places(todo, before)
             self._timed("write", started)

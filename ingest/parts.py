@@ -104,8 +104,12 @@ def told(document: Document) -> str:
 
 
 def words_of(item: Item) -> str:
-    """What an item's caption vector is made of; empty when it has none."""
-    return "\n".join(text for text in (item.caption, item.text) if text)
+    """What an item's caption vector is made of; empty when it has none.
+
+    The text in a picture is part of it only where nothing was written about the picture: a scanned page.
+    """
+    alone = not item.caption and not item.metadata.get("near")
+    return "\n".join(text for text in (item.caption, item.text, item.ocr if alone else "") if text)
 
 
 def given(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -162,7 +166,7 @@ def children(store: Store, scope: Scope, kind: Kind, parents: Sequence[str]) -> 
     yield from scanned(store, scope, kind, Where("parent_id", "in", tuple(parents)))
 
 
-def scanned(store: Store, scope: Scope, kind: Kind, where: Filter) -> Iterator[Item]:
+def scanned(store: Store, scope: Scope, kind: Kind, where: Filter | None) -> Iterator[Item]:
     """All items that a filter lets through, page by page."""
     after = ""
     while page := store.scan(scope, kind, where=where, after=after, limit=PAGE):

@@ -108,6 +108,7 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     records.places.forget_collection(scope)
     records.jobs.forget_collection(scope)
     records.receipts.deleted(scope)
+    records.readings.forget_collection(scope)
     return gone
 
 

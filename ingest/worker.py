@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfig
 
 from ingest.adopting import adopt
 from ingest.desk import Desk
+from ingest.ocr_pass import OcrPass
 from ingest.queue import LOST_S
 from ingest.removal import finish_removals
 from ingest.retrying import Patience
@@ -33,6 +34,7 @@ GRACE_S: Final = 30
 """How long batches in flight may take once the worker was told to stop."""
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN: Final = 500
+READING_POLL_S: Final = 1.0
 LISTING_S: Final = 3600.0
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class Worker:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._dispatch, name="olhar-dispatch", daemon=True)
+        self._ocr = OcrPass(parts)
+        self._reader = threading.Thread(target=self._read_pictures, name="olhar-ocr", daemon=True)
         self._beaten = self._looked = 0.0
 
     def start(self) -> None:
@@ -74,6 +78,7 @@ class Worker:
         )
         self._thread.start()
         self._upkeep.start()
+        self._reader.start()
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -86,6 +91,8 @@ class Worker:
         self._woken.set()
         self._thread.join()
         self._desk.drain(GRACE_S)
+        self._reader.join(GRACE_S)
+        self._ocr.close()
         DBOS.destroy()
         work_at(None)
         self._desk.close()
@@ -108,6 +115,19 @@ class Worker:
                 pause = 1.0
             self._woken.wait(pause)
             self._woken.clear()
+
+    def _read_pictures(self) -> None:
+        """Read text in pictures while no file waits."""
+        batching = self._records.batching
+        while not self._stopping.is_set():
+            try:
+                busy = bool(batching.unfinished()) or batching.due_in() == 0
+                found = 0 if busy else self._ocr.some(self._stopping.is_set)
+            except OlharError as error:
+                log.warning("reading text in pictures waits: %s", error)
+                found = 0
+            if not found:
+                self._stopping.wait(READING_POLL_S)
 
     def _tick(self) -> float:
         """Queue what can be queued; how long to wait then, in seconds."""

@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         description="most bytes of memory that reading one document takes",
     )
     parse_processes: int = Field(2, ge=1, le=64, description="documents that are read at a time")
+    ocr: Literal["off", "documents", "all"] = Field(
+        "documents", description="pictures whose text is read: those in documents, all, or none"
+    )
+    ocr_seconds: float = Field(120, gt=0, le=3600, description="deadline of reading the text of one picture")
     batch: int = Field(64, ge=1, le=4096, description="files that ingestion writes at a time")
 
     source_files: int = Field(200_000, ge=1, le=10**7, description="most files that one ingestion takes")

@@ -82,6 +82,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ollama": ("rag.generation",),
     "ir_measures": ("rag.evaluation",),
     "pypdfium2": ("ingest.documents",),
+    "rapidocr": ("ingest.ocr",),
     "lxml": ("ingest.documents",),
     "openpyxl": ("ingest.documents",),
     "markdown_it": ("ingest.documents",),

@@ -25,6 +25,7 @@ app = typer.Typer(
 app.add_typer(looking_after.jobs, name="jobs")
 app.add_typer(looking_after.items, name="items")
 app.add_typer(looking_after.collections, name="collections")
+app.command("ocr")(looking_after.ocr)
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]

@@ -11,6 +11,7 @@ from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
+from ingest.ocr_pass import read_waiting
 from ingest.queue import LOST_S, Queue
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.run import drain, ingest
@@ -59,6 +60,8 @@ class Local:
         if records.database.sqlite:
             with Desk(self._olhar) as desk:
                 drain(desk)
+        if records.database.sqlite or not records.workers.alive(LOST_S):
+            read_waiting(self._olhar)
 
     @contextmanager
     def _working(self) -> Iterator[Callable[..., IngestReport]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -146,8 +146,16 @@ def list_collections(as_json: AsJson = False) -> None:
     """Show the collections, with the number of items in each."""
     with _open() as (admin, _):
         found = admin.collections()
-    rows = [(escape(c.name), str(c.images), str(c.passages)) for c in found.collections]
-    _print(found, rows, ("collection", "images", "passages"), as_json=as_json)
+    rows = [(escape(c.name), str(c.images), str(c.passages), _counted(c.ocr)) for c in found.collections]
+    _print(found, rows, ("collection", "images", "passages", "text in pictures"), as_json=as_json)
+
+
+def ocr(collection: Collection = None, as_json: AsJson = False) -> None:
+    """Read the text in pictures that were not read yet, or were skipped (OLHAR_OCR says which pictures)."""
+    with _open(collection) as (admin, name):
+        found = admin.read_pictures(name)
+    rows = [tuple(str(count) for count in found.model_dump().values())]
+    _print(found, rows, tuple(found.model_dump()), as_json=as_json)
 
 
 @collections.command("delete")
@@ -169,10 +177,14 @@ ITEM_COLUMNS = ("item", "source", "caption", "tags")
 
 
 def _job_row(job: JobOut) -> tuple[str, ...]:
-    counts = ", ".join(f"{n} {status}" for status, n in sorted(job.counts.items()))
+    counts = _counted(job.counts)
     when = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
     done, total = str(job.done), str(job.total)
     return (job.id, escape(job.collection), job.state, done, total, f"{job.rate:.1f}", counts, when)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
 
 
 def _item_row(item: ItemOut) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from api.record_schemas import (
     JobOut,
     JobsOut,
     LastReconciledOut,
+    OcrOut,
     ReconciledOut,
     SourcesOut,
 )
@@ -52,6 +53,9 @@ class RemoteAdministration:
 
     def collections(self) -> CollectionsOut:
         return CollectionsOut.model_validate(self._get("/v1/collections"))
+
+    def read_pictures(self, collection: str) -> OcrOut:
+        return OcrOut.model_validate(self._send("POST", f"/v1/collections/{quote(collection)}/ocr"))
 
     def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
         route = f"/v1/collections/{quote(collection)}/items"

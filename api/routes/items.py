@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Admin, System, scope_of
-from api.record_schemas import DeletedOut, ItemOut, ItemsOut, SourcesOut
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut, OcrOut, SourcesOut
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
@@ -71,6 +71,12 @@ def sources(
 ) -> SourcesOut:
     """Where the items of a collection came from: sources that begin with `prefix`, those after `after`."""
     return admin.sources(name, prefix=prefix, after=after, limit=limit)
+
+
+@router.post("/v1/collections/{name}/ocr", operation_id="read_pictures")
+def read_pictures(name: Annotated[Name, Path()], admin: Admin) -> OcrOut:
+    """Have the text read of pictures that were not read yet, or were skipped; a worker does it."""
+    return admin.read_pictures(name)
 
 
 @router.delete("/v1/collections/{name}/sources", operation_id="delete_source")

@@ -11,6 +11,7 @@ from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.jobs import Jobs
 from rag.records.places import Places
+from rag.records.readings import Readings
 from rag.records.receipts import Receipts
 from rag.records.removals import Removals
 from rag.records.workers import Workers
@@ -18,7 +19,7 @@ from rag.types import Scope
 
 
 class Records:
-    """Jobs, their files, batches, receipts, places, removals, chores, workers. ``clock`` gives Unix seconds.
+    """Jobs, files, batches, receipts, places, removals, readings, chores, workers. ``clock``: Unix seconds.
 
     Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
@@ -31,6 +32,7 @@ class Records:
         self.receipts = Receipts(self.database)
         self.chores = Chores(self.database, clock)
         self.removals = Removals(self.database, clock)
+        self.readings = Readings(self.database, clock)
         self.workers = Workers(self.database, clock)
 
     def writing_to(self, scope: Scope) -> AbstractContextManager[None]:

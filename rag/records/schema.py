@@ -136,3 +136,16 @@ chores: Final = Table(
     Column("ended_at", Float),
     Column("said", JSON, nullable=False),
 )
+
+readings: Final = Table(
+    "readings",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "state", "due_at"),
+)

@@ -155,3 +155,12 @@ class Chore:
     name: str
     ended_at: float
     said: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReading:
+    """A picture whose text is to be read, and how often that was tried."""
+
+    scope: Scope
+    item_id: str
+    attempts: int

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,6 +115,13 @@ class FakeStore:
             i for i in found if (i.tenant, i.collection, i.kind) == (scope.tenant, scope.collection, kind)
         ]
 
+    def scan(
+        self, scope: Scope, kind: Kind, *, where: Filter | None = None, after: str = "", limit: int = 100
+    ) -> list[Item]:
+        del where
+        found = self.get(scope, kind, sorted(self.items))
+        return [item for item in found if item.id > after][:limit]
+
     def collections(self, tenant: str) -> list[CollectionInfo]:
         return [CollectionInfo("default", 1, 0)] if tenant == "default" else []
 
@@ -186,6 +194,18 @@ class FakeGenerator:
         return {"model": "fake:model", "device": "cpu"}
 
 
+class FakeReadings:
+    """Nothing is to be read."""
+
+    def counts(self, _: str) -> dict[str, dict[str, int]]:
+        return {}
+
+
+@dataclass
+class FakeRecords:
+    readings: FakeReadings
+
+
 @dataclass
 class FakeSystem:
     settings: Settings
@@ -195,6 +215,10 @@ class FakeSystem:
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
     pipeline: FakePipeline = field(default_factory=FakePipeline)
     generator: FakeGenerator = field(default_factory=FakeGenerator)
+
+    @cached_property
+    def records(self) -> FakeRecords:
+        return FakeRecords(FakeReadings())
 
 
 @dataclass
@@ -244,7 +268,7 @@ def running(app: FastAPI) -> Iterator[str]:
 
 def small_settings(data: Path) -> Settings:
     """Limits that a test can go beyond."""
-    return Settings(data=data, max_bytes=20_000, max_pixels=10_000)
+    return Settings(data=data, max_bytes=20_000, max_pixels=10_000, ocr="off")
 
 
 @dataclass

@@ -207,3 +207,15 @@ def test_what_does_not_agree_is_told_and_put_right(
         assert the_id(1) in parts.store.saved
         assert administration.reconcile().counts == {}
     problem(client.post("/v1/reconcile"), 422)
+
+
+def test_text_in_pictures_is_asked_for_and_counted(client: httpx.Client, parts: FakeParts) -> None:
+    upload(client, 1, wait=True)
+    refused = client.post("/v1/collections/photos/ocr")
+    assert (refused.status_code, "OLHAR_OCR" in refused.text) == (422, True)
+    parts.settings = parts.settings.model_copy(update={"ocr": "all"})
+    answer = client.post("/v1/collections/photos/ocr")
+    assert (answer.status_code, answer.json()) == (200, {"pending": 1, "done": 0, "skipped": 0})
+    remote = RemoteAdministration(lambda method, route, **more: client.request(method, route, **more).json())
+    assert remote.read_pictures("photos").pending == 1
+    assert parts.records.readings.counts("default") == {"photos": {"pending": 1}}

@@ -184,7 +184,9 @@ class FakeParts:
     """What ``ingest`` needs, with what it asked for counted."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
-        self.settings = Settings.model_validate({"data": folder / "data", "batch": 4, **settings})
+        self.settings = Settings.model_validate(
+            {"data": folder / "data", "batch": 4, "ocr": "off", **settings}
+        )
         self.store = MemoryStore()
         self.blobs = Blobs(str(folder / "originals"))
         self.staged = Blobs(str(folder / "originals-staged"))

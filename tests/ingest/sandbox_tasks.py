@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.ocr import Reading
 from rag.errors import BadDocument
+from tests.ingest.documents.conftest import png
 
 
 def size(data: bytes) -> int:
@@ -53,3 +55,18 @@ def unsendable() -> object:
 
 def interrupts_are_ignored() -> bool:
     return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def reading(data: bytes, max_pixels: int) -> Reading:
+    return Reading("some words", 0.9) if data and max_pixels else Reading()
+
+
+def die_of_png(data: bytes, max_pixels: int) -> Reading:
+    if data == png(1):
+        die()
+    return reading(data, max_pixels)
+
+
+def hang_over(data: bytes, max_pixels: int) -> Reading:
+    hang()
+    return reading(data, max_pixels)

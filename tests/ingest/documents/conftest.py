@@ -7,7 +7,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+
+from rag.types import Pixels
 
 
 def png(seed: int = 0, width: int = 120, height: int = 100) -> bytes:
@@ -118,3 +120,19 @@ def drawing(relation: str, alt: str = "") -> str:
     return (
         f'<w:p><w:r><w:drawing><docPr descr="{alt}"/><a:blip r:embed="{relation}"/></w:drawing></w:r></w:p>'
     )
+
+
+def written(*lines: str) -> Pixels:
+    """A white picture with lines of text."""
+    image = Image.new("RGB", (640, 60 + 80 * len(lines)), "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(36)
+    for number, line in enumerate(lines):
+        draw.text((40, 30 + 80 * number), line, font=font, fill="black")
+    return np.asarray(image)
+
+
+def saved(pixels: Pixels, kind: str = "PNG") -> bytes:
+    """As a file; as a PDF it is a scanned page."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, kind)
+    return out.getvalue()
