@@ -44,7 +44,7 @@ from rag.encoders.export import export_dual
 from rag.encoders.exported import ImageRecipe
 from rag.encoders.onnx_dual import OnnxDualEncoder, prepare
 from rag.encoders.parity import Limits, Sample
-from rag.images import decode
+from rag.images import decode, working_picture
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.records.records import Records
 from rag.settings import Settings, load_settings
@@ -84,7 +84,7 @@ def prepared(files: Sequence[SourceFile], recipe: ImageRecipe, blobs: Blobs) -> 
     for place, file in enumerate(files):
         task = Task.of(place, file, all_captions=False)
         steps.load(task, SCOPE, 2**30, file_metadata=True)
-        steps.decode(task, blobs, 10**9, 320)
+        steps.decode(task, blobs, partial(working_picture, max_pixels=10**9), 320)
         assert task.pixels is not None, task.receipt
         pictures.append(prepare(task.pixels, recipe))
     return pictures

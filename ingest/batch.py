@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
 from ingest import reading, steps
+from ingest.decoding import picture
 from ingest.locating import taken_up
 from ingest.ocr_pass import awaited
 from ingest.removal import drop_staged, drop_unused
@@ -125,7 +126,8 @@ class BatchRun:
         """A new file's bytes to pixels, or to the parts of a document."""
         settings, blobs = self._parts.settings, self._parts.blobs
         if not reading.is_document(task):
-            steps.decode(task, blobs, settings.max_pixels, settings.thumbnail)
+            opened = partial(picture, sandbox=self._sandbox, settings=settings)
+            steps.decode(task, blobs, opened, settings.thumbnail)
         elif task.receipt is None:
             item = item_of(task, self.batch.scope, int(self._clock()))
             claim = partial(self._claim, task.item_id)

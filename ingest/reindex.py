@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from ingest import recall, steps
@@ -16,6 +17,7 @@ from ingest.sources import SourceFile
 from ingest.steps import Task
 from ingest.system import BATCH, READERS, Parts
 from rag.errors import Conflict, InvalidInput, NotFound
+from rag.images import working_picture
 from rag.types import Fingerprint, Item, Kind, Leg, Row, content_hash
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
@@ -183,7 +185,8 @@ class _Pages:
             return
         task.sha256 = item.content_hash
         settings = self._parts.settings
-        steps.decode(task, self._parts.blobs, settings.max_pixels, settings.thumbnail)
+        opened = partial(working_picture, max_pixels=settings.max_pixels)
+        steps.decode(task, self._parts.blobs, opened, settings.thumbnail)
 
     def _encode(self, tasks: Sequence[Task]) -> None:
         batch = self._parts.settings.encoder_batch or BATCH

@@ -18,7 +18,7 @@ from ingest.retrying import passes, why
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
-from rag.images import phash, thumbnail, working_picture
+from rag.images import Decoded, phash, thumbnail
 from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
 
 Plan = Literal["index", "attach", "describe"]
@@ -177,10 +177,10 @@ def _same(described: Described, item: Item) -> bool:
     return mine == (item.caption, item.text, item.tags, given(item.metadata))
 
 
-def decode(task: Task, blobs: Blobs, max_pixels: int, side: int) -> None:
-    """Bytes to pixels, shrunk; then keep the original, and a thumbnail with sides up to ``side``."""
+def decode(task: Task, blobs: Blobs, opened: Callable[[bytes], Decoded], side: int) -> None:
+    """Bytes to pixels, shrunk, as ``opened`` gives them; keep the original and a thumbnail up to ``side``."""
     try:
-        picture = working_picture(task.data, max_pixels=max_pixels)
+        picture = opened(task.data)
         blobs.put(task.sha256, task.data)
         if not blobs.has_thumbnail(task.sha256):
             blobs.put_thumbnail(task.sha256, thumbnail(picture.pixels, side))

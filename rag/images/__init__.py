@@ -6,7 +6,7 @@ Whatever a file holds, ``decode`` gives an upright 8-bit sRGB picture or raises 
 from rag.images.compression import compressed
 from rag.images.decoding import WORKING_SIDE, Decoded, decode, read, working_picture
 from rag.images.embedded import Embedded, embedded
-from rag.images.opening import extensions
+from rag.images.opening import decodes_quickly, extensions
 from rag.images.pixels import as_pillow, phash, resize
 from rag.images.thumbnails import thumbnail
 
@@ -17,6 +17,7 @@ __all__ = [
     "as_pillow",
     "compressed",
     "decode",
+    "decodes_quickly",
     "embedded",
     "extensions",
     "phash",

@@ -39,6 +39,12 @@ _PILLOW = re.compile(r"PIL\.")
 _REFUSED = frozenset({"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR"})
 """Programs to be run (EPS starts Ghostscript), and formats of which Pillow knows the header only."""
 
+_SIGNS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+_QUICK_FORMATS = frozenset({"JPEG", "PNG", "WEBP"})
+PROGRESSIVE_PIXELS = 1_000_000
+PROGRESSIVE_BYTES = 2**20
+"""Each scan of a progressive JPEG goes over all its pixels, and a small file may have thousands of scans."""
+
 _TRANSPOSITIONS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -80,6 +86,22 @@ def opened(data: bytes, max_pixels: int, max_side: int | None) -> Iterator[tuple
             image.load()
             _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
             yield to_srgb(_upright(image), full=image.format == "PNG"), image
+
+
+def decodes_quickly(data: bytes, *, max_pixels: int) -> bool:
+    """Whether the time of decoding is bounded by the pixels: JPEG, PNG, WebP, or broken from its beginning.
+
+    Not so progressive JPEGs, unless they are small. Of other kinds not even the header is read, since some
+    are read by slow code.
+    """
+    if not data.startswith(_SIGNS):
+        return not data
+    try:
+        with header(data, max_pixels) as image:
+            small = image.width * image.height <= PROGRESSIVE_PIXELS and len(data) <= PROGRESSIVE_BYTES
+            return image.format in _QUICK_FORMATS and (small or "progressive" not in image.info)
+    except BadImage:
+        return True
 
 
 @cache

@@ -70,3 +70,12 @@ def die_of_png(data: bytes, max_pixels: int) -> Reading:
 def hang_over(data: bytes, max_pixels: int) -> Reading:
     hang()
     return reading(data, max_pixels)
+
+
+def refuse_decoding(data: bytes, max_pixels: int) -> None:
+    raise BadDocument(f"{len(data)} bytes and {max_pixels} pixels in the child")
+
+
+def decode_for_ever(data: bytes, max_pixels: int) -> None:
+    hang()
+    refuse_decoding(data, max_pixels)
