@@ -1,4 +1,4 @@
-"""ZIP and TAR: their members as files, read in place and within bounds; nothing is written to the disk.
+"""ZIP and TAR: their members as files, read in place and within bounds.
 
 Only a compressed TAR, which cannot be read in any order, is unpacked once into a temporary file.
 """
