@@ -23,6 +23,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from ingest.system import BATCH, READERS
 from ingest.worker import Worker
 from ingest.writing import item_of
 from rag.build import Olhar, build
+from rag.images import working_picture
 from rag.settings import load_settings
 from rag.types import Row, Scope
 
@@ -74,7 +76,8 @@ class Plain:
         settings = self._olhar.settings
         task = Task.of(place, file, all_captions=False)
         steps.load(task, SCOPE, settings.max_bytes, file_metadata=settings.file_metadata)
-        steps.decode(task, self._olhar.blobs, settings.max_pixels, settings.thumbnail)
+        opened = partial(working_picture, max_pixels=settings.max_pixels)
+        steps.decode(task, self._olhar.blobs, opened, settings.thumbnail)
         return task
 
     def _encode(self, tasks: Sequence[Task]) -> None:
