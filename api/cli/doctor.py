@@ -89,7 +89,7 @@ def _health(settings: Settings, server: Server) -> list[PartReport]:
     return [folder, *(_told(name, part, settings, server) for name, part in parts.items() if name in PARTS)]
 
 
-def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut]) -> PartReport:
+def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut | None]) -> PartReport:
     """Whether originals, records and Milvus agreed when they were last compared."""
     part, hours = "reconciliation", settings.reconcile_hours
     chosen = f"every {hours:g} hours" if hours else "when asked"
@@ -97,6 +97,8 @@ def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut]) -> Pa
         found = last()
     except OlharError as error:
         return PartReport(part, chosen, "failed", "", str(error))
+    if found is None:
+        return PartReport(part, chosen, "skipped", "", "the server is of an earlier version; restart it")
     if found.ended_at is None:
         return PartReport(part, chosen, "skipped", "", "not done yet: `olhar reconcile`")
     when = datetime.fromtimestamp(found.ended_at).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -106,9 +108,12 @@ def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut]) -> Pa
     return PartReport(part, chosen, "ok", "", f"all agreed at {when}")
 
 
-def _asked(server: Server) -> LastReconciledOut:
+def _asked(server: Server) -> LastReconciledOut | None:
+    """What the server says of it; None from one that has no such route yet."""
     try:
         answer = httpx.get(f"{server.url}/v1/reconcile", timeout=HEALTH_SECONDS, trust_env=False)
+        if answer.status_code == 404:
+            return None
         return LastReconciledOut.model_validate_json(answer.content)
     except (httpx.HTTPError, ValueError) as error:
         raise Unavailable(

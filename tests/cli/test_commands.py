@@ -158,6 +158,7 @@ def test_doctor_reports_every_part() -> None:
     reports = as_json("doctor")
     assert {report["part"] for report in reports} == {
         "encoder", "text encoder", "language model", "reranker", "originals", "data folder", "store",
+        "reconciliation",
     }  # fmt: skip
     assert all(report["state"] in {"ok", "skipped"} for report in reports)
 

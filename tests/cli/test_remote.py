@@ -237,6 +237,7 @@ def test_doctor_says_when_the_server_does_not_answer(tmp_path: Path) -> None:
     assert states == {
         "data folder": "ok", "encoder": "failed", "text encoder": "failed", "language model": "failed",
         "store": "failed", "reranker": "skipped", "originals": "ok",
+        "reconciliation": "failed",
     }  # fmt: skip
 
 
