@@ -19,7 +19,7 @@ from rag.errors import Conflict, FingerprintMismatch, InvalidInput, StoreUnavail
 from rag.store import MilvusStore
 from rag.store.rows import PADDING
 from rag.types import Fingerprint, Row, Scope
-from tests.milvus_server import patiently
+from tests.milvus_server import patiently, serving
 
 from .conftest import IMAGE, TEXT
 
@@ -56,22 +56,23 @@ def python(code: str, path: Path) -> subprocess.Popen[str]:
 
 
 def test_a_server_that_was_started_again_is_read_and_written(
-    server_uri: str, scope: Scope, make_row: MakeRow
+    tmp_path: Path, scope: Scope, make_row: MakeRow
 ) -> None:
-    store = patiently(server_uri, IMAGE, TEXT)
-    row = make_row("kept")
-    store.upsert([row])
-    server = MilvusClient(server_uri)
-    server.release_collection("images")  # as it finds its collections when it starts
-    assert [item.id for item in store.get(scope, "image", ["kept"])] == ["kept"]
-    server.release_collection("images")
-    assert row.image_vector is not None
-    assert store.search(scope, "image", "image", row.image_vector, limit=1)[0][0] == "kept"
-    server.release_collection("images")
-    store.upsert([make_row("later")])
-    assert store.count(scope, "image") == 2
-    server.close()
-    store.close()
+    with serving(tmp_path) as uri:
+        store = patiently(uri, IMAGE, TEXT)
+        row = make_row("kept")
+        store.upsert([row])
+        server = MilvusClient(uri)
+        server.release_collection("images")  # as it finds its collections when it starts
+        assert [item.id for item in store.get(scope, "image", ["kept"])] == ["kept"]
+        server.release_collection("images")
+        assert row.image_vector is not None
+        assert store.search(scope, "image", "image", row.image_vector, limit=1)[0][0] == "kept"
+        server.release_collection("images")
+        store.upsert([make_row("later")])
+        assert store.count(scope, "image") == 2
+        server.close()
+        store.close()
 
 
 def test_rows_are_there_after_reopening(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
