@@ -49,7 +49,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.retrieval": {"rag.types", "rag.errors", "rag.protocols", "rag.folding"},
     "rag.vision": {"rag.types", "rag.errors", "rag.protocols", "rag.images", "rag.once"},
     "rag.duplicates": {"rag.types", "rag.protocols"},
-    "rag.evaluation": {"rag.types", "rag.errors", "rag.protocols", "rag.images", "rag.folding"},
+    "rag.evaluation": {
+        "rag.types",
+        "rag.errors",
+        "rag.protocols",
+        "rag.images",
+        "rag.folding",
+        "rag.retrieval",
+    },
     "rag.pipeline": {
         "rag.types",
         "rag.errors",

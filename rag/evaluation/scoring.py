@@ -1,22 +1,18 @@
 """The scores of ``rag.retrieval`` for many queries and all photos at once.
 
-``rag.retrieval.legs.score`` and ``rag.retrieval.fusion.log_odds`` take one query and one item at a time;
-these are the same numbers as matrices, and a test holds them equal.
+``rag.retrieval.legs.score`` takes one query and its candidates; these are the same numbers for many queries,
+and a test holds them equal. The fusions are those of ``rag.retrieval.fusion``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.folding import fold_query, words
-from rag.types import Calibration, Leg, LegWeights, Matrix, Vector
-
-Scores: TypeAlias = NDArray[np.float64]
-"""Shape (queries, photos); ``-inf`` where the leg does not find the photo."""
+from rag.retrieval.fusion import Fusion, LegScores, Scores, calibrated
+from rag.types import Calibration, Leg, Matrix, Vector
 
 
 class Gallery:
@@ -43,7 +39,9 @@ class Gallery:
     def scores(
         self, queries: Sequence[str], by_image: Matrix, by_caption: Matrix | None
     ) -> dict[Leg, Scores]:
-        """Each leg alone: cosines in [-1, 1], and for ``bm25`` the share of the query's words, above 0.
+        """Each leg alone, ``-inf`` where it does not find the photo.
+
+        Cosines in [-1, 1], and for ``bm25`` the share of the query's words, above 0.
 
         ``by_image`` and ``by_caption`` are the queries' vectors, of shape (queries, dim). Without
         ``by_caption`` there is the image leg only.
@@ -57,20 +55,16 @@ class Gallery:
             legs["bm25"] = np.where(coverage > 0, coverage, -np.inf)
         return legs
 
-    def fused(self, legs: Mapping[Leg, Scores]) -> Scores:
-        """The log-odds of every photo: by the weights for what is known of it."""
-        image = legs["image"]
-        fused = _linear(self._calibration.image_only, image)
-        if "caption" in legs:
-            some = self._captioned
-            bm25 = legs["bm25"][:, some]
-            fused[:, some] = _linear(
-                self._calibration.full,
-                image[:, some],
-                legs["caption"][:, some],
-                np.where(np.isfinite(bm25), bm25, 0.0),
-            )
-        return fused
+    def fused(self, legs: Mapping[Leg, Scores], fusion: Fusion = calibrated) -> Scores:
+        """What a fusion makes of the legs; ``-inf`` for a photo without any score."""
+        missing = np.full(legs["image"].shape, np.nan)
+        bm25 = missing.copy()
+        if "bm25" in legs:
+            found = legs["bm25"][:, self._captioned]
+            bm25[:, self._captioned] = np.where(np.isfinite(found), found, 0.0)
+        caption = legs.get("caption", missing)
+        known = LegScores(legs["image"], np.where(np.isfinite(caption), caption, np.nan), bm25)
+        return fusion(known, self._calibration)
 
     def _coverage(self, query: str) -> Scores:
         asked = frozenset(fold_query(query).split())
@@ -78,9 +72,3 @@ class Gallery:
         for word in asked & self._postings.keys():
             counts[self._postings[word]] += 1
         return counts / max(1, len(asked))
-
-
-def _linear(
-    weights: LegWeights, image: Scores, caption: Scores | float = 0.0, bm25: Scores | float = 0.0
-) -> Scores:
-    return weights.bias + weights.image * image + weights.caption * caption + weights.bm25 * bm25

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from rag.errors import InvalidInput
 from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.retrieval.fusion import log_odds, probability
+from rag.retrieval.fusion import LegScores, calibrated, image_query_log_odds, probability
 from rag.retrieval.legs import Scored, candidates, encode_query, score
 from rag.retrieval.lengths import overlong_query
 from rag.types import Calibration, Filter, Hit, Kind, Legs, Query, Row, Scope, SearchResult
@@ -79,22 +81,24 @@ class Retriever:
         return [found[hit.item.id] for hit in hits if hit.item.id in found]
 
     def _rank(self, scored: list[Scored], limit: int) -> list[Hit]:
-        keyed = [(self._log_odds(one), one) for one in scored]
-        keyed = [pair for pair in keyed if pair[0] > -math.inf]
+        keyed = [pair for pair in zip(self._log_odds(scored), scored, strict=True) if pair[0] > -math.inf]
         keyed.sort(key=lambda pair: (-pair[0], pair[1].row.item.id))
         return [
             Hit(rank, one.row.item, value, probability(value), _shown(one))
             for rank, (value, one) in enumerate(keyed[:limit], start=1)
         ]
 
-    def _log_odds(self, one: Scored) -> float:
+    def _log_odds(self, scored: list[Scored]) -> list[float]:
         """A query of text and picture asks for both: the mean of the two log-odds."""
-        values = [
-            log_odds(_weighed(one), self._calibration),
-            log_odds(Legs(image=one.picture), self._calibration, image_query=True),
-        ]
-        known = [value for value in values if value > -math.inf]
-        return sum(known) / len(known) if known else -math.inf
+        by_text = calibrated(LegScores.of([_weighed(one) for one in scored]), self._calibration)
+        pictures = LegScores.of([Legs(image=one.picture) for one in scored]).image
+        by_picture = image_query_log_odds(pictures, self._calibration)
+        values: list[float] = np.where(
+            np.isfinite(by_text) & np.isfinite(by_picture),
+            (by_text + by_picture) / 2,
+            np.maximum(by_text, by_picture),
+        )[0].tolist()
+        return values
 
 
 def _weighed(one: Scored) -> Legs:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.models import ENCODERS
-from rag.retrieval.fusion import log_odds, probability
+from rag.retrieval.fusion import FUSIONS, LegScores, log_odds, probability
 from rag.types import Legs
 
 COMPACT = ENCODERS[0].calibration
 cosines = st.floats(-1, 1)
 shares = st.floats(0, 1)
+legs = st.builds(Legs, st.none() | cosines, st.none() | cosines, st.none() | shares)
 
 
 @given(cosines, cosines, shares, st.floats(0, 1))
@@ -42,3 +45,36 @@ def test_an_item_without_any_score_is_never_found() -> None:
 def test_an_item_known_by_its_pixels_alone_can_reach_the_threshold() -> None:
     assert probability(log_odds(Legs(image=0.8), COMPACT)) > 0.5
     assert probability(log_odds(Legs(image=0.2), COMPACT)) < 0.5
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+@given(rows=st.lists(st.lists(legs, min_size=4, max_size=4), min_size=1, max_size=3))
+def test_many_queries_at_once_are_fused_as_each_alone(name: str, rows: list[list[Legs]]) -> None:
+    each = [LegScores.of(row) for row in rows]
+    together = LegScores(
+        *(np.concatenate(parts) for parts in zip(*(one.each() for one in each), strict=True))
+    )
+    alone = np.concatenate([FUSIONS[name](one, COMPACT) for one in each])
+    np.testing.assert_allclose(FUSIONS[name](together, COMPACT), alone, atol=1e-9)
+    for scores, row in zip(alone, rows, strict=True):
+        assert [bool(np.isfinite(score)) for score in scores] == [one != Legs() for one in row]
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_what_is_best_on_every_leg_comes_first(name: str) -> None:
+    found = LegScores.of([Legs(0.2, 0.3, 0.0), Legs(0.6, 0.8, 1.0), Legs(0.3, 0.1, 0.5), Legs(0.1)])
+    assert FUSIONS[name](found, COMPACT)[0].argmax() == 1
+
+
+def test_fusions_against_numbers_worked_out_by_hand() -> None:
+    found = LegScores.of([Legs(0.5, 0.4, 0.5), Legs(0.3, 0.8, 0.0), Legs(0.1)])
+    third = 1 / (60 + 3)
+    first, second = 1 / 61, 1 / 62
+    np.testing.assert_allclose(
+        FUSIONS["rrf"](found, COMPACT)[0], [first + second + first, second + first, third]
+    )
+    np.testing.assert_allclose(FUSIONS["average"](found, COMPACT)[0], [0.45, 0.55, 0.1])
+    spread = math.sqrt(0.08 / 3)
+    np.testing.assert_allclose(
+        FUSIONS["z-scores"](found, COMPACT)[0], [0.2 / spread, 0, -0.2 / spread], atol=1e-9
+    )
