@@ -81,7 +81,7 @@ class Pipeline:
         found = self._retriever.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
         hits, rerank = self._rerank(query, found.hits)
         kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
-        evidence = number(self._described(scope, kept))
+        evidence = number(self.described(scope, kept))
         searched = self._clock()
         draft = self._answer(query, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
         timings = {
@@ -109,8 +109,8 @@ class Pipeline:
             return hits, RerankState("skipped", "no reranker is configured (OLHAR_RERANKER=none)")
         return self._reranker.rerank(query.text, hits)
 
-    def _described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits without a caption get the words that their picture looks like."""
+    def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits; those without a caption with the words that their picture looks like."""
         bare = [hit for hit in hits if not hit.item.caption and not hit.item.parent_id]
         if not bare:
             return list(hits)

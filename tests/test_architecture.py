@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.languages",
     },
     "rag.build": {"rag"},
+    "rag.langchain": {"rag.types", "rag.pipeline", "rag.build"},
     "ingest": {"rag"},
     "api": {"rag", "ingest"},
 }
@@ -83,7 +84,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("rag.encoders",),
     "open_clip": ("rag.encoders",),
     "langchain": ("rag.generation",),
-    "langchain_core": ("rag.generation",),
+    "langchain_core": ("rag.generation", "rag.langchain"),
     "langchain_ollama": ("rag.generation",),
     "xllamacpp": ("rag.generation",),
     "ollama": ("rag.generation",),
