@@ -9,9 +9,9 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from rag.errors import BadSettings, ModelUnavailable
-from rag.generation.faults import BrokenStream, Place, unavailable
+from rag.faults import BrokenStream, Place, unavailable
 from rag.generation.prompts import PromptForm, prompt_form
-from rag.generation.relay import Deadlines, within
+from rag.relay import Deadlines, within
 
 # Each kind of model is imported only when it is chosen: together they take over a second.
 
@@ -93,12 +93,13 @@ def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines
 
 def _open_ollama(name: str, model: str, url: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
     from rag.generation import ollama
+    from rag.ollama import place
 
     return ChatModel(
         name,
         form,
         ollama.open_chat(model, url, form, deadlines),
-        ollama.place(model, url),
+        place(model, url),
         deadlines,
         check=lambda: ollama.check(model, url),
         close=lambda: None,

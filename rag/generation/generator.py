@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
+from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.citations import NO_CITATION, check
-from rag.generation.faults import BrokenStream, unavailable
 from rag.generation.grounding import beside, guessed, supported, verdict
 from rag.generation.prompts import inscriptions, labels_of, only_labels, statement_of
 from rag.types import NOT_FOUND, Draft, Evidence

@@ -20,7 +20,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr
 
 from rag.errors import ModelUnavailable
-from rag.generation.relay import Emit, relay
+from rag.relay import Emit, relay
 
 GGUF_MAGIC = b"GGUF"
 MAX_THREADS = 8

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import xllamacpp
 
-from rag.generation.relay import Emit, relay
+from rag.relay import Emit, relay
 
 Body: TypeAlias = dict[str, Any]
 """A JSON object."""

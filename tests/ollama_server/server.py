@@ -194,7 +194,8 @@ def _ask(body: Body, chat: bool) -> Ask:
     if body.get("raw"):
         return Ask((), body["prompt"], options, top)
     system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
-    return Ask([*system, {"role": "user", "content": body["prompt"]}], None, options, top)
+    user = {"role": "user", "content": body["prompt"], "images": body.get("images") or []}
+    return Ask([*system, user], None, options, top)
 
 
 def _line(name: str, chat: bool, text: str) -> Body:

@@ -14,10 +14,10 @@ from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from rag.errors import BadSettings, ModelUnavailable
+from rag.faults import Place
 from rag.generation.chat_models import ChatModel, open_chat_model
-from rag.generation.faults import Place
 from rag.generation.prompts import prompt_form
-from rag.generation.relay import Deadlines
+from rag.relay import Deadlines
 
 SECONDS = {"load_seconds": 20.0, "answer_seconds": 20.0}
 URL = "http://127.0.0.1:1"

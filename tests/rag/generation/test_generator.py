@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
+from rag.faults import Place
 from rag.generation import open_generator
 from rag.generation.chat_models import ChatModel, open_chat_model
-from rag.generation.faults import Place
 from rag.generation.generator import SURE, ChatGenerator
 from rag.generation.prompts import prompt_form
-from rag.generation.relay import Deadlines
 from rag.pipeline import number
 from rag.protocols import Generator
+from rag.relay import Deadlines
 from rag.settings import Settings
 from rag.types import NOT_FOUND, Evidence, Hit
 from tests.rag.generation.conftest import photo

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag.generation.relay import DeadlineExceeded, Deadlines, Emit, relay, within
+from rag.relay import DeadlineExceeded, Deadlines, Emit, relay, within
 
 LONG = Deadlines(first=30, whole=30)
 

@@ -1,4 +1,4 @@
-"""What goes wrong with language models, translated once into ModelUnavailable.
+"""What goes wrong with models that write, translated once into ModelUnavailable.
 
 A row names a vendor's error by its full name, so that no vendor has to be imported (or installed).
 """
@@ -6,26 +6,37 @@ A row names a vendor's error by its full name, so that no vendor has to be impor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rag.errors import ModelUnavailable
-from rag.generation.relay import DeadlineExceeded
+from rag.relay import DeadlineExceeded
 from rag.urls import without_password
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the messages say of a model: its setting, where it is, and how to get it when missing."""
+class SettingNames:
+    """The names of the settings that chose a model, and that say how long to wait for it."""
 
-    llm: str
+    model: str = "OLHAR_LLM"
+    load: str = "OLHAR_LLM_LOAD_SECONDS"
+    whole: str = "OLHAR_LLM_ANSWER_SECONDS"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the messages say of a model: its setting's value, where it is, and how to get it when missing."""
+
+    value: str
     where: str
     reach: str
     missing: str
+    settings: SettingNames = SettingNames()
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``message`` may use the fields of Place and ``error``; ``retryable``: waiting may help."""
+    """``message`` may use the fields of Place and of its names, ``error`` and ``kind``; ``retryable``:
+    waiting may help."""
 
     message: str
     retryable: bool = True
@@ -38,16 +49,15 @@ REFUSED = Fault("{where} refused the key or account; set the provider's API key"
 MISSING = Fault("{where} does not have the model; {missing}", retryable=False)
 BUSY = Fault("{where} is over its limit of requests; ask again later")
 REJECTED = Fault("{where} rejected the request: {error}", retryable=False)
-FAILED = Fault("{where} failed: {error}; look into its log, or set OLHAR_LLM to another model")
+FAILED = Fault("{where} failed: {error}; look into its log, or set {model} to another")
 UNKNOWN = Fault("{where} failed: {kind}: {error}", retryable=False)
 SLOW: Mapping[str, Fault] = {
     "first": Fault(
         "{where} did not begin to answer in time; a model that is still loading needs a longer "
-        "OLHAR_LLM_LOAD_SECONDS, or a smaller model"
+        "{load}, or a smaller model"
     ),
     "whole": Fault(
-        "{where} did not finish its answer in time; raise OLHAR_LLM_ANSWER_SECONDS, or set OLHAR_LLM to a "
-        "smaller model"
+        "{where} did not finish its answer in time; raise {whole}, or set {model} to a smaller one"
     ),
 }
 
@@ -60,7 +70,7 @@ ERRORS: Mapping[str, Fault] = {
     "httpx.TimeoutException": SILENT,
     "builtins.TimeoutError": SILENT,
     "httpx.TransportError": BROKEN,
-    "rag.generation.faults.BrokenStream": BROKEN,
+    "rag.faults.BrokenStream": BROKEN,
     "json.decoder.JSONDecodeError": BROKEN,
     "pydantic_core._pydantic_core.ValidationError": BROKEN,
     "ollama._types.ResponseError": FAILED,
@@ -84,14 +94,19 @@ class BrokenStream(Exception):
 
 
 def unavailable(error: Exception, place: Place) -> ModelUnavailable:
-    """The same trouble, in words that name OLHAR_LLM and the remedy, without passwords."""
+    """The same trouble, in words that name the model's setting and the remedy, without passwords."""
     if isinstance(error, ModelUnavailable):
         return error
     fault = _fault(error)
     text = fault.message.format(
-        where=place.where, reach=place.reach, missing=place.missing, error=error, kind=type(error).__name__
+        where=place.where,
+        reach=place.reach,
+        missing=place.missing,
+        error=error,
+        kind=type(error).__name__,
+        **asdict(place.settings),
     )
-    found = ModelUnavailable(without_password(f"OLHAR_LLM={place.llm}: {text}"))
+    found = ModelUnavailable(without_password(f"{place.settings.model}={place.value}: {text}"))
     found.retryable = fault.retryable
     return found
 
