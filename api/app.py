@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from api import errors
 from api.administration import Administration
 from api.limits import LOOPBACK, BodyLimit, Guard
+from api.query_schemas import QueryIn
 from api.routes import (
     asking,
     chat,
@@ -26,7 +27,7 @@ from api.routes import (
     reconciling,
 )
 from api.routes.chat_schemas import ChatIn
-from api.routes.request_schemas import QueryIn, TextIn
+from api.routes.request_schemas import TextIn
 from ingest.queue import Queue
 from rag import __version__
 from rag.build import Olhar

@@ -16,6 +16,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.errors": set(),
     "rag.folding": set(),
     "rag.once": set(),
+    "rag.filter_times": {"rag.types", "rag.errors"},
+    "rag.filter_text": {"rag.types", "rag.errors", "rag.filter_times"},
     "rag.urls": set(),
     "rag.relay": set(),
     "rag.faults": {"rag.errors", "rag.urls", "rag.relay"},

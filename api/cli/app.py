@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import looking_after, show
+from api.cli import asking, looking_after, show
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -30,6 +30,12 @@ app.command("ocr")(looking_after.ocr)
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Filtered = Annotated[
+    str | None,
+    typer.Option(
+        "--where", help="Only what fits, e.g. 'tags:beach taken>=2024 -camera:X100'.", metavar="FILTER"
+    ),
+]
 Picture = Annotated[Path | None, typer.Option(help="A picture to search or ask with.", dir_okay=False)]
 
 
@@ -96,6 +102,7 @@ def sync(
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")] = "",
     image: Picture = None,
+    where: Filtered = None,
     collection: Collection = None,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -104,8 +111,9 @@ def search(
     from api.cli.backend import open_backend
 
     settings = _settings(collection=collection)
+    wanted = asking.query(text, settings.collection, limit=limit, where=where)
     with open_backend(settings) as backend:
-        found = backend.search(text, image, collection=settings.collection, limit=limit)
+        found = backend.search(wanted, [image] if image else [])
     show.found(found, as_json=as_json)
 
 
@@ -113,6 +121,7 @@ def search(
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")] = "",
     image: Picture = None,
+    where: Filtered = None,
     collection: Collection = None,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -121,8 +130,9 @@ def ask(
     from api.cli.backend import open_backend
 
     settings = _settings(collection=collection)
+    wanted = asking.query(question, settings.collection, limit=limit, where=where)
     with open_backend(settings) as backend:
-        answer = backend.ask(question, image, collection=settings.collection, limit=limit)
+        answer = backend.ask(wanted, [image] if image else [])
     show.answered(answer, as_json=as_json)
 
 

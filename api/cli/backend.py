@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from api.owner import Server, acquire, decided, serving
+from api.query_schemas import QueryIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
 from rag.errors import Conflict, InvalidInput
@@ -27,9 +28,9 @@ class Backend(Protocol):
         self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
     ) -> IngestOut: ...
 
-    def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut: ...
+    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut: ...
 
-    def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut: ...
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut: ...
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut: ...
 

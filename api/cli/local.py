@@ -9,6 +9,8 @@ from pathlib import Path
 
 from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
+from api.query_schemas import QueryIn
+from api.querying import Asked, asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
 from ingest.ocr_pass import read_waiting
@@ -20,7 +22,7 @@ from rag.build import Olhar
 from rag.duplicates import duplicates
 from rag.errors import Unavailable
 from rag.images import working_picture
-from rag.types import Query, Scope
+from rag.types import Scope
 
 
 class Local:
@@ -38,13 +40,15 @@ class Local:
         with self._working() as work:
             return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
 
-    def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
-        query = self._query(text, image)
-        return SearchOut.of(self._olhar.pipeline.search(self._scope(collection), query, limit=limit))
+    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut:
+        asked = self._asked(wanted, pictures)
+        found = self._olhar.pipeline.search(asked.scope, asked.query, limit=asked.limit, where=asked.where)
+        return SearchOut.of(found)
 
-    def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
-        query = self._query(question, image)
-        return AskOut.of(self._olhar.pipeline.ask(self._scope(collection), query, limit=limit))
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
+        asked = self._asked(wanted, pictures)
+        answer = self._olhar.pipeline.ask(asked.scope, asked.query, limit=asked.limit, where=asked.where)
+        return AskOut.of(answer)
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)
@@ -86,9 +90,8 @@ class Local:
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)
 
-    def _query(self, text: str, image: Path | None) -> Query:
-        if image is None:
-            return Query(text)
+    def _asked(self, wanted: QueryIn, pictures: Sequence[Path]) -> Asked:
         settings = self._olhar.settings
-        data = read_picture(image, settings.max_bytes)
-        return Query(text, working_picture(data, max_pixels=settings.max_pixels).pixels)
+        found = [read_picture(picture, settings.max_bytes) for picture in pictures]
+        pixels = [working_picture(data, max_pixels=settings.max_pixels).pixels for data in found]
+        return asked(settings, wanted, pixels)

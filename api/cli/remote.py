@@ -15,6 +15,7 @@ import httpx
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
 from api.limits import FIELD_BYTES, UPLOAD_BYTES, UPLOAD_FILES
+from api.query_schemas import QueryIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
@@ -85,12 +86,13 @@ class Remote:
         ordered = [done[place] for place in range(len(files))]
         return IngestOut(collection=collection, files=ordered, counts={s: counts[s] for s in STATUSES})
 
-    def search(self, text: str, image: Path | None, *, collection: str, limit: int | None) -> SearchOut:
-        limit = self._limit if limit is None else limit
-        return SearchOut.model_validate(self._ask("/v1/search", text, image, collection, limit))
+    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut:
+        if wanted.limit is None:
+            wanted = wanted.model_copy(update={"limit": self._limit})
+        return SearchOut.model_validate(self._ask("/v1/search", wanted, pictures))
 
-    def ask(self, question: str, image: Path | None, *, collection: str, limit: int | None) -> AskOut:
-        return AskOut.model_validate(self._ask("/v1/ask", question, image, collection, limit))
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
+        return AskOut.model_validate(self._ask("/v1/ask", wanted, pictures))
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         route = f"/v1/collections/{collection}/duplicates"
@@ -100,14 +102,12 @@ class Remote:
     def administration(self) -> RemoteAdministration:
         return RemoteAdministration(self._send)
 
-    def _ask(self, route: str, text: str, image: Path | None, collection: str, limit: int | None) -> Any:
-        fields = {"text": text, "collection": collection}
-        if limit is not None:
-            fields["limit"] = str(limit)
-        picture = {} if image is None else {"image": (image.name, read_picture(image, self._max_bytes))}
-        if picture:
-            return self._post(route, data=fields, files=picture)
-        return self._post(route, json={**fields, **({} if limit is None else {"limit": limit})})
+    def _ask(self, route: str, wanted: QueryIn, pictures: Sequence[Path]) -> Any:
+        fields = wanted.model_dump(exclude_unset=True, exclude_none=True)
+        if not pictures:
+            return self._post(route, json=fields)
+        files = [("image", (path.name, read_picture(path, self._max_bytes))) for path in pictures]
+        return self._post(route, data={name: str(value) for name, value in fields.items()}, files=files)
 
     def _batches(
         self, files: Sequence[SourceFile], keep: Callable[[int, FileOut], None], all_captions: bool

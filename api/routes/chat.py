@@ -15,6 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import System
 from api.errors import ModelNotFound, invalid
+from api.query_schemas import QueryIn
+from api.querying import Asked
 from api.routes.chat_schemas import (
     ChatIn,
     ChatOut,
@@ -27,8 +29,7 @@ from api.routes.chat_schemas import (
     TextPart,
 )
 from api.routes.forms import json_body, json_schema
-from api.routes.queries import Asked, resolve
-from api.routes.request_schemas import QueryIn
+from api.routes.queries import resolve
 from api.schemas import AskOut
 from rag.build import Olhar
 from rag.errors import InvalidInput

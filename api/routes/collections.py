@@ -15,9 +15,10 @@ from starlette.datastructures import UploadFile
 from api.deps import Admin, Jobs, System, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
+from api.query_schemas import Text
 from api.record_schemas import JobOut
 from api.routes.forms import FILE, Form, form_body, form_schema
-from api.routes.request_schemas import DescriptionIn, Text, UrlsIn
+from api.routes.request_schemas import DescriptionIn, UrlsIn
 from api.schemas import CollectionsOut, IngestOut
 from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -10,26 +9,16 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, scope_of
+from api.deps import System
 from api.errors import invalid
+from api.query_schemas import QueryIn
+from api.querying import Asked, asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import bytes_of, pixels_of
-from api.routes.request_schemas import QueryIn
 from rag.build import Olhar
 from rag.errors import InvalidInput
-from rag.types import Filter, Query, Scope
 
-FIELDS = frozenset({"text", "collection", "limit", "filter"})
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request's arguments for the pipeline."""
-
-    scope: Scope
-    query: Query
-    limit: int | None
-    where: Filter | None
+FIELDS = frozenset({"text", "collection", "limit", "filter", "where"})
 
 
 async def _asked(request: Request, olhar: System) -> Asked:
@@ -49,11 +38,8 @@ def resolve(olhar: Olhar, wanted: QueryIn, data: bytes | None = None) -> Asked:
     """
     if wanted.image is not None:
         data = bytes_of(wanted.image)
-    if not wanted.text.strip() and data is None:
-        raise InvalidInput("nothing to look for: send a text, an image, or both")
-    image = None if data is None else pixels_of(data, olhar.settings)
-    where = None if wanted.filter is None else wanted.filter.build()
-    return Asked(scope_of(olhar, wanted.collection), Query(wanted.text, image), wanted.limit, where)
+    pictures = [] if data is None else [pixels_of(data, olhar.settings)]
+    return asked(olhar.settings, wanted, pictures)
 
 
 async def _form(request: Request) -> tuple[QueryIn, bytes | None]:
@@ -83,6 +69,7 @@ BODY = {
                     "collection": {"type": "string"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
                     "filter": {"type": "string", "description": "JSON, as in the other form"},
+                    "where": {"type": "string"},
                 }
             ),
         },

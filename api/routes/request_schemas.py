@@ -1,83 +1,12 @@
-"""The JSON shapes of requests. Unknown keys are refused."""
+"""The JSON shapes of other requests. Unknown keys are refused."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
-from rag.settings import Name
-from rag.types import AllOf, AnyOf, Filter, FilterOp, Not, Where
-
-TEXT_LIMIT = 10_000
-"""Characters of a question."""
-
-
-def _without_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("holds a NUL character; remove it")
-    return value
-
-
-Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT), AfterValidator(_without_nul)]
-"""A text in a request."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class WhereIn(Body):
-    """One condition, e.g. ``{"field": "tags", "op": "contains", "value": "cat"}``."""
-
-    field: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
-    op: FilterOp
-    value: bool | int | float | Text | Annotated[list[int] | list[Text], Field(max_length=1000)]
-
-    def build(self) -> Filter:
-        return Where(self.field, self.op, self.value)
-
-
-class AllIn(Body):
-    """Every part holds: ``{"all": [...]}``."""
-
-    all: Annotated[list[FilterIn], Field(max_length=100)]
-
-    def build(self) -> Filter:
-        return AllOf(tuple(part.build() for part in self.all))
-
-
-class AnyIn(Body):
-    """At least one part holds: ``{"any": [...]}``."""
-
-    any: Annotated[list[FilterIn], Field(max_length=100)]
-
-    def build(self) -> Filter:
-        return AnyOf(tuple(part.build() for part in self.any))
-
-
-class NotIn(Body):
-    """The part does not hold: ``{"not": {...}}``."""
-
-    part: FilterIn = Field(alias="not")
-
-    def build(self) -> Filter:
-        return Not(self.part.build())
-
-
-FilterIn = WhereIn | AllIn | AnyIn | NotIn
-for _model in (AllIn, AnyIn, NotIn):
-    _model.model_rebuild()
-
-
-class QueryIn(Body):
-    """A question: a text, a picture, or both. Leave out what the server's settings decide."""
-
-    text: Text = ""
-    image: str | None = Field(None, description="data URI: `data:image/jpeg;base64,…`")
-    collection: Name | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    filter: FilterIn | None = None
+from api.query_schemas import Body, Text
 
 
 class TextIn(Body):
@@ -104,7 +33,7 @@ class DescriptionIn(Body):
 
     source: Annotated[Text, StringConstraints(min_length=1)] | None = None
     caption: str | None = None
-    captions: list[str] = []
-    labels: list[str] = []
-    tags: list[str] = []
-    metadata: dict[str, JsonValue] = {}
+    captions: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from api.routes.request_schemas import QueryIn
+from api.query_schemas import QueryIn
 from rag.types import AllOf, AnyOf, Not, Where
 
 
