@@ -62,7 +62,7 @@ def measure(chat: ChatModel, chosen: Sequence[Case]) -> tuple[int, int]:
     generator = ChatGenerator(chat)
     model_right = answer_right = 0
     for case in chosen:
-        written = chat.complete(chat.form.messages(case.question, case.evidence)).strip()
+        written = chat.complete(chat.form.messages(case.question, case.evidence))[0].strip()
         answer = generator.answer(case.question, case.evidence).text
         marks = case.said_in(written), case.said_in(answer)
         model_right, answer_right = model_right + marks[0], answer_right + marks[1]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,15 +16,18 @@ from rag.retrieval.retriever import Retriever
 from rag.types import (
     NOT_FOUND,
     Answer,
+    Citation,
     Draft,
     Evidence,
     Filter,
+    GenerationOptions,
     Hit,
     Item,
     Query,
     RerankState,
     Scope,
     SearchResult,
+    Turn,
 )
 from rag.vision.zero_shot import ZeroShot
 
@@ -33,6 +36,21 @@ NOT_CALIBRATED = (
 )
 MAX_EVIDENCE_CHARACTERS = 2_000
 IMAGE_QUESTION = "What does this photo show?"
+
+
+AWAY = "The language model is away; the evidence below was found without it."
+PLAIN = GenerationOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer is written from, and when the question came."""
+
+    evidence: tuple[Evidence, ...]
+    rerank: RerankState
+    warnings: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+    started: float
 
 
 class Pipeline:
@@ -74,34 +92,98 @@ class Pipeline:
         return replace(result, warnings=warnings, timings_ms=timings)
 
     def ask(
-        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
     ) -> Answer:
-        """An answer from numbered evidence, or none when nothing in the collection is relevant enough."""
+        """An answer from numbered evidence, or none when nothing in the collection is relevant enough.
+
+        While the language model is away, the answer says so and carries the evidence.
+        """
+        found = self._found(scope, query, limit, where)
+        started = self._clock()
+        try:
+            *_, draft = self._pieces(query, found, options, history)
+            assert isinstance(draft, Draft)
+        except ModelUnavailable as error:
+            draft = Draft(AWAY, (), (f"degraded: {error}",))
+        return self._answered(query, found, draft, started)
+
+    def stream(
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
+        """As ``ask``: first the evidence, then the answer's text in pieces, last the answer that they make.
+
+        Closing the iterator stops the language model. When that breaks off, the text ends there, ``finish``
+        is ``length``, and a warning says why.
+        """
+        found = self._found(scope, query, limit, where)
+        yield found.evidence
+        started, shown = self._clock(), ""
+        try:
+            for piece in self._pieces(query, found, options, history):
+                if isinstance(piece, str):
+                    shown += piece
+                    yield piece
+                else:
+                    draft = piece
+        except ModelUnavailable as error:
+            if not shown:
+                yield AWAY
+            draft = (
+                _broken_off(shown, found.evidence, error)
+                if shown
+                else Draft(AWAY, (), (f"degraded: {error}",))
+            )
+        yield self._answered(query, found, draft, started)
+
+    def _found(self, scope: Scope, query: Query, limit: int | None, where: Filter | None) -> Found:
         started = self._clock()
         found = self._retriever.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
         hits, rerank = self._rerank(query, found.hits)
         kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self.described(scope, kept))
-        searched = self._clock()
-        draft = self._answer(query, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
-        timings = {
-            **found.timings_ms,
-            "generate": (self._clock() - searched) * 1e3,
-            "total": (self._clock() - started) * 1e3,
-        }
+        return Found(evidence, rerank, found.warnings, found.timings_ms, started)
+
+    def _pieces(
+        self, query: Query, found: Found, options: GenerationOptions, history: Sequence[Turn]
+    ) -> Iterator[str | Draft]:
+        if not found.evidence:
+            yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
+            return
+        question = query.text.strip() or IMAGE_QUESTION
+        yield from self._generator.stream(question, found.evidence, options=options, history=history)
+
+    def _answered(self, query: Query, found: Found, draft: Draft, started: float) -> Answer:
+        ended = self._clock()
+        timings = {"generate": (ended - started) * 1e3, "total": (ended - found.started) * 1e3}
         return Answer(
             text=draft.text,
             abstained=draft.abstained,
             citations=draft.citations,
-            evidence=evidence,
-            rerank=rerank,
+            evidence=found.evidence,
+            rerank=found.rerank,
             model=self._generator.name,
             warnings=(
                 *found.warnings,
                 *self._warnings(query, self._finder, self._writer),
                 *draft.warnings,
             ),
-            timings_ms=timings,
+            timings_ms={**found.timings_ms, **timings},
+            usage=draft.usage,
+            finish=draft.finish,
         )
 
     def _rerank(self, query: Query, hits: tuple[Hit, ...]) -> tuple[tuple[Hit, ...], RerankState]:
@@ -119,16 +201,6 @@ class Pipeline:
         labels = self._zero_shot.label(np.stack(vectors)) if vectors else []
         known = {row.item.id: label for row, label in zip(rows, labels, strict=True)}
         return [replace(hit, labels=known.get(hit.item.id, ())) for hit in hits]
-
-    def _answer(self, query: Query, evidence: tuple[Evidence, ...]) -> Draft:
-        try:
-            return self._generator.answer(query.text.strip() or IMAGE_QUESTION, evidence)
-        except ModelUnavailable as error:
-            return Draft(
-                "The language model is away; the evidence below was found without it.",
-                (),
-                (f"degraded: {error}",),
-            )
 
     @property
     def _finder(self) -> Reader:
@@ -148,6 +220,12 @@ class Pipeline:
         unknown = languages.unknown_words(lost, self._encoder.fingerprint.name)
         guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
         return tuple(text for text in (said, unknown, guess) if text)
+
+
+def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable) -> Draft:
+    cited = (piece for piece in evidence if f"[{piece.marker}]" in shown)
+    citations = tuple(Citation(piece.marker, piece.hit.item.id, piece.hit.item.source) for piece in cited)
+    return Draft(shown, citations, (f"degraded: {error}",), finish="length")
 
 
 def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:

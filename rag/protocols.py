@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from rag.types import (
@@ -11,6 +11,7 @@ from rag.types import (
     Evidence,
     Filter,
     Fingerprint,
+    GenerationOptions,
     Hit,
     Item,
     Kind,
@@ -20,6 +21,7 @@ from rag.types import (
     RerankState,
     Row,
     Scope,
+    Turn,
     Vector,
 )
 
@@ -170,8 +172,18 @@ class Generator(Protocol):
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes that the model reads and writes; empty when unknown."""
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
-        """Raises ModelUnavailable when the model cannot be reached in time."""
+    def stream(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        *,
+        options: GenerationOptions = ...,
+        history: Sequence[Turn] = ...,
+    ) -> Iterator[str | Draft]:
+        """An answer in pieces, and last the draft whose text they make.
+
+        Closing the iterator stops the model. Raises ModelUnavailable when it cannot be reached in time.
+        """
 
     def check(self) -> Mapping[str, str]:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""

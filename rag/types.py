@@ -233,6 +233,43 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What was said earlier in a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """How an answer is to be written; ``None`` leaves it to the model's own form.
+
+    ``temperature`` lies in [0, 2], ``max_tokens`` bounds what the model writes, ``stop`` are texts that end
+    it, ``schema`` is a JSON schema that the whole answer has to follow.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, JSON] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a language model read and wrote, by its own count; zero where none was asked."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+NO_USAGE = Usage()
+
+Finish: TypeAlias = Literal["stop", "length"]
+"""Whether a text came to its end, or was cut at the most tokens allowed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What the generator wrote, with markers already checked against the evidence.
 
@@ -243,6 +280,8 @@ class Draft:
     citations: tuple[Citation, ...]
     warnings: tuple[str, ...] = ()
     abstained: bool = False
+    usage: Usage = NO_USAGE
+    finish: Finish = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +304,8 @@ class Answer:
     model: str
     warnings: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    usage: Usage = NO_USAGE
+    finish: Finish = "stop"
 
 
 def content_hash(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -12,16 +13,29 @@ from rag.errors import BadSettings, ModelUnavailable
 from rag.faults import BrokenStream, Place, unavailable
 from rag.generation.prompts import PromptForm, prompt_form
 from rag.relay import Deadlines, within
+from rag.types import NO_USAGE, Finish, GenerationOptions, Usage
 
 # Each kind of model is imported only when it is chosen: together they take over a second.
+
+
+PLAIN = GenerationOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The end of what a model wrote."""
+
+    usage: Usage = NO_USAGE
+    finish: Finish = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
     """A LangChain chat model with deadlines, whose every error is ModelUnavailable.
 
-    ``end_key`` is the key of the response metadata that only a complete answer carries, where the
-    vendor has one: without it an answer was cut off.
+    ``arguments`` are the vendor's words for how an answer is to be written. ``end_key`` is the key of the
+    response metadata that only a complete answer carries, where the vendor has one: without it an answer was
+    cut off.
     """
 
     name: str
@@ -31,28 +45,40 @@ class ChatModel:
     deadlines: Deadlines
     check: Callable[[], Mapping[str, str]]
     close: Callable[[], None]
+    arguments: Callable[[GenerationOptions], dict[str, Any]] = lambda _: {}
     end_key: str = ""
 
-    def stream(self, messages: Sequence[BaseMessage]) -> Iterator[str]:
-        """The answer's text as it comes. Raises ModelUnavailable."""
-        ended = not self.end_key
+    def stream(
+        self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN
+    ) -> Iterator[str | Written]:
+        """The answer's text as it comes, and last how it ended. Raises ModelUnavailable."""
+        end: Written | None = None if self.end_key else Written()
+        usage = NO_USAGE
         try:
-            for chunk in within(self.model.stream(list(messages)), self.deadlines):
-                ended = ended or _ends(chunk, self.end_key)
+            for chunk in within(self.model.stream(list(messages), **self.arguments(options)), self.deadlines):
+                if reason := chunk.response_metadata.get(self.end_key or "finish_reason"):
+                    end = Written(finish="length" if reason == "length" else "stop")
+                usage = _usage(chunk) or usage
                 if text := chunk.text:
                     yield text
-            if not ended:
+            if end is None:
                 raise BrokenStream
         except Exception as error:
             raise unavailable(error, self.place) from error
+        yield Written(usage, end.finish)
 
-    def complete(self, messages: Sequence[BaseMessage]) -> str:
-        """The whole answer's text. Raises ModelUnavailable."""
-        return "".join(self.stream(messages))
+    def complete(
+        self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN
+    ) -> tuple[str, Written]:
+        """The whole answer's text, and how it ended. Raises ModelUnavailable."""
+        *pieces, end = self.stream(messages, options)
+        assert isinstance(end, Written)
+        return "".join(piece for piece in pieces if isinstance(piece, str)), end
 
 
-def _ends(chunk: AIMessageChunk, key: str) -> bool:
-    return bool(chunk.response_metadata.get(key))
+def _usage(chunk: AIMessageChunk) -> Usage | None:
+    counted = chunk.usage_metadata
+    return Usage(counted["input_tokens"], counted["output_tokens"]) if counted else None
 
 
 def open_chat_model(
@@ -79,7 +105,7 @@ def open_chat_model(
 def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
     from rag.generation.llamacpp import LlamaCppChat
 
-    chat = LlamaCppChat(model=model, max_tokens=form.max_tokens, stop=list(form.stop) or None)
+    chat = LlamaCppChat(model=model, max_tokens=form.max_tokens)
 
     def check() -> Mapping[str, str]:
         chat.load()
@@ -88,7 +114,17 @@ def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines
     place = Place(
         name, "llama.cpp", reach="set OLHAR_LLM to a smaller model", missing="give a .gguf file's path"
     )
-    return ChatModel(name, form, chat, place, deadlines, check, chat.close, end_key="finish_reason")
+    return ChatModel(
+        name,
+        form,
+        chat,
+        place,
+        deadlines,
+        check,
+        chat.close,
+        arguments=lambda options: _openai_arguments(form, options),
+        end_key="finish_reason",
+    )
 
 
 def _open_ollama(name: str, model: str, url: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
@@ -98,11 +134,12 @@ def _open_ollama(name: str, model: str, url: str, form: PromptForm, deadlines: D
     return ChatModel(
         name,
         form,
-        ollama.open_chat(model, url, form, deadlines),
+        ollama.open_chat(model, url, deadlines),
         place(model, url),
         deadlines,
         check=lambda: ollama.check(model, url),
         close=lambda: None,
+        arguments=lambda options: ollama.arguments(form, options),
         end_key="done_reason",
     )
 
@@ -136,4 +173,20 @@ def _open_provider(name: str, provider: str, form: PromptForm, deadlines: Deadli
         # Asking a paid service costs money, so having its package and its key is all that is checked.
         check=lambda: {"device": f"the provider {provider!r}", "model": name},
         close=lambda: None,
+        arguments=lambda options: _openai_arguments(form, options),
     )
+
+
+def _openai_arguments(form: PromptForm, options: GenerationOptions) -> dict[str, Any]:
+    """In the words of OpenAI's API, which llama.cpp and LangChain's providers know."""
+    given: dict[str, Any] = {
+        "temperature": options.temperature,
+        "max_tokens": options.max_tokens,
+        "seed": options.seed,
+        "stop": [*form.stop, *options.stop] or None,
+    }
+    if options.schema is not None:
+        shape = {"name": "answer", "schema": dict(options.schema), "strict": True}
+        given |= {"response_format": {"type": "json_schema", "json_schema": shape}}
+        given["stop"] = list(options.stop) or None
+    return {key: value for key, value in given.items() if value is not None}

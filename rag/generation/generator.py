@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
-from rag.faults import BrokenStream, unavailable
-from rag.generation.chat_models import ChatModel, open_chat_model
-from rag.generation.citations import NO_CITATION, check
-from rag.generation.grounding import beside, guessed, supported, verdict
-from rag.generation.prompts import inscriptions, labels_of, only_labels, statement_of
-from rag.types import NOT_FOUND, Draft, Evidence
-
-_THOUGHTS = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
-
-SURE = 0.5
-"""The relevance from which evidence is quoted even when it shares no word with the question."""
+from rag.generation.chat_models import PLAIN, ChatModel, open_chat_model
+from rag.generation.writers import WRITERS, write_json
+from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
 
 
 class LanguageModelSettings(Protocol):
@@ -49,14 +40,29 @@ class ChatGenerator:
         """Those that the model's authors name; empty when unknown."""
         return self._chat.form.languages
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
-        """An answer whose markers all point at evidence; without evidence, NOT_FOUND.
+    def stream(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        *,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[str | Draft]:
+        """An answer in pieces, and last the draft whose text they make; without evidence, NOT_FOUND.
 
-        Raises ModelUnavailable when the model cannot be reached in time.
+        All its markers point at evidence. Raises ModelUnavailable when the model cannot be reached in time.
         """
-        return (
-            self._write(self._chat, question, evidence) if evidence else Draft(NOT_FOUND, (), abstained=True)
-        )
+        if not evidence:
+            yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
+            return
+        write = self._write if options.schema is None else write_json
+        yield from write(self._chat, question, evidence, options, history)
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+        """The whole of ``stream``."""
+        *_, draft = self.stream(question, evidence)
+        assert isinstance(draft, Draft)
+        return draft
 
     def check(self) -> Mapping[str, str]:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
@@ -80,39 +86,3 @@ def open_generator(settings: LanguageModelSettings) -> ChatGenerator:
             answer_seconds=settings.llm_answer_seconds,
         )
     )
-
-
-def write_large(chat: ChatModel, question: str, evidence: Sequence[Evidence]) -> Draft:
-    """The model's own words with its own markers, those that point at nothing taken out."""
-    text = _THOUGHTS.sub("", chat.complete(chat.form.messages(question, evidence))).strip()
-    if not text:
-        raise unavailable(BrokenStream("empty answer"), chat.place)
-    text, citations, warnings = check(text, evidence)
-    if not citations and NOT_FOUND.rstrip(".").casefold() in text.casefold():
-        removed = tuple(said for said in warnings if said != NO_CITATION)
-        return Draft(NOT_FOUND, (), removed, abstained=True)
-    return Draft(text, citations, warnings)
-
-
-def write_small(chat: ChatModel, question: str, evidence: Sequence[Evidence]) -> Draft:
-    """One sentence about the best evidence, which the program cites: nothing else was shown.
-
-    The program answers by itself where small models only guess: from labels, and with yes or no. It abstains
-    where the evidence shares no word with the question and is not surely relevant either.
-    """
-    best = evidence[0]
-    text: str | None
-    if only_labels(best):
-        text = guessed(labels_of(best), inscriptions(best.hit.item))
-    else:
-        statement = statement_of(best)
-        if not statement or (best.hit.relevance < SURE and beside(question, statement)):
-            return Draft(NOT_FOUND, (), abstained=True)
-        text = verdict(question, statement)
-        if text is None:
-            text = supported(chat.complete(chat.form.messages(question, evidence)), question, statement)
-    return Draft(*check(f"{text} [{best.marker}]", (best,)))
-
-
-Writer: TypeAlias = Callable[[ChatModel, str, Sequence[Evidence]], Draft]
-WRITERS: Mapping[Literal["large", "small"], Writer] = {"large": write_large, "small": write_small}

@@ -14,11 +14,12 @@ from typing import Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from rag.generation.grounding import ended
-from rag.types import NOT_FOUND, Evidence, Item
+from rag.types import NOT_FOUND, Evidence, Item, Turn
 
 MAX_EVIDENCE = 1_200
 MAX_EVIDENCE_TOTAL = 16_000
 MAX_QUESTION = 2_000
+MAX_HISTORY = 6_000
 """All in characters."""
 
 _MARKER = re.compile(r"[\[［【]\s*(\d[\d\s,;]*)[\]］】]")
@@ -54,13 +55,32 @@ def framed(text: str, limit: int = MAX_EVIDENCE) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def large_messages(question: str, evidence: Sequence[Evidence]) -> list[BaseMessage]:
-    """Instructions, all the evidence with its numbers, the question."""
+def large_messages(
+    question: str, evidence: Sequence[Evidence], history: Sequence[Turn] = ()
+) -> list[BaseMessage]:
+    """Instructions, the end of the conversation, all the evidence with its numbers, the question."""
     limit = min(MAX_EVIDENCE, MAX_EVIDENCE_TOTAL // max(len(evidence), 1))
     lines = [f"[{piece.marker}] {framed(piece.text, limit)}" for piece in evidence]
     numbered = "\n".join(("<evidence>", *lines, "</evidence>"))
     asked = framed(question, MAX_QUESTION)
-    return [SystemMessage(INSTRUCTIONS), HumanMessage(f"{numbered}\n\nQuestion: {asked}")]
+    return [
+        SystemMessage(INSTRUCTIONS),
+        *_earlier(history),
+        HumanMessage(f"{numbered}\n\nQuestion: {asked}"),
+    ]
+
+
+def _earlier(history: Sequence[Turn]) -> list[BaseMessage]:
+    """The latest turns that fit, whole; their markers, which point at other evidence, are taken out."""
+    kept: list[BaseMessage] = []
+    left = MAX_HISTORY
+    for turn in reversed(history):
+        text = framed(_MARKER.sub("", turn.text), MAX_QUESTION)
+        left -= len(text)
+        if left < 0:
+            break
+        kept.insert(0, HumanMessage(text) if turn.role == "user" else AIMessage(text))
+    return kept
 
 
 EXAMPLES = (

@@ -9,10 +9,24 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ModelUnavailable
-from rag.pipeline import Pipeline, describe, number
+from rag.pipeline import AWAY, PLAIN, Pipeline, describe, number
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
-from rag.types import NOT_FOUND, Citation, Draft, Evidence, Hit, Item, Label, Legs, Query
+from rag.types import (
+    NOT_FOUND,
+    Answer,
+    Citation,
+    Draft,
+    Evidence,
+    GenerationOptions,
+    Hit,
+    Item,
+    Label,
+    Legs,
+    Query,
+    Turn,
+    Usage,
+)
 from rag.vision.zero_shot import ZeroShot
 from tests.rag.retrieval.conftest import SCOPE, TOY, WORDS, ToyEncoder, colour, row
 
@@ -31,16 +45,28 @@ class Echo:
         self.languages = languages
         self.error = error
         self.draft = draft
+        self.before: tuple[str, ...] = ()
         self.asked: list[tuple[str, tuple[Evidence, ...]]] = []
+        self.told: tuple[GenerationOptions, tuple[Turn, ...]] = (PLAIN, ())
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    def stream(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        *,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[str | Draft]:
         self.asked.append((question, tuple(evidence)))
-        if self.error:
-            raise self.error
-        if self.draft:
-            return self.draft
+        self.told = (options, tuple(history))
         best = evidence[0]
-        return Draft(f"{best.text} [1]", (Citation(1, best.hit.item.id, best.hit.item.source),))
+        if self.error:
+            yield from self.before
+            raise self.error
+        draft = self.draft or Draft(
+            f"{best.text} [1]", (Citation(1, best.hit.item.id, best.hit.item.source),), usage=Usage(7, 3)
+        )
+        yield from (draft.text[:5], draft.text[5:], draft)
 
     def check(self) -> Mapping[str, str]:
         return {}
@@ -215,3 +241,44 @@ def test_a_part_of_a_document_says_where_it_stands() -> None:
         "page 7 of Ports: Ports › Harbours They are old.",
         "Ports: Ports › Harbours They are old.",
     ]
+
+
+def streamed(answers: Pipeline) -> tuple[tuple[Evidence, ...], list[str], Answer]:
+    evidence, *texts, answer = answers.stream(SCOPE, Query("dog beach"))
+    assert isinstance(evidence, tuple)
+    assert isinstance(answer, Answer)
+    return evidence, [text for text in texts if isinstance(text, str)], answer
+
+
+def test_a_stream_carries_what_the_plain_answer_does(store: MilvusStore) -> None:
+    plain = pipeline(store, Echo()).ask(SCOPE, Query("dog beach"))
+    evidence, texts, answer = streamed(pipeline(store, Echo()))
+    assert len(texts) > 1
+    assert "".join(texts) == plain.text
+    assert evidence == plain.evidence
+    assert replace(answer, timings_ms={}) == replace(plain, timings_ms={})
+    assert answer.usage == Usage(7, 3)
+
+
+def test_how_to_write_and_what_was_said_reach_the_generator(store: MilvusStore) -> None:
+    echo, said = Echo(), (Turn("user", "who?"),)
+    options = GenerationOptions(temperature=0.3)
+    pipeline(store, echo).ask(SCOPE, Query("dog beach"), options=options, history=said)
+    assert echo.told == (options, said)
+
+
+def test_a_stream_without_a_model_brings_the_evidence(store: MilvusStore) -> None:
+    evidence, texts, answer = streamed(pipeline(store, Echo(error=ModelUnavailable("gone"))))
+    assert evidence
+    assert texts == [AWAY]
+    assert answer.warnings[-1] == "degraded: gone"
+
+
+def test_a_stream_that_breaks_off_keeps_what_was_shown(store: MilvusStore) -> None:
+    echo = Echo(error=ModelUnavailable("cut"))
+    echo.before = ("A dog [1]", " and")
+    _, texts, answer = streamed(pipeline(store, echo))
+    assert "".join(texts) == answer.text == "A dog [1] and"
+    assert answer.finish == "length"
+    assert [citation.marker for citation in answer.citations] == [1]
+    assert answer.warnings[-1] == "degraded: cut"

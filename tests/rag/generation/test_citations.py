@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.generation.citations import NO_CITATION, check
-from rag.types import Evidence
+from rag.generation.citations import NO_CITATION, Checked, check
+from rag.types import Citation, Evidence
 
 Pieces = Callable[..., tuple[Evidence, ...]]
 MARKER = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
@@ -77,3 +78,28 @@ def test_a_marker_that_points_at_nothing_is_warned_of_once(pieces: Pieces) -> No
     warnings = check("A [7] b [7] c [1].", pieces("a"))[2]
     assert len(warnings) == 1
     assert "[7]" in warnings[0]
+
+
+@given(text=answers, cuts=st.lists(st.integers(0, 60), max_size=8))
+@shared_fixture
+def test_in_pieces_it_is_the_same_text(pieces: Pieces, text: str, cuts: list[int]) -> None:
+    evidence = pieces("a", "b", "c")
+    checked = Checked(evidence)
+    places = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    shown = [checked.feed(text[start:end]) for start, end in pairwise(places)]
+    shown.append(checked.end())
+    assert ("".join(shown), checked.citations, checked.warnings) == _whole(text, evidence)
+
+
+def _whole(text: str, evidence: tuple[Evidence, ...]) -> tuple[str, tuple[Citation, ...], tuple[str, ...]]:
+    return check(text, evidence)
+
+
+def test_what_can_be_shown_is_not_kept_back(pieces: Pieces) -> None:
+    checked = Checked(pieces("a"))
+    assert checked.feed("A cat") == "A cat"
+    assert checked.feed(" sits [") == " sits"
+    assert checked.feed("7") == ""
+    assert checked.feed("] down") == " down"
+    assert checked.feed(" [1") == ""
+    assert checked.feed("].") == " [1]."

@@ -10,8 +10,9 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from rag.faults import Place
 from rag.generation import open_generator
 from rag.generation.chat_models import ChatModel, open_chat_model
-from rag.generation.generator import SURE, ChatGenerator
+from rag.generation.generator import ChatGenerator
 from rag.generation.prompts import prompt_form
+from rag.generation.writers import SURE
 from rag.pipeline import number
 from rag.protocols import Generator
 from rag.relay import Deadlines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from types import GeneratorType
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from rag.errors import ModelUnavailable
 from rag.generation.chat_models import open_chat_model
 from rag.generation.generator import ChatGenerator
 from rag.generation.llamacpp import model_file
-from rag.types import NOT_FOUND, Evidence
+from rag.types import JSON, NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
 from tests.ollama_server import LlamaCpp, OllamaServer, Script
 
 Pieces = Callable[..., tuple[Evidence, ...]]
@@ -211,3 +212,64 @@ def test_a_real_model_behind_it(pieces: Pieces) -> None:
         draft = generator(server.url).answer("What animal is it?", pieces("A grey cat sleeps."))
     assert draft.text
     assert all(citation.marker == 1 for citation in draft.citations)
+
+
+def test_the_pieces_of_an_answer_make_its_text(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("A cat [1] and [9] a dog [2], it seems [7].")
+    *texts, draft = generator(server.url).stream("What?", pieces("A cat.", "A dog."))
+    assert isinstance(draft, Draft)
+    assert "".join(map(str, texts)) == draft.text == "A cat [1] and a dog [2], it seems."
+    assert len(texts) > 3
+    assert [citation.marker for citation in draft.citations] == [1, 2]
+    assert draft.usage.completion_tokens == 11
+    assert draft.finish == "stop"
+
+
+def test_how_it_is_to_be_written_reaches_the_model(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("one two three four")
+    options = GenerationOptions(temperature=0.5, max_tokens=2, seed=7, stop=("END",))
+    *_, draft = generator(server.url).stream("What?", pieces("A cat."), options=options)
+    assert isinstance(draft, Draft)
+    assert (draft.text, draft.finish) == ("one two", "length")
+    sent = server.requests[-1][1]["options"]
+    assert (sent["temperature"], sent["num_predict"], sent["seed"], sent["stop"]) == (0.5, 2, 7, ["END"])
+    assert sent["num_ctx"] > 4096
+
+
+def test_an_answer_by_a_schema_is_not_touched(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script('{"rooms": [7], "said": "a cat [1] [9]"}')
+    schema: dict[str, JSON] = {"type": "object", "properties": {"rooms": {"type": "array"}}}
+    *texts, draft = generator(server.url).stream(
+        "What?", pieces("A cat."), options=GenerationOptions(schema=schema)
+    )
+    assert isinstance(draft, Draft)
+    assert "".join(map(str, texts)) == draft.text == '{"rooms": [7], "said": "a cat [1] [9]"}'
+    assert [citation.marker for citation in draft.citations] == [1]
+    assert "[9]" in draft.warnings[0]
+    assert server.requests[-1][1]["format"] == schema
+
+
+def test_earlier_turns_are_told_without_their_markers(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("A cat [1].")
+    history = (Turn("user", "Who is there?"), Turn("assistant", "A dog [1]."))
+    list(generator(server.url).stream("And then?", pieces("A cat."), history=history))
+    told = server.requests[-1][1]["messages"]
+    assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+    assert told[2]["content"] == "A dog ."
+
+
+def test_only_the_latest_turns_that_fit_are_told(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("A cat [1].")
+    history = [Turn("user", f"{n} " + "x" * 1900) for n in range(9)]
+    list(generator(server.url).stream("And then?", pieces("A cat."), history=history))
+    told = server.requests[-1][1]["messages"][1:-1]
+    assert [message["content"][0] for message in told] == ["6", "7", "8"]
+
+
+def test_a_reader_who_leaves_stops_the_model(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("word " * 400, delay=0.01)
+    stream = generator(server.url).stream("What?", pieces("A cat."))
+    next(stream)
+    assert isinstance(stream, GeneratorType)
+    stream.close()
+    assert len(server.requests) == 1

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from rag.pipeline import Pipeline
+from rag.pipeline import PLAIN, Pipeline
 from rag.retrieval.lengths import overlong_query
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
-from rag.types import Draft, Evidence, Fingerprint, Query
+from rag.types import Draft, Evidence, Fingerprint, GenerationOptions, Query, Turn
 from rag.vision.zero_shot import ZeroShot
 from tests.rag.retrieval.conftest import SCOPE, TOY, WORDS, ToyEncoder, colour, row
 
@@ -31,7 +31,14 @@ class Silent:
     name = "test:silent"
     languages = ()
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    def stream(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        *,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[str | Draft]:
         raise NotImplementedError
 
     def check(self) -> Mapping[str, str]:
