@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
-from ingest import reading, steps
+from ingest import frames, reading, steps
 from ingest.decoding import picture
 from ingest.locating import taken_up
 from ingest.ocr_pass import awaited
@@ -27,6 +27,7 @@ from ingest.truncation import note_truncated
 from ingest.writing import Writer, item_of
 from rag.errors import InvalidInput, OlharError
 from rag.records.types import Batch, Outcome, Place
+from rag.types import Item
 
 Stage: TypeAlias = Literal["fetch", "describe", "encode", "write", "verify"]
 log = logging.getLogger(__name__)
@@ -123,15 +124,19 @@ class BatchRun:
         self._timed("describe", started)
 
     def _open(self, task: Task) -> None:
-        """A new file's bytes to pixels, or to the parts of a document."""
+        """A new file's bytes to pixels, also of further frames and pages, or to the parts of a document."""
         settings, blobs = self._parts.settings, self._parts.blobs
+        claim = partial(self._claim, task.item_id)
         if not reading.is_document(task):
-            opened = partial(picture, sandbox=self._sandbox, settings=settings)
+            data, opened = task.data, partial(picture, sandbox=self._sandbox, settings=settings)
             steps.decode(task, blobs, opened, settings.thumbnail)
+            if task.receipt is None and frames.has_further(data, settings):
+                frames.read(task, data, self._item(task), self._sandbox, blobs, settings, claim)
         elif task.receipt is None:
-            item = item_of(task, self.batch.scope, int(self._clock()))
-            claim = partial(self._claim, task.item_id)
-            reading.read(task, item, self._sandbox, blobs, settings, claim)
+            reading.read(task, self._item(task), self._sandbox, blobs, settings, claim)
+
+    def _item(self, task: Task) -> Item:
+        return item_of(task, self.batch.scope, int(self._clock()))
 
     def _claim(self, item_id: str, figures: Sequence[str]) -> None:
         """Pictures of a document on its way are in use."""

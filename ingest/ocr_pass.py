@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from ingest import steps
-from ingest.parts import scanned, words_of
+from ingest.parts import TIFF, scanned, stands_in_document, words_of
 from ingest.sandbox import MEMORY, Sandbox
 from ingest.steps import Task
 from ingest.system import Parts
@@ -149,9 +149,10 @@ def awaited(task: Task, which: str) -> list[str]:
     """The ids of what a new file brings of which the text is to be read; ``which`` is OLHAR_OCR."""
     if which == "off" or task.plan != "index":
         return []
-    if task.summary:
-        return [part.item.id for part in task.parts if part.item.kind == "image"]
-    return [task.item_id] if which == "all" else []
+    parts = [part.item for part in task.parts if part.item.kind == "image"]
+    pictures = [item.id for item in parts if which == "all" or stands_in_document(item)]
+    itself = task.modality == "image" and (which == "all" or task.summary.get("kind") == TIFF)
+    return [task.item_id, *pictures] if itself else pictures
 
 
 def read_waiting(parts: Parts) -> None:
@@ -174,7 +175,7 @@ def catch_up(parts: Parts, scope: Scope) -> None:
     wanted = [
         item.id
         for item in scanned(parts.store, scope, "image", None)
-        if item.modality == "image" and (item.parent_id or which == "all")
+        if item.modality == "image" and (stands_in_document(item) or which == "all")
     ]
     known = readings.known(scope, wanted)
     readings.expect(scope, [item_id for item_id in wanted if item_id not in known])

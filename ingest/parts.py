@@ -1,8 +1,9 @@
-"""What a file becomes besides its own item: the passages and figures of a document.
+"""What a file becomes besides its own item: the passages and figures of a document, further frames and pages.
 
 A document's own item says that all its parts are stored: it is written after them, holds the sources, and has
-neither vectors nor words of its own, so that no search finds it. Parts name it as their parent, have its
-sources, and go with it.
+neither vectors nor words of its own, so that no search finds it. The item of an animation or of a TIFF is its
+first picture, and its further ones are parts. Parts name their item as their parent, have its sources, and go
+with it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ PAGE = 500
 ReadBack: TypeAlias = Callable[[Mapping[str, Item], Kind], set[str]]
 """Gives the ids of those items that are stored as they should be."""
 DOCUMENT = "document"
-"""The modality of a document's own item, and the key of its metadata with what was read."""
+"""The modality of a document's own item, and the key of the metadata of each item with parts."""
+TIFF = "tiff"
+"""What an item of several pages that are pictures says it is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +52,7 @@ def _passage(passage: Passage, document: Document, parent: Item) -> Part:
     metadata: dict[str, JSON] = {"title": document.title}
     if passage.box is not None:
         metadata["box"] = [round(value, 1) for value in passage.box]
-    item = _item(parent, passage.part, "passage", passage.page, metadata)
+    item = part_of(parent, passage.part, "passage", passage.page, metadata)
     return Part(replace(item, modality="text", caption=passage.context, text=passage.text))
 
 
@@ -62,14 +65,15 @@ def _figure(figure: Figure, document: Document, parent: Item) -> Part:
         metadata["whole_page"] = True
     if figure.box is not None:
         metadata["box"] = [round(value, 1) for value in figure.box]
-    item = _item(parent, figure.part, "image", figure.page, metadata)
+    item = part_of(parent, figure.part, "image", figure.page, metadata)
     item = replace(
         item, caption=figure.caption[:2000], text=figure.about, content_hash=content_hash(figure.data)
     )
     return Part(item, figure.data)
 
 
-def _item(parent: Item, part: str, kind: Kind, page: int, metadata: Mapping[str, JSON]) -> Item:
+def part_of(parent: Item, part: str, kind: Kind, page: int, metadata: Mapping[str, JSON]) -> Item:
+    """The item of a part, with the sources and tags of its parent, without words."""
     scope = Scope(parent.tenant, parent.collection)
     return replace(
         parent,
@@ -112,8 +116,20 @@ def words_of(item: Item) -> str:
     return "\n".join(text for text in (item.caption, item.text, item.ocr if alone else "") if text)
 
 
+def has_parts(item: Item) -> bool:
+    """Whether other items are parts of this one."""
+    return DOCUMENT in item.metadata
+
+
+def stands_in_document(item: Item) -> bool:
+    """Whether a picture is a figure, or a page of a TIFF that has several."""
+    said = item.metadata.get(DOCUMENT)
+    first_page = isinstance(said, dict) and said.get("kind") == TIFF
+    return (bool(item.parent_id) and not item.is_frame) or first_page
+
+
 def given(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The metadata of an item without what ingestion itself says of a document."""
+    """The metadata of an item without what ingestion itself says of its parts."""
     return {key: value for key, value in metadata.items() if key != DOCUMENT}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ingest import steps
 from ingest.documents import Document, Limits, kind_of
-from ingest.parts import Part, parts_of, summary, told, words_of
+from ingest.parts import DOCUMENT, Part, parts_of, summary, told, words_of
 from ingest.sandbox import Sandbox
 from ingest.steps import Task
 from rag.blobs import Blobs
@@ -57,7 +57,7 @@ def read(
         return
     task.data = b""
     task.parts = parts_of(document, item)
-    task.summary, task.told = summary(document), told(document)
+    task.modality, task.summary, task.told = DOCUMENT, summary(document), told(document)
     task.notes += document.notes
 
 

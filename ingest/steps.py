@@ -36,8 +36,8 @@ class Task:
     """A file on its way. The steps fill it in; it is done as soon as it has a receipt.
 
     ``place`` tells it from others; ``transient`` says of one that failed that another try may succeed. A
-    document has ``parts``, and says in its ``summary`` and for a receipt what they are; ``figures``
-    are the hashes of its pictures.
+    document, an animation or a TIFF of several pages has ``parts``, and says in its ``summary`` and for a
+    receipt what they are; ``figures`` are the hashes of their pictures.
     """
 
     place: int
@@ -48,6 +48,7 @@ class Task:
     sha256: str = ""
     item_id: str = ""
     pixels: Pixels | None = None
+    modality: str = "image"
     phash: str = ""
     taken_at: int = 0
     all_captions: bool = False

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ingest.parts import DOCUMENT, delete_parts, follow, given, write_parts
+from ingest.parts import DOCUMENT, delete_parts, follow, given, has_parts, write_parts
 from ingest.steps import Task, waiting
 from rag.errors import InvalidInput, OlharError
 from rag.protocols import Store
@@ -138,12 +138,12 @@ class Writer:
         changed = {i: row for i, row in after.items() if row is not before[i] and row.item.sources}
         stored = self._put(changed, owners)
         for item_id in stored:
-            if after[item_id].item.modality == DOCUMENT:
+            if has_parts(after[item_id].item):
                 follow(self._store, self._scope, after[item_id].item)
         gone = [item_id for item_id, row in after.items() if not row.item.sources]
         if gone:
-            documents = [item_id for item_id in gone if after[item_id].item.modality == DOCUMENT]
-            delete_parts(self._store, self._scope, documents)
+            parents = [item_id for item_id in gone if has_parts(after[item_id].item)]
+            delete_parts(self._store, self._scope, parents)
             self._store.delete(self._scope, "image", gone)
             self.gone += gone
         for task in tasks:
@@ -226,7 +226,7 @@ def item_of(task: Task, scope: Scope, now: int) -> Item:
         created_at=now,
     )
     if task.summary:
-        item = replace(item, modality=DOCUMENT, metadata={DOCUMENT: dict[str, JSON](task.summary)})
+        item = replace(item, modality=task.modality, metadata={DOCUMENT: dict[str, JSON](task.summary)})
     return _described(item, task, now)
 
 

@@ -35,8 +35,8 @@ class Groups:
 def duplicates(store: Store, scope: Scope, *, distance: int = DISTANCE, limit: int = 100_000) -> Groups:
     """Near-duplicates among the first ``limit`` pictures of a scope, in the order of their ids.
 
-    A picture without any structure, all of whose bits are 0, looks like every other such one and is left out.
-    Raises what the store raises.
+    A picture without any structure, all of whose bits are 0, looks like every other such one and is left out,
+    as are later frames of animations. Raises what the store raises.
     """
     items: list[Item] = []
     looked_at = 0
@@ -45,7 +45,7 @@ def duplicates(store: Store, scope: Scope, *, distance: int = DISTANCE, limit: i
         after = page[-1].id if page else ""
         page = store.scan(scope, "image", after=after, limit=min(PAGE, limit - looked_at))
         looked_at += len(page)
-        items += [item for item in page if item.phash.strip("0")]
+        items += [item for item in page if item.phash.strip("0") and not item.is_frame]
         if not page:
             break
     hashes = np.array([int(item.phash, 16) for item in items], dtype=np.uint64)

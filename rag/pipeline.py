@@ -193,7 +193,7 @@ class Pipeline:
 
     def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """The hits; those without a caption with the words that their picture looks like."""
-        bare = [hit for hit in hits if not hit.item.caption and not hit.item.parent_id]
+        bare = [hit for hit in hits if not hit.item.caption and (not hit.item.parent_id or hit.item.is_frame)]
         if not bare:
             return list(hits)
         rows = [row for row in self._retriever.rows(scope, tuple(bare)) if row.image_vector is not None]
@@ -234,9 +234,11 @@ def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
 
 
 def place(item: Item) -> str:
-    """Where a part of a document stands: its title and its page, slide, sheet or chapter."""
-    unit = item.part.partition("/")[0].replace("-", " ") if item.page else ""
-    what = "" if item.kind == "passage" else "figure on " if unit else "figure in "
+    """Where a part stands: the title of its document and its page, slide, sheet, chapter or frame."""
+    unit, inside, _ = item.part.partition("/")
+    unit = unit.replace("-", " ") if item.page else ""
+    whole = item.kind == "passage" or (unit and not inside)  # a page of a TIFF, or a frame
+    what = "" if whole else "figure on " if unit else "figure in "
     return (
         f"{what}{unit} of {item.metadata.get('title', '')}"
         if unit

@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     decode_seconds: float = Field(
         30, gt=0, le=3600, description="deadline of decoding a picture that is no plain JPEG, PNG or WebP"
     )
+    frames: str = Field(
+        "first",
+        pattern=r"^(first|(even|scenes):[1-9][0-9]{0,2})$",
+        description="frames of an animation that become items: `first`, or `even:8` or `scenes:8` for at "
+        "most 8, at even distances or those that differ most",
+    )
+    pages: int = Field(100, ge=1, le=10_000, description="most pages of one TIFF that become items")
     file_metadata: bool = Field(
         True, description="use what files say of themselves: time, place, camera, title, caption, keywords"
     )

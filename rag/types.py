@@ -70,6 +70,11 @@ class Item:
         """Where the item was first seen."""
         return self.sources[0] if self.sources else ""
 
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a later frame of an animation: a picture like any other, and no figure."""
+        return bool(self.parent_id) and self.part.startswith("frame-")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

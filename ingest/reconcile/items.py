@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.parts import DOCUMENT
+from ingest.parts import DOCUMENT, has_parts
 from ingest.reconcile.again import Again
 from ingest.reconcile.differences import Difference, Found, Remedy, Tell
 from ingest.system import Parts
@@ -38,7 +38,7 @@ class ItemCheck:
         for item in page:
             if not self._parts.blobs.exists(item.content_hash):
                 self._no_original(item)
-            elif item.modality == DOCUMENT and self._parts_of(item) < _expected(item):
+            elif has_parts(item) and self._parts_of(item) < _expected(item):
                 self._read_again("incomplete-document", item)
 
     def parts(self, page: Sequence[Item]) -> None:

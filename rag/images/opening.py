@@ -45,6 +45,11 @@ PROGRESSIVE_PIXELS = 1_000_000
 PROGRESSIVE_BYTES = 2**20
 """Each scan of a progressive JPEG goes over all its pixels, and a small file may have thousands of scans."""
 
+_SAYS_NOTHING = re.compile(
+    r"decoder error -\d+|cannot load this image|\w*Error|\w+ overrun when reading image file"
+)
+"""What Pillow says of data that its decoders refuse."""
+
 _TRANSPOSITIONS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -72,7 +77,7 @@ def header(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     except BadImage:
         raise
     except Exception as error:  # Pillow raises nearly everything on hostile files
-        raise BadImage(_reason(error, max_pixels)) from error
+        raise BadImage(reason_of(error, max_pixels)) from error
 
 
 @contextlib.contextmanager
@@ -82,10 +87,18 @@ def opened(data: bytes, max_pixels: int, max_side: int | None) -> Iterator[tuple
         _check_size(image.size, max_pixels)
         if max_side is not None and isinstance(image, ImageFile.ImageFile):
             image.draft(None, (max_side, max_side))
-        with _gate.of(image.width * image.height):
-            image.load()
-            _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
-            yield to_srgb(_upright(image), full=image.format == "PNG"), image
+        with loaded(image, max_pixels) as picture:
+            yield picture, image
+
+
+@contextlib.contextmanager
+def loaded(image: Image.Image, max_pixels: int) -> Iterator[Image.Image]:
+    """The frame at which ``image`` is, upright and in sRGB. Raises BadImage, and what Pillow raises."""
+    _check_size(image.size, max_pixels)
+    with _gate.of(image.width * image.height):
+        image.load()
+        _check_size(image.size, max_pixels)  # an icon says its size again when it is loaded
+        yield to_srgb(_upright(image), full=image.format == "PNG")
 
 
 def decodes_quickly(data: bytes, *, max_pixels: int) -> bool:
@@ -135,7 +148,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _reason(error: Exception, max_pixels: int) -> str:
+def reason_of(error: Exception, max_pixels: int) -> str:
+    """Why a picture cannot be used, for people."""
     detail = str(error).strip() or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format, or its beginning is damaged"
@@ -144,7 +158,9 @@ def _reason(error: Exception, max_pixels: int) -> str:
     if isinstance(error, MemoryError):
         return "the picture does not fit into memory; a lower OLHAR_MAX_PIXELS refuses it earlier"
     if "truncated" in detail.lower():
-        return f"the picture is truncated: {detail}"
+        return "the picture is truncated: the end of its data is missing"
+    if _SAYS_NOTHING.fullmatch(detail):
+        detail = "its data cannot be decoded"
     return f"the picture is damaged, or of a kind that cannot be read: {detail}"
 
 

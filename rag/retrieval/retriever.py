@@ -103,7 +103,8 @@ class Retriever:
 
 def _weighed(one: Scored) -> Legs:
     """A figure of a document is ranked by its texts: what encoders say of drawings misleads."""
-    if one.row.item.parent_id and one.legs.caption is not None:
+    item = one.row.item
+    if item.parent_id and not item.is_frame and one.legs.caption is not None:
         return replace(one.legs, image=None)
     return one.legs
 

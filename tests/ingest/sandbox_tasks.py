@@ -79,3 +79,8 @@ def refuse_decoding(data: bytes, max_pixels: int) -> None:
 def decode_for_ever(data: bytes, max_pixels: int) -> None:
     hang()
     refuse_decoding(data, max_pixels)
+
+
+def die_of_frames(data: bytes, wanted: object, max_pixels: int, seconds: float) -> None:
+    del data, wanted, max_pixels, seconds
+    die()

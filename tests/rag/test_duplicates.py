@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -46,6 +46,12 @@ def test_another_size_of_a_picture_is_found() -> None:
     found = duplicates(cast(Store, store), SCOPE)
     assert names(found.groups) == [["3.jpg", "20.jpg"], ["7.jpg", "21.jpg"]]
     assert (found.looked_at, found.complete) == (22, True)
+
+
+def test_frames_of_an_animation_are_no_duplicates() -> None:
+    first = item(1, "1" * 16)
+    frame = replace(first, id=f"{2:032x}", parent_id=first.id, part="frame-2")
+    assert duplicates(cast(Store, Scanned([first, frame])), SCOPE).groups == ()
 
 
 def test_pictures_of_one_colour_are_not_alike() -> None:

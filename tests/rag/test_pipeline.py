@@ -235,11 +235,13 @@ def test_a_part_of_a_document_says_where_it_stands() -> None:
         item, kind="passage", part="page-7/passage-1", caption="Ports › Harbours", text="They are old."
     )
     book = replace(passage, part="passage-1", page=0)
-    described = [describe(Hit(1, one, 0.0, 0.5, Legs())) for one in (figure, passage, book)]
+    frame = replace(item, part="frame-7", metadata={"title": "party.gif"}, caption="A dance")
+    described = [describe(Hit(1, one, 0.0, 0.5, Legs())) for one in (figure, passage, book, frame)]
     assert described == [
         "figure on page 7 of Ports: Caption: Figure 3: The lighthouse It is red.",
         "page 7 of Ports: Ports › Harbours They are old.",
         "Ports: Ports › Harbours They are old.",
+        "frame 7 of party.gif: Caption: A dance",
     ]
 
 

@@ -159,3 +159,6 @@ def test_a_figure_of_a_document_is_ranked_by_its_words(store: MilvusStore) -> No
     assert hits["figure"].score == pytest.approx(-3 + 6 + 1, abs=1e-4)
     assert hits["figure"].legs.image is not None
     assert "figure" in sources(retriever(store).search(SCOPE, Query(image=colour(250, 0, 0))))
+    store.upsert([replace(figure, item=replace(figure.item, part="frame-2"))])
+    hits = {hit.item.source: hit for hit in retriever(store).search(SCOPE, Query("red")).hits}
+    assert hits["figure"].score == hits["photo.jpg"].score  # a later frame is a picture like any other
