@@ -103,7 +103,6 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "langchain_ollama": ("rag.generation",),
     "xllamacpp": ("rag.generation",),
     "ollama": ("rag.ollama",),
-    "ir_measures": ("rag.evaluation",),
     "pypdfium2": ("ingest.documents",),
     "rapidocr": ("ingest.ocr",),
     "lxml": ("ingest.documents",),

@@ -213,12 +213,22 @@ def evaluate(
         Literal["image-only", "captioned", "labels"],
         typer.Option(help="What is stored with the photos, and what is asked."),
     ] = "image-only",
+    legs: Annotated[str, typer.Option(help="Legs that take part, with commas.")] = "image,caption,bm25",
+    fusion: Annotated[
+        str, typer.Option(help="Fusions to compare, with commas; the others are set beside the first.")
+    ] = "calibrated",
+    queries: Annotated[int | None, typer.Option(min=1, help="A random sample of so many queries.")] = None,
+    drop_captions: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the stored captions to take away, at random.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how well the encoder finds the photos of a data set. Opens no collection."""
-    from api.cli.evaluate import run
+    from api.cli.evaluate import Request, run
 
-    run(_settings(), dataset, protocol, as_json=as_json)
+    request = Request(dataset, protocol, legs, fusion, queries, drop_captions, seed)
+    run(_settings(), request, as_json=as_json)
 
 
 @app.command()

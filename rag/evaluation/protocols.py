@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
+
+import numpy as np
 
 from rag.errors import InvalidInput
 from rag.evaluation.datasets import Photo
@@ -16,12 +18,25 @@ WORDING = "a photo of a {}"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``stored``: the caption kept with each photo, empty for none. ``relevant``: for each query the places
-    of the right photos in ``stored``."""
+    """``stored``: the text kept with each item, empty for none. ``relevant``: for each query the places
+    of the right items in ``stored``. ``clusters``: queries with the same number are about the same photo.
+    ``grades``: how right each of ``relevant`` is, where that is known."""
 
     stored: tuple[str, ...]
     queries: tuple[str, ...]
     relevant: tuple[tuple[int, ...], ...]
+    clusters: tuple[int, ...]
+    grades: tuple[tuple[int, ...], ...] = ()
+
+    def asking(self, some: Sequence[int]) -> Plan:
+        """The same items, and of the queries only some, by their places."""
+        return replace(
+            self,
+            queries=tuple(self.queries[q] for q in some),
+            relevant=tuple(self.relevant[q] for q in some),
+            clusters=tuple(self.clusters[q] for q in some),
+            grades=tuple(self.grades[q] for q in some) if self.grades else (),
+        )
 
 
 def plan(photos: Sequence[Photo], protocol: Protocol) -> Plan:
@@ -49,6 +64,7 @@ def _captions(photos: Sequence[Photo], stored: int) -> Plan:
         stored=tuple("".join(photo.captions[:stored]) for photo in photos),
         queries=tuple(text for text, _ in asked),
         relevant=tuple((place,) for _, place in asked),
+        clusters=tuple(place for _, place in asked),
     )
 
 
@@ -61,4 +77,28 @@ def _labels(photos: Sequence[Photo]) -> Plan:
         stored=("",) * len(photos),
         queries=tuple(WORDING.format(label) for label in places),
         relevant=tuple(tuple(found) for found in places.values()),
+        clusters=tuple(range(len(places))),
     )
+
+
+def without_captions(made: Plan, share: float, seed: int) -> Plan:
+    """The plan with the stored text of a share of the items that have one taken away, drawn at random.
+
+    Raises InvalidInput when no text is stored at all.
+    """
+    there = [place for place, text in enumerate(made.stored) if text]
+    if not there:
+        raise InvalidInput("no captions are stored that could be dropped; use --protocol captioned")
+    drawn = np.random.default_rng(seed).permutation(len(there))[: round(share * len(there))]
+    dropped = {there[i] for i in drawn.tolist()}
+    return replace(
+        made, stored=tuple("" if place in dropped else text for place, text in enumerate(made.stored))
+    )
+
+
+def sampled(made: Plan, queries: int, seed: int) -> Plan:
+    """The plan with so many of its queries, drawn at random and left in their order; all if it has fewer."""
+    if queries >= len(made.queries):
+        return made
+    drawn = np.random.default_rng(seed).permutation(len(made.queries))[:queries]
+    return made.asking(sorted(drawn.tolist()))

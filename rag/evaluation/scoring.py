@@ -1,4 +1,4 @@
-"""The scores of ``rag.retrieval`` for many queries and all photos at once.
+"""The scores of ``rag.retrieval`` for many queries and all items at once.
 
 ``rag.retrieval.legs.score`` takes one query and its candidates; these are the same numbers for many queries,
 and a test holds them equal. The fusions are those of ``rag.retrieval.fusion``.
@@ -7,68 +7,65 @@ and a test holds them equal. The fusions are those of ``rag.retrieval.fusion``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from rag.folding import fold_query, words
-from rag.retrieval.fusion import Fusion, LegScores, Scores, calibrated
-from rag.types import Calibration, Leg, Matrix, Vector
+from rag.retrieval.fusion import LegScores, Scores
+from rag.types import Leg, Matrix, Vector
+
+LEGS: Final[tuple[Leg, ...]] = ("image", "caption", "bm25")
 
 
 class Gallery:
-    """Photos as they are stored: their vectors, and for some of them a caption with its vector."""
+    """Items as they are stored: vectors of pictures, and for some of them a text with its vector."""
 
-    def __init__(
-        self,
-        image_vectors: Matrix,
-        caption_vectors: Mapping[int, Vector],
-        captions: Sequence[str],
-        calibration: Calibration,
-    ) -> None:
-        """``image_vectors`` has shape (photos, dim); ``caption_vectors`` goes by the photo's place."""
-        self._images = image_vectors
-        self._captioned = np.array(sorted(caption_vectors), np.intp)
-        self._captions = np.array([caption_vectors[place] for place in sorted(caption_vectors)], np.float32)
-        self._calibration = calibration
+    def __init__(self, images: Matrix | None, texts: Mapping[int, Vector], stored: Sequence[str]) -> None:
+        """``images`` has shape (items, dim), or is None for passages; ``texts`` has the vectors of what is
+        in ``stored``, by the item's place; ``stored`` has a text for each item, empty for none."""
+        self._images = images
+        self._size = len(stored)
+        self._texted = np.array(sorted(texts), np.intp)
+        self._texts = np.array([texts[place] for place in sorted(texts)], np.float32)
         places: dict[str, list[int]] = {}
-        for place, caption in enumerate(captions):
-            for word in words(caption):
+        for place, text in enumerate(stored):
+            for word in words(text):
                 places.setdefault(word, []).append(place)
         self._postings = {word: np.array(found, np.intp) for word, found in places.items()}
 
-    def scores(
-        self, queries: Sequence[str], by_image: Matrix, by_caption: Matrix | None
-    ) -> dict[Leg, Scores]:
-        """Each leg alone, ``-inf`` where it does not find the photo.
+    def scores(self, queries: Sequence[str], by_image: Matrix | None, by_text: Matrix | None) -> LegScores:
+        """Every leg of every item, NaN where it is missing: cosines in [-1, 1], and for ``bm25`` the
+        share of the query's words.
 
-        Cosines in [-1, 1], and for ``bm25`` the share of the query's words, above 0.
-
-        ``by_image`` and ``by_caption`` are the queries' vectors, of shape (queries, dim). Without
-        ``by_caption`` there is the image leg only.
+        ``by_image`` and ``by_text`` are the queries' vectors, of shape (queries, dim), None where nothing is
+        to be found by them.
         """
-        legs: dict[Leg, Scores] = {"image": (by_image @ self._images.T).astype(np.float64)}
-        if by_caption is not None and len(self._captioned):
-            caption = np.full((len(queries), len(self._images)), -np.inf)
-            caption[:, self._captioned] = by_caption @ self._captions.T
-            coverage = np.stack([self._coverage(query) for query in queries])
-            legs["caption"] = caption
-            legs["bm25"] = np.where(coverage > 0, coverage, -np.inf)
-        return legs
-
-    def fused(self, legs: Mapping[Leg, Scores], fusion: Fusion = calibrated) -> Scores:
-        """What a fusion makes of the legs; ``-inf`` for a photo without any score."""
-        missing = np.full(legs["image"].shape, np.nan)
-        bm25 = missing.copy()
-        if "bm25" in legs:
-            found = legs["bm25"][:, self._captioned]
-            bm25[:, self._captioned] = np.where(np.isfinite(found), found, 0.0)
-        caption = legs.get("caption", missing)
-        known = LegScores(legs["image"], np.where(np.isfinite(caption), caption, np.nan), bm25)
-        return fusion(known, self._calibration)
+        image, caption, bm25 = (np.full((len(queries), self._size), np.nan) for _ in LEGS)
+        if by_image is not None and self._images is not None:
+            image[:] = by_image @ self._images.T
+        if by_text is not None and len(self._texted):
+            caption[:, self._texted] = by_text @ self._texts.T
+            bm25[:, self._texted] = np.stack([self._coverage(query)[self._texted] for query in queries])
+        return LegScores(image, caption, bm25)
 
     def _coverage(self, query: str) -> Scores:
         asked = frozenset(fold_query(query).split())
-        counts = np.zeros(len(self._images))
+        counts = np.zeros(self._size)
         for word in asked & self._postings.keys():
             counts[self._postings[word]] += 1
         return counts / max(1, len(asked))
+
+
+def only(legs: LegScores, chosen: Sequence[Leg]) -> LegScores:
+    """The scores with all legs missing that were not chosen."""
+    missing = np.full(legs.image.shape, np.nan)
+    return replace(legs, **{leg: missing for leg in LEGS if leg not in chosen})
+
+
+def alone(legs: LegScores, leg: Leg) -> Scores:
+    """What one leg ranks by; ``-inf`` for what it does not find. BM25 finds by a shared word."""
+    scores: Scores = getattr(legs, leg)
+    found = scores > 0 if leg == "bm25" else ~np.isnan(scores)
+    return np.where(found, scores, -np.inf)

@@ -47,7 +47,10 @@ def test_json_has_the_promised_shape(dataset: Path, protocol: str, queries: int,
         assert done.exit_code == 0, done.output
         assert not list((dataset.parent / "data").glob("milvus*"))
     told = json.loads(done.stdout)
-    assert list(told) == ["protocol", "encoder", "photos", "queries", "legs", "fused", "bad_rows"]
+    assert list(told) == [
+        "protocol", "encoder", "photos", "queries", "legs", "fused", "bad_rows",
+        "texts", "options", "rankings", "comparisons", "worst", "latency",
+    ]  # fmt: skip
     assert (told["protocol"], told["encoder"], told["photos"], told["queries"]) == (
         protocol, "compact", 4, queries,
     )  # fmt: skip
@@ -68,3 +71,23 @@ def test_output_for_people_is_a_table_and_names_what_was_left_out(dataset: Path)
 def test_a_folder_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["eval", str(tmp_path)])
     assert isinstance(done.exception, InvalidInput)
+
+
+def test_the_same_command_prints_the_same_but_for_the_times(dataset: Path) -> None:
+    command = ["eval", str(dataset), "--protocol", "captioned", "--fusion", "calibrated,rrf", "--json"]
+    told = [json.loads(CliRunner().invoke(app, [*command, "--seed", "3"]).stdout) for _ in range(2)]
+    assert all(one.pop("latency")["reproducible"] is False for one in told)
+    assert told[0] == told[1]
+    assert {one["name"] for one in told[0]["comparisons"]} == {"image", "caption", "bm25", "rrf"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--legs", "image,smell", "smell"), ("--fusion", "magic", "z-scores"), ("--legs", ",", "names nothing")],
+)
+def test_what_there_is_not_is_refused_with_what_there_is(
+    dataset: Path, option: str, value: str, said: str
+) -> None:
+    done = CliRunner().invoke(app, ["eval", str(dataset), option, value])
+    assert isinstance(done.exception, InvalidInput)
+    assert said in str(done.exception)

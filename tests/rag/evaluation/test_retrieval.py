@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from rag.errors import InvalidInput
 from rag.evaluation.datasets import read_dataset
+from rag.evaluation.prepared import Options
 from rag.evaluation.protocols import Protocol
-from rag.evaluation.retrieval import Evaluation, evaluate
+from rag.evaluation.retrieval import DEFAULTS, Evaluation, evaluate
 from rag.images import decode
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
@@ -26,9 +28,9 @@ ROWS: tuple[dict[str, Any], ...] = (
 )
 
 
-def measured(folder: Path, protocol: Protocol) -> Evaluation:
+def measured(folder: Path, protocol: Protocol, options: Options = DEFAULTS) -> Evaluation:
     toy = ToyEncoder()
-    return evaluate(read_dataset(folder), protocol, toy, toy, TOY, max_pixels=10**6)
+    return evaluate(read_dataset(folder), protocol, toy, toy, TOY, max_pixels=10**6, options=options)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -107,4 +109,63 @@ def test_a_data_set_without_one_usable_picture_is_refused(make_dataset: MakeData
 
 def test_the_same_figures_every_time(make_dataset: MakeDataset) -> None:
     folder = make_dataset(*rows())
-    assert measured(folder, "captioned") == measured(folder, "captioned")
+    once, again = (replace(measured(folder, "captioned"), latency={}) for _ in range(2))
+    assert once == again
+
+
+def test_legs_that_do_not_take_part_are_not_measured_and_not_fused(make_dataset: MakeDataset) -> None:
+    folder = make_dataset(*rows())
+    found = measured(folder, "captioned", Options(legs=("image",)))
+    assert list(found.legs) == ["image"]
+    assert found.fused == found.legs["image"]
+    with pytest.raises(InvalidInput, match="bm25"):
+        measured(folder, "image-only", Options(legs=("bm25",)))
+
+
+def test_every_fusion_is_ranked_and_set_beside_the_first(make_dataset: MakeDataset) -> None:
+    found = measured(make_dataset(*rows()), "captioned", Options(fusions=("rrf", "calibrated")))
+    assert [(one.name, one.kind) for one in found.rankings] == [
+        ("image", "leg"), ("caption", "leg"), ("bm25", "leg"), ("rrf", "fusion"), ("calibrated", "fusion"),
+    ]  # fmt: skip
+    assert found.fused == {name: one.mean for name, one in found.rankings[3].measures.items()}
+    assert {(one.name, one.base) for one in found.comparisons} == {
+        (name, "rrf") for name in ("image", "caption", "bm25", "calibrated")
+    }
+    for one in found.comparisons:
+        (ranking,) = [each for each in found.rankings if each.name == one.name]
+        beside = ranking.measures[one.measure].mean - found.fused[one.measure]
+        assert one.difference.mean == pytest.approx(beside, abs=2e-6)
+
+
+def test_only_the_calibrated_fusion_knows_a_relevance(make_dataset: MakeDataset) -> None:
+    found = measured(make_dataset(*rows()), "captioned", Options(fusions=("calibrated", "rrf")))
+    assert [one.name for one in found.rankings if one.reliability] == ["calibrated"]
+    (told,) = [one.reliability for one in found.rankings if one.reliability]
+    assert told.first_hits == found.queries
+    assert told.right == pytest.approx(found.fused["recall@1"], abs=1e-6)
+
+
+def test_the_worst_misses_come_with_what_was_wanted_and_what_came(make_dataset: MakeDataset) -> None:
+    found = measured(make_dataset(*rows()), "image-only")
+    # Of photo 3 "red" is 4th, of photo 1 "blue" 3rd, of photo 2 "a cat" and "cat" 2nd: one of each.
+    assert [(miss.query, miss.wanted.item, miss.wanted.rank) for miss in found.worst] == [
+        ("red", "3.png", 4), ("blue", "1.png", 3), ("a cat", "2.png", 2),
+    ]  # fmt: skip
+    first = found.worst[0].first
+    assert first is not None
+    assert (first.item, first.rank) == ("1.png", 1)
+    assert first.legs["image"] > found.worst[0].wanted.legs["image"]
+
+
+def test_dropped_captions_are_not_stored_but_still_asked(make_dataset: MakeDataset) -> None:
+    folder = make_dataset(*rows())
+    whole, none = (measured(folder, "captioned", Options(drop_captions=share)) for share in (0.0, 1.0))
+    assert (whole.texts, none.texts) == (3, 0)
+    assert whole.queries == none.queries == 6
+    assert list(none.legs) == ["image"]
+
+
+def test_a_sample_of_the_queries(make_dataset: MakeDataset) -> None:
+    folder = make_dataset(*rows())
+    assert measured(folder, "image-only", Options(queries=4)).queries == 4
+    assert measured(folder, "image-only", Options(queries=100)).queries == 9

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from rag.evaluation.scoring import Gallery
-from rag.retrieval.fusion import log_odds
+from rag.evaluation.scoring import LEGS, Gallery, alone, only
+from rag.retrieval.fusion import calibrated, log_odds
 from rag.retrieval.legs import EncodedQuery, score
 from rag.types import Calibration, Item, LegWeights, Matrix, Row
 
@@ -27,27 +25,47 @@ def random(rng: np.random.Generator, *shape: int) -> Matrix:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-@pytest.mark.parametrize("captions", [CAPTIONS, [""] * len(CAPTIONS)])
-def test_legs_and_fusion_are_those_of_retrieval(captions: list[str]) -> None:
+@pytest.mark.parametrize("pictures", [True, False], ids=["photos", "passages"])
+@pytest.mark.parametrize("captions", [CAPTIONS, [""] * len(CAPTIONS)], ids=["captioned", "bare"])
+def test_legs_and_fusion_are_those_of_retrieval(captions: list[str], pictures: bool) -> None:
     rng = np.random.default_rng(0)
     images, words = random(rng, len(captions), 8), random(rng, len(captions), 5)
-    by_image, by_caption = random(rng, len(QUERIES), 8), random(rng, len(QUERIES), 5)
-    vectors = {place: words[place] for place, caption in enumerate(captions) if caption}
-    gallery = Gallery(images, vectors, captions, CALIBRATION)
-    legs = gallery.scores(QUERIES, by_image, by_caption)
-    fused = gallery.fused(legs)
-    assert set(legs) == ({"image", "caption", "bm25"} if any(captions) else {"image"})
+    by_image, by_text = random(rng, len(QUERIES), 8), random(rng, len(QUERIES), 5)
+    texts = {place: words[place] for place, caption in enumerate(captions) if caption}
+    gallery = Gallery(images if pictures else None, texts, captions)
+    legs = gallery.scores(QUERIES, by_image, by_text)
+    fused = calibrated(legs, CALIBRATION)
     rows = [
-        Row(Item(str(place), "t", "c", "", ("x",), caption=caption), images[place], vectors.get(place))
+        Row(
+            Item(str(place), "t", "c", "", ("x",), caption=caption),
+            images[place] if pictures else None,
+            texts.get(place),
+        )
         for place, caption in enumerate(captions)
     ]
     for q, text in enumerate(QUERIES):
-        query = EncodedQuery(by_image[q], None, by_caption[q], text)
+        query = EncodedQuery(by_image[q], None, by_text[q], text)
         for place, one in enumerate(score(rows, query)):
             assert fused[q, place] == pytest.approx(log_odds(one.legs, CALIBRATION), abs=1e-5)
-            assert legs["image"][q, place] == pytest.approx(one.legs.image, abs=1e-6)
-            if any(captions):
-                found = -math.inf if one.legs.caption is None else one.legs.caption
-                assert legs["caption"][q, place] == pytest.approx(found, abs=1e-6)
-                # A photo without any of the words is scored 0 there, and not found here.
-                assert legs["bm25"][q, place] == pytest.approx(one.legs.bm25 or -math.inf)
+            for leg in LEGS:
+                known = getattr(one.legs, leg)
+                value = getattr(legs, leg)[q, place]
+                assert value == pytest.approx(np.nan if known is None else known, abs=1e-6, nan_ok=True)
+
+
+def test_a_leg_that_was_not_chosen_is_missing() -> None:
+    rng = np.random.default_rng(0)
+    gallery = Gallery(random(rng, 2, 8), {0: random(rng, 1, 5)[0]}, ["red", ""])
+    legs = only(gallery.scores(["red"], random(rng, 1, 8), random(rng, 1, 5)), ["image", "bm25"])
+    assert np.isnan(legs.caption).all()
+    assert not np.isnan(legs.image).any()
+    assert not np.isnan(legs.bm25[0, 0])
+
+
+def test_bm25_alone_does_not_find_what_holds_none_of_the_words() -> None:
+    rng = np.random.default_rng(0)
+    words = random(rng, 2, 5)
+    gallery = Gallery(None, dict(enumerate(words)), ["red", "blue"])
+    legs = gallery.scores(["red"], None, words[:1])
+    assert np.isfinite(alone(legs, "bm25")).tolist() == [[True, False]]
+    assert np.isfinite(alone(legs, "caption")).all()
