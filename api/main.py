@@ -38,6 +38,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         _worker(olhar) as wake,
     ):
         _try_language_model(olhar, say)
+        _try_reranker(olhar, say)
         _listen(listener, settings)
         url = _url(settings.host, listener)
         owner.publish(url, **decided(settings))
@@ -97,6 +98,21 @@ def _try_language_model(olhar: Olhar, say: Callable[[str], None]) -> None:
         olhar.generator.check()
     except ModelUnavailable as error:
         say(f"warning: no answers for now, only their evidence: {error}")
+
+
+def _try_reranker(olhar: Olhar, say: Callable[[str], None]) -> None:
+    """Load it and try it on known answers, beside the first requests: each says what became of its own."""
+    reranker = olhar.reranker
+    if reranker is None:
+        return
+
+    def warm() -> None:
+        try:
+            reranker.warm()
+        except ModelUnavailable as error:
+            say(f"warning: no reranking for now: {error}")
+
+    threading.Thread(target=warm, name="warm-reranker", daemon=True).start()
 
 
 def _listener(settings: Settings) -> socket.socket:

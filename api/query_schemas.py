@@ -87,3 +87,7 @@ class QueryIn(Body):
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
     filter: FilterIn | None = None
     where: Text | None = Field(None, description="a filter as a text: `tags:beach taken>=2024`")
+    rerank: bool | None = Field(
+        None,
+        description="whether a reranker looks at what was found; unset: for answers, not for searches",
+    )

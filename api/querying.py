@@ -20,6 +20,7 @@ class Asked:
     query: Query
     limit: int | None
     where: Filter | None
+    rerank: bool | None = None
 
 
 def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Asked:
@@ -31,7 +32,7 @@ def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) 
         raise InvalidInput("nothing to look for: send a text, an image, or both")
     scope = Scope(settings.tenant, wanted.collection or settings.collection)
     query = Query(wanted.text, pictures[0] if pictures else None)
-    return Asked(scope, query, wanted.limit, _filter(wanted))
+    return Asked(scope, query, wanted.limit, _filter(wanted), wanted.rerank)
 
 
 def _filter(wanted: QueryIn) -> Filter | None:

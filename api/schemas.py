@@ -18,6 +18,7 @@ from rag.types import (
     Hit,
     Kind,
     Legs,
+    RerankState,
     SearchResult,
 )
 
@@ -37,10 +38,12 @@ class LegsOut(BaseModel):
     image: float | None
     caption: float | None
     bm25: float | None
+    rerank: float | None = None
+    """The reranker's probability in [0, 1]."""
 
     @classmethod
     def of(cls, legs: Legs) -> LegsOut:
-        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25)
+        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25, rerank=legs.rerank)
 
 
 class LabelOut(BaseModel):
@@ -78,15 +81,31 @@ class HitOut(BaseModel):
         return cls(**_hit(hit))
 
 
+class RerankOut(BaseModel):
+    """Whether a reranker had its say, and if not, why."""
+
+    state: Literal["applied", "degraded", "skipped"]
+    reason: Shown
+
+    @classmethod
+    def of(cls, rerank: RerankState) -> RerankOut:
+        return cls(state=rerank.state, reason=rerank.reason)
+
+
 class SearchOut(BaseModel):
     """Hits, best first."""
 
     hits: list[HitOut]
+    rerank: RerankOut = RerankOut(state="skipped", reason="")  # a server of before says nothing of it
     warnings: list[Shown]
 
     @classmethod
     def of(cls, result: SearchResult) -> SearchOut:
-        return cls(hits=[HitOut.of(hit) for hit in result.hits], warnings=list(result.warnings))
+        return cls(
+            hits=[HitOut.of(hit) for hit in result.hits],
+            rerank=RerankOut.of(result.rerank),
+            warnings=list(result.warnings),
+        )
 
 
 class CitationOut(BaseModel):
@@ -106,13 +125,6 @@ class EvidenceOut(HitOut):
     @classmethod
     def of_evidence(cls, evidence: Evidence) -> EvidenceOut:
         return cls(marker=evidence.marker, prompt=evidence.text, **_hit(evidence.hit))
-
-
-class RerankOut(BaseModel):
-    """Whether a reranker had its say, and if not, why."""
-
-    state: Literal["applied", "degraded", "skipped"]
-    reason: Shown
 
 
 class AskOut(BaseModel):
@@ -136,7 +148,7 @@ class AskOut(BaseModel):
                 CitationOut(marker=c.marker, item_id=c.item_id, source=c.source) for c in answer.citations
             ],
             evidence=[EvidenceOut.of_evidence(e) for e in answer.evidence],
-            rerank=RerankOut(state=answer.rerank.state, reason=answer.rerank.reason),
+            rerank=RerankOut.of(answer.rerank),
             model=answer.model,
             warnings=list(answer.warnings),
             timings_ms=dict(answer.timings_ms),

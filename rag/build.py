@@ -25,7 +25,7 @@ from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
-from rag.protocols import Generator, ImageEncoder, Store, TextEncoder
+from rag.protocols import Generator, ImageEncoder, Reranker, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.vision.zero_shot import ZeroShot
@@ -174,6 +174,13 @@ class Olhar:
         return open_generator(self.settings)
 
     @once
+    def reranker(self) -> Reranker | None:
+        """Chosen by OLHAR_RERANKER; None for ``none``. Loads or connects at first use."""
+        from rag.rerankers import open_reranker
+
+        return open_reranker(self.settings)
+
+    @once
     def zero_shot(self) -> ZeroShot:
         """Labels from everyday words; their vectors are kept beside the compiled models."""
         words = everyday_words()
@@ -200,9 +207,11 @@ class Olhar:
             self.encoder,
             self.zero_shot,
             self.generator,
+            self.reranker,
             limit=settings.limit,
             evidence=settings.evidence,
             relevance=settings.relevance,
+            rerank_hits=settings.rerank_hits,
             calibrated=calibration.fitted,
         )
 
@@ -231,6 +240,8 @@ class Olhar:
         opened = vars(self)
         if "generator" in opened:
             self.generator.close()
+        if "reranker" in opened and self.reranker is not None:
+            self.reranker.close()
         if "store" in opened:
             self.store.close()
         if "records" in opened:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,7 @@ from rag.types import (
     NOT_FOUND,
     Answer,
     Citation,
+    Described,
     Draft,
     Evidence,
     Filter,
@@ -54,7 +57,7 @@ class Found:
 
 
 class Pipeline:
-    """Searches and answers. Stateless; safe to use from several threads."""
+    """Searches and answers. Safe to use from several threads; all it remembers is how often it reranked."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Pipeline:
         limit: int = 10,
         evidence: int = 5,
         relevance: float,
+        rerank_hits: int = 20,
         calibrated: bool = True,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -78,18 +82,28 @@ class Pipeline:
         self._limit = limit
         self._evidence = evidence
         self._relevance = relevance
+        self._rerank_hits = rerank_hits
+        self._reranks: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._calibrated = calibrated
         self._clock = clock
 
     def search(
-        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        rerank: bool = False,
     ) -> SearchResult:
         """Ranked hits with the score of each leg. Raises InvalidInput on an empty query."""
         started = self._clock()
-        result = self._retriever.search(scope, query, limit=limit or self._limit, where=where)
-        timings = {**result.timings_ms, "total": (self._clock() - started) * 1e3}
-        warnings = (*result.warnings, *self._warnings(query, self._finder))
-        return replace(result, warnings=warnings, timings_ms=timings)
+        wanted = limit or self._limit
+        found = self._retrieved(scope, query, wanted, where, rerank=rerank)
+        timings = {**found.timings_ms, "total": (self._clock() - started) * 1e3}
+        warnings = (*found.warnings, *self._warnings(query, self._finder))
+        return replace(found, hits=found.hits[:wanted], warnings=warnings, timings_ms=timings)
 
     def ask(
         self,
@@ -100,12 +114,13 @@ class Pipeline:
         where: Filter | None = None,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        rerank: bool = True,
     ) -> Answer:
         """An answer from numbered evidence, or none when nothing in the collection is relevant enough.
 
         While the language model is away, the answer says so and carries the evidence.
         """
-        found = self._found(scope, query, limit, where)
+        found = self._found(scope, query, limit, where, rerank=rerank)
         started = self._clock()
         try:
             *_, draft = self._pieces(query, found, options, history)
@@ -123,13 +138,14 @@ class Pipeline:
         where: Filter | None = None,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        rerank: bool = True,
     ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
         """As ``ask``: first the evidence, then the answer's text in pieces, last the answer that they make.
 
         Closing the iterator stops the language model. When that breaks off, the text ends there, ``finish``
         is ``length``, and a warning says why.
         """
-        found = self._found(scope, query, limit, where)
+        found = self._found(scope, query, limit, where, rerank=rerank)
         yield found.evidence
         started, shown = self._clock(), ""
         try:
@@ -149,13 +165,14 @@ class Pipeline:
             )
         yield self._answered(query, found, draft, started)
 
-    def _found(self, scope: Scope, query: Query, limit: int | None, where: Filter | None) -> Found:
+    def _found(
+        self, scope: Scope, query: Query, limit: int | None, where: Filter | None, *, rerank: bool
+    ) -> Found:
         started = self._clock()
-        found = self._retriever.search(scope, query, limit=max(limit or 0, self._evidence), where=where)
-        hits, rerank = self._rerank(query, found.hits)
-        kept = [hit for hit in hits if hit.relevance >= self._relevance][: limit or self._evidence]
+        found = self._retrieved(scope, query, max(limit or 0, self._evidence), where, rerank=rerank)
+        kept = [hit for hit in found.hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self.described(scope, kept))
-        return Found(evidence, rerank, found.warnings, found.timings_ms, started)
+        return Found(evidence, found.rerank, found.warnings, found.timings_ms, started)
 
     def _pieces(
         self, query: Query, found: Found, options: GenerationOptions, history: Sequence[Turn]
@@ -186,10 +203,41 @@ class Pipeline:
             finish=draft.finish,
         )
 
-    def _rerank(self, query: Query, hits: tuple[Hit, ...]) -> tuple[tuple[Hit, ...], RerankState]:
+    @property
+    def reranks(self) -> Mapping[str, int]:
+        """How many searches and questions ended as ``applied``, ``degraded`` and ``skipped`` so far."""
+        with self._counting:
+            return {state: self._reranks[state] for state in ("applied", "degraded", "skipped")}
+
+    def _retrieved(
+        self, scope: Scope, query: Query, limit: int, where: Filter | None, *, rerank: bool
+    ) -> SearchResult:
+        """At least ``limit`` hits, if there are as many, reranked where that is wanted."""
+        why_not = "not asked for" if not rerank else self._why_not(query)
+        depth = limit if why_not else max(limit, self._rerank_hits)
+        found = self._retriever.search(scope, query, limit=depth, where=where)
+        started = self._clock()
+        hits, state = (
+            (found.hits, RerankState("skipped", why_not)) if why_not else self._rerank(query, found.hits)
+        )
+        with self._counting:
+            self._reranks[state.state] += 1
+        timings = {**found.timings_ms, "rerank": (self._clock() - started) * 1e3}
+        return replace(found, hits=hits, rerank=state, timings_ms=timings)
+
+    def _why_not(self, query: Query) -> str:
         if self._reranker is None:
-            return hits, RerankState("skipped", "no reranker is configured (OLHAR_RERANKER=none)")
-        return self._reranker.rerank(query.text, hits)
+            return "no reranker is configured (OLHAR_RERANKER=none)"
+        return "" if query.text.strip() else "the question is a picture without words"
+
+    def _rerank(self, query: Query, hits: tuple[Hit, ...]) -> tuple[tuple[Hit, ...], RerankState]:
+        """The first ``rerank_hits`` in the reranker's order, the others behind them."""
+        if self._reranker is None or not hits:
+            return hits, RerankState("skipped", "nothing was found")
+        looked_at, rest = hits[: self._rerank_hits], hits[self._rerank_hits :]
+        described = [Described(hit, describe(hit)) for hit in looked_at]
+        reranked, state = self._reranker.rerank(query.text.strip(), described)
+        return (*reranked, *rest), state
 
     def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """The hits; those without a caption with the words that their picture looks like."""

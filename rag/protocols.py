@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from rag.types import (
     CollectionInfo,
+    Described,
     Draft,
     Evidence,
     Filter,
@@ -156,9 +157,29 @@ class Store(Protocol):
 
 
 class Reranker(Protocol):
-    """Looks at each hit again, together with the question."""
+    """Looks at each hit again, together with the question. Safe to use from several threads."""
 
-    def rerank(self, question: str, hits: Sequence[Hit]) -> tuple[tuple[Hit, ...], RerankState]: ...
+    @property
+    def name(self) -> str:
+        """As set by OLHAR_RERANKER, e.g. ``ollama:dengcao/Qwen3-Reranker-0.6B:Q8_0``."""
+
+    def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
+        """The hits in their new order, ranks and relevance renewed, and whether it was applied.
+
+        Raises nothing on purpose: when it cannot be had, the hits come back as they were, and the state
+        is ``degraded`` with the reason.
+        """
+
+    def warm(self) -> None:
+        """Load it and try it on pairs with known answers. Raises ModelUnavailable."""
+
+    def check(self) -> Mapping[str, str]:
+        """``{"device": …, "model": …}`` of one that can be had, without loading it.
+
+        Raises ModelUnavailable, also when it was tried before and did not tell known answers apart.
+        """
+
+    def close(self) -> None: ...
 
 
 class Generator(Protocol):

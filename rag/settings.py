@@ -72,7 +72,24 @@ class Settings(BaseSettings):
     )
     encoder_device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps` …")
     encoder_batch: int = Field(0, ge=0, le=4096, description="images a forward pass; 0: the encoder's own")
-    reranker: Literal["none"] = Field("none", description="no reranker can be chosen yet")
+    reranker: str = Field(
+        "none",
+        pattern=r"^(none|cross-encoder:.+)$",
+        description="looks again at what was found: `none`, or `cross-encoder:` with a name or folder",
+    )
+    rerank_hits: int = Field(20, ge=2, le=200, description="hits that the reranker looks at")
+    rerank_seconds: float = Field(
+        15, gt=0, le=3600, description="deadline of looking at the hits of a question"
+    )
+    rerank_load_seconds: float = Field(
+        120,
+        gt=0,
+        le=3600,
+        description="deadline of loading the reranker, and again of trying it on known answers",
+    )
+    rerank_device: str = Field(
+        "auto", description="of a cross-encoder: `auto`, `cpu`, `cuda`, `cuda:1`, `mps` …"
+    )
     llm: str = Field(
         "llamacpp:smollm2",
         pattern=r"^[A-Za-z0-9_-]+:.+$",

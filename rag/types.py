@@ -171,17 +171,35 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class RerankWeights:
+    """Log-odds that an item answers a query, once a reranker looked at it: ``bias`` + ``fusion`` × the
+    fusion's log-odds + ``rerank`` × the log-odds of the reranker's probability.
+
+    The default is the logarithmic opinion pool of the two with equal weights (Genest and Zidek 1986,
+    “Combining Probability Distributions”): its odds are the geometric mean of theirs. ``fitted`` says that
+    the weights follow a logistic regression on answered questions.
+    """
+
+    bias: float = 0.0
+    fusion: float = 0.5
+    rerank: float = 0.5
+    fitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Legs:
     """An item's score on each leg; ``None`` where the item or the query has no such leg.
 
     ``image`` and ``caption`` are cosines in [-1, 1]. ``bm25`` is in [0, 1]: the share of
     the query's words, stop words left out, that the item's texts hold. BM25 finds by those words; its raw
-    scores do not compare across back ends.
+    scores do not compare across back ends. ``rerank`` is the reranker's probability in [0, 1], where one
+    looked at the item.
     """
 
     image: float | None = None
     caption: float | None = None
     bm25: float | None = None
+    rerank: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +223,35 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """A hit with all that is known of it, as text; empty for a picture of which nothing is known."""
+
+    hit: Hit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RerankState:
+    """Whether a reranker had its say, and if not, why.
+
+    ``skipped`` needs no remedy; ``degraded`` says that it should have had its say and what to do.
+    """
+
+    state: Literal["applied", "degraded", "skipped"]
+    reason: str = ""
+
+
+NOT_RERANKED = RerankState("skipped", "not asked for")
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits, best first, with what the caller should be told."""
 
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    rerank: RerankState = NOT_RERANKED
 
 
 # --- answering ---
@@ -287,14 +328,6 @@ class Draft:
     abstained: bool = False
     usage: Usage = NO_USAGE
     finish: Finish = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class RerankState:
-    """Whether a reranker had its say, and if not, why."""
-
-    state: Literal["applied", "degraded", "skipped"]
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

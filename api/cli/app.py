@@ -29,6 +29,12 @@ app.command("ocr")(looking_after.ocr)
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]
+Reranked = Annotated[
+    bool | None,
+    typer.Option(
+        "--rerank/--no-rerank", help="Have the reranker look at what was found.  [default: for answers]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Filtered = Annotated[
     str | None,
@@ -105,13 +111,14 @@ def search(
     where: Filtered = None,
     collection: Collection = None,
     limit: Limit = None,
+    rerank: Reranked = None,
     as_json: AsJson = False,
 ) -> None:
     """Find pictures by a text, by a picture, or by both."""
     from api.cli.backend import open_backend
 
     settings = _settings(collection=collection)
-    wanted = asking.query(text, settings.collection, limit=limit, where=where)
+    wanted = asking.query(text, settings.collection, limit=limit, where=where, rerank=rerank)
     with open_backend(settings) as backend:
         found = backend.search(wanted, [image] if image else [])
     show.found(found, as_json=as_json)
@@ -124,13 +131,14 @@ def ask(
     where: Filtered = None,
     collection: Collection = None,
     limit: Limit = None,
+    rerank: Reranked = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the pictures of a collection, with citations."""
     from api.cli.backend import open_backend
 
     settings = _settings(collection=collection)
-    wanted = asking.query(question, settings.collection, limit=limit, where=where)
+    wanted = asking.query(question, settings.collection, limit=limit, where=where, rerank=rerank)
     with open_backend(settings) as backend:
         answer = backend.ask(wanted, [image] if image else [])
     show.answered(answer, as_json=as_json)

@@ -21,7 +21,10 @@ from rag.settings import Settings
 from rag.urls import without_password
 
 HEALTH_SECONDS = 10.0
-PARTS = {"encoder": "encoder", "text_encoder": "text encoder", "llm": "language model", "store": "store"}
+PARTS = {
+    "encoder": "encoder", "text_encoder": "text encoder", "llm": "language model", "reranker": "reranker",
+    "store": "store",
+}  # fmt: skip
 """The names of a server's parts, as they are called here."""
 
 
@@ -34,6 +37,9 @@ class PartReport:
     state: Literal["ok", "failed", "skipped"]
     device: str
     detail: str
+
+
+NO_RERANKER = PartReport("reranker", "none", "skipped", "", "none is configured (OLHAR_RERANKER)")
 
 
 def examine(settings: Settings) -> list[PartReport]:
@@ -50,10 +56,12 @@ def examine(settings: Settings) -> list[PartReport]:
                 _part("encoder", settings.encoder, lambda: _encoder(olhar)),
                 _part("text encoder", _text_encoder_name(settings), lambda: _text_encoder(olhar)),
                 _part("language model", settings.llm, lambda: _generator(olhar)),
+                NO_RERANKER
+                if settings.reranker == "none"
+                else _part("reranker", settings.reranker, lambda: _reranker(olhar)),
             ]
         )
         reports += [
-            PartReport("reranker", settings.reranker, "skipped", "", "none is configured (OLHAR_RERANKER)"),
             _part("originals", without_password(olhar.blobs.url), lambda: _originals(olhar)),
         ]
         if server is not None:
@@ -122,6 +130,8 @@ def _asked(server: Server) -> LastReconciledOut | None:
 
 
 def _told(name: str, part: PartOut, settings: Settings, server: Server) -> PartReport:
+    if name == "reranker" and part.detail.get("name") == "none":
+        return NO_RERANKER
     detail = dict(part.detail)
     device = detail.pop("device", "")
     chosen = _store_name(settings) if name == "store" else str(server.decided.get(name, ""))
@@ -164,6 +174,15 @@ def _text_encoder(olhar: Olhar) -> tuple[str, str]:
 def _generator(olhar: Olhar) -> tuple[str, str]:
     found = olhar.generator.check()
     return found.get("device", ""), found.get("model", "")
+
+
+def _reranker(olhar: Olhar) -> tuple[str, str]:
+    """Loaded, and tried on pairs with known answers."""
+    if olhar.reranker is None:
+        return "", ""
+    olhar.reranker.warm()
+    found = olhar.reranker.check()
+    return found.get("device", ""), f"{found.get('model', '')}, tells known answers apart"
 
 
 def _originals(olhar: Olhar) -> tuple[str, str]:

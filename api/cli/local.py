@@ -42,12 +42,16 @@ class Local:
 
     def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut:
         asked = self._asked(wanted, pictures)
-        found = self._olhar.pipeline.search(asked.scope, asked.query, limit=asked.limit, where=asked.where)
+        found = self._olhar.pipeline.search(
+            asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=bool(asked.rerank)
+        )
         return SearchOut.of(found)
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
         asked = self._asked(wanted, pictures)
-        answer = self._olhar.pipeline.ask(asked.scope, asked.query, limit=asked.limit, where=asked.where)
+        answer = self._olhar.pipeline.ask(
+            asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=asked.rerank is not False
+        )
         return AskOut.of(answer)
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.schemas import AskOut, DuplicatesOut, FileOut, HitOut, IngestOut, SearchOut
+from api.schemas import AskOut, DuplicatesOut, FileOut, HitOut, IngestOut, RerankOut, SearchOut
 from rag.settings import Origin
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def found(result: SearchOut, *, as_json: bool) -> None:
         out.print("nothing found; is the collection empty? (`olhar ingest PATH`)")
         return
     out.print(hits_table(result.hits))
+    if result.rerank.state != "skipped":
+        out.print(_reranking(result.rerank))
 
 
 def answered(answer: AskOut, *, as_json: bool) -> None:
@@ -114,9 +116,7 @@ def answered(answer: AskOut, *, as_json: bool) -> None:
     for evidence in answer.evidence:
         mark = "[green]" if evidence.marker in cited else "[dim]"
         out.print(f"{mark}{escape(f'[{evidence.marker}]')}[/] {escape(_full(evidence))}  {scores(evidence)}")
-    out.print(
-        f"[dim]{escape(answer.model)}; reranking {answer.rerank.state}: {escape(answer.rerank.reason)}[/]"
-    )
+    out.print(f"[dim]{escape(answer.model)}; [/]{_reranking(answer.rerank)}")
 
 
 def examined(reports: Sequence[PartReport], *, as_json: bool) -> None:
@@ -142,9 +142,11 @@ def settings(rows: Sequence[Origin], *, as_json: bool) -> None:
 
 
 def hits_table(hits: Sequence[HitOut]) -> Table:
-    table = Table("", "relevance", "image", "caption", "bm25", "file", "text", box=None, pad_edge=False)
+    reranked = any(hit.legs.rerank is not None for hit in hits)
+    names = ["image", "caption", "bm25", *(["rerank"] if reranked else [])]
+    table = Table("", "relevance", *names, "file", "text", box=None, pad_edge=False)
     for hit in hits:
-        legs = [_number(value) for value in (hit.legs.image, hit.legs.caption, hit.legs.bm25)]
+        legs = [_number(getattr(hit.legs, name)) for name in names]
         text = hit.text if hit.kind == "passage" else hit.caption
         table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(place(hit)), escape(text[:80]))
     return table
@@ -161,8 +163,14 @@ def scores(hit: HitOut) -> str:
     legs = hit.legs
     return (
         f"relevance {hit.relevance:.2f} (image {_number(legs.image)}, "
-        f"caption {_number(legs.caption)}, bm25 {_number(legs.bm25)})"
+        f"caption {_number(legs.caption)}, bm25 {_number(legs.bm25)}"
+        f"{'' if legs.rerank is None else f', rerank {legs.rerank:.2f}'})"
     )
+
+
+def _reranking(rerank: RerankOut) -> str:
+    colour = "yellow" if rerank.state == "degraded" else "dim"
+    return f"[{colour}]reranking {rerank.state}: {escape(rerank.reason)}[/]"
 
 
 def _full(hit: HitOut) -> str:

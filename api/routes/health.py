@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 2.0
 """How long a part may take to answer."""
 
+PARTS = ("store", "encoder", "text_encoder", "llm", "reranker")
+
 CANARY_WORDS = "a canary"
 CANARY: Pixels = np.full((32, 32, 3), 127, np.uint8)
 """What the encoder encodes at each check: as small as a picture may be."""
@@ -36,7 +38,7 @@ Check = Callable[[], Mapping[str, str]]
 
 def threads() -> dict[str, CapacityLimiter]:
     """Threads of their own for each part: neither slow searches nor a part that hangs hold up the rest."""
-    return {part: CapacityLimiter(2) for part in ("store", "encoder", "text_encoder", "llm")}
+    return {part: CapacityLimiter(2) for part in PARTS}
 
 
 @router.get("/health", operation_id="health")
@@ -47,6 +49,7 @@ async def health(request: Request, olhar: System) -> HealthOut:
         "encoder": lambda: _encoder(olhar),
         "text_encoder": lambda: _text_encoder(olhar),
         "llm": lambda: olhar.generator.check(),
+        "reranker": lambda: _reranker(olhar),
     }
     threads: Mapping[str, CapacityLimiter] = request.app.state.health_threads
     states = await asyncio.gather(*(_state(check, threads[part]) for part, check in checks.items()))
@@ -71,6 +74,13 @@ def _text_encoder(olhar: Olhar) -> Mapping[str, str]:
     encoder = olhar.text_encoder
     # As a document: the vectors of queries are remembered, and would say nothing of today.
     return _described(encoder, encoder.encode_documents([CANARY_WORDS]), 1, "OLHAR_TEXT_ENCODER")
+
+
+def _reranker(olhar: Olhar) -> Mapping[str, str]:
+    """What it is, and how often it had its say since the server started."""
+    counts = {state: str(count) for state, count in olhar.pipeline.reranks.items()}
+    reranker = olhar.reranker
+    return {"name": "none", **counts} if reranker is None else {**reranker.check(), **counts}
 
 
 def _described(

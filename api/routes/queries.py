@@ -18,7 +18,7 @@ from api.routes.pictures import bytes_of, pixels_of
 from rag.build import Olhar
 from rag.errors import InvalidInput
 
-FIELDS = frozenset({"text", "collection", "limit", "filter", "where"})
+FIELDS = frozenset({"text", "collection", "limit", "filter", "where", "rerank"})
 
 
 async def _asked(request: Request, olhar: System) -> Asked:
@@ -70,6 +70,7 @@ BODY = {
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
                     "filter": {"type": "string", "description": "JSON, as in the other form"},
                     "where": {"type": "string"},
+                    "rerank": {"type": "boolean"},
                 }
             ),
         },

@@ -151,6 +151,7 @@ class Call:
     query: Query
     limit: int | None
     where: Filter | None
+    rerank: bool
 
 
 @dataclass
@@ -162,16 +163,30 @@ class FakePipeline:
     error: Exception | None = None
     wait: Callable[[], object] = lambda: None
 
+    reranks: Mapping[str, int] = field(default_factory=lambda: {"applied": 2, "degraded": 1, "skipped": 0})
+
     def search(
-        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        rerank: bool = False,
     ) -> SearchResult:
-        self._called(Call(scope, query, limit, where))
+        self._called(Call(scope, query, limit, where, rerank))
         return SearchResult((HIT,), ("careful",))
 
     def ask(
-        self, scope: Scope, query: Query, *, limit: int | None = None, where: Filter | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        rerank: bool = True,
     ) -> Answer:
-        self._called(Call(scope, query, limit, where))
+        self._called(Call(scope, query, limit, where, rerank))
         return self.answer
 
     def _called(self, call: Call) -> None:
@@ -192,6 +207,16 @@ class FakeGenerator:
         if self.error:
             raise self.error
         return {"model": "fake:model", "device": "cpu"}
+
+
+@dataclass
+class FakeReranker:
+    error: Exception | None = None
+
+    def check(self) -> Mapping[str, str]:
+        if self.error:
+            raise self.error
+        return {"model": "fake", "device": "cpu"}
 
 
 class FakeReadings:
@@ -215,6 +240,7 @@ class FakeSystem:
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
     pipeline: FakePipeline = field(default_factory=FakePipeline)
     generator: FakeGenerator = field(default_factory=FakeGenerator)
+    reranker: FakeReranker | None = None
 
     @cached_property
     def records(self) -> FakeRecords:

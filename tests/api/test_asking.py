@@ -41,8 +41,18 @@ def test_what_is_left_out_comes_from_the_settings(client: httpx.Client, system: 
 
 def test_a_search_answers_in_its_shape(client: httpx.Client) -> None:
     body = client.post("/v1/search", json={"text": "x"}).json()
-    assert body.keys() == {"hits", "warnings"}
-    assert body["hits"][0]["legs"] == {"image": 0.3, "caption": 0.7, "bm25": None}
+    assert body.keys() == {"hits", "rerank", "warnings"}
+    assert body["hits"][0]["legs"] == {"image": 0.3, "caption": 0.7, "bm25": None, "rerank": None}
+
+
+def test_answers_are_reranked_unless_told_not_to_and_searches_when_told(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    client.post("/v1/search", json={"text": "x"})
+    client.post("/v1/ask", json={"text": "x"})
+    client.post("/v1/search", data={"text": "x", "rerank": "true"}, files={"image": ("a.png", png())})
+    client.post("/v1/ask", json={"text": "x", "rerank": False})
+    assert [call.rerank for call in system.pipeline.calls] == [False, True, True, False]
 
 
 def test_an_answer_has_its_shape(client: httpx.Client) -> None:

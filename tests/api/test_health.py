@@ -13,7 +13,7 @@ import pytest
 from api.app import WAITING
 from rag import __version__
 from rag.errors import ModelUnavailable, StoreUnavailable
-from tests.api.conftest import FakeQueue, FakeSystem
+from tests.api.conftest import FakeQueue, FakeReranker, FakeSystem
 
 
 @pytest.fixture
@@ -32,6 +32,21 @@ def test_everything_is_there(client: httpx.Client) -> None:
     assert body["parts"]["text_encoder"] == body["parts"]["encoder"]
     assert body["parts"]["llm"]["detail"] == {"model": "fake:model", "device": "cpu"}
     assert body["parts"]["store"]["state"] == "ok"
+    counts = {"applied": "2", "degraded": "1", "skipped": "0"}
+    assert body["parts"]["reranker"] == {"state": "ok", "detail": {"name": "none", **counts}}
+
+
+def test_the_reranker_is_a_part_with_its_counts(client: httpx.Client, system: FakeSystem) -> None:
+    system.reranker = FakeReranker()
+    told = client.get("/health").json()["parts"]["reranker"]
+    assert told["state"] == "ok"
+    assert told["detail"] == {
+        "model": "fake", "device": "cpu", "applied": "2", "degraded": "1", "skipped": "0",
+    }  # fmt: skip
+    system.reranker.error = ModelUnavailable("OLHAR_RERANKER: gone")
+    body = client.get("/health").json()
+    assert body["status"] == "degraded"
+    assert body["parts"]["reranker"] == {"state": "failed", "detail": {"reason": "OLHAR_RERANKER: gone"}}
 
 
 def test_a_part_that_is_away_is_named_with_the_reason(client: httpx.Client, system: FakeSystem) -> None:

@@ -34,11 +34,12 @@ def test_a_search_has_the_documented_keys() -> None:
                 "text": "txt",
                 "score": 1.5,
                 "relevance": 0.8,
-                "legs": {"image": 0.2, "caption": None, "bm25": None},
+                "legs": {"image": 0.2, "caption": None, "bm25": None, "rerank": None},
                 "tags": ["x"],
                 "labels": [],
             }
         ],
+        "rerank": {"state": "skipped", "reason": "not asked for"},
         "warnings": ["w"],
     }
 

@@ -22,7 +22,7 @@ from api.owner import acquire, server_of
 from rag.images import as_pillow
 from rag.settings import Settings
 
-LEGS = {"image", "caption", "bm25"}
+LEGS = {"image", "caption", "bm25", "rerank"}
 HIT = {"rank", "item_id", "kind", "source", "caption", "text", "score", "relevance", "legs"}
 
 
@@ -74,7 +74,8 @@ def check_everything(photos: Path) -> None:
     assert as_json("ingest", photos, "--collection", "mine")["counts"]["unchanged"] == 4
 
     found = as_json("search", "ancient coins", "--collection", "mine", "--limit", "2")
-    assert set(found) == {"hits", "warnings"}
+    assert set(found) == {"hits", "rerank", "warnings"}
+    assert found["rerank"] == {"state": "skipped", "reason": "not asked for"}
     assert len(found["hits"]) == 2
     best = found["hits"][0]
     assert set(best) >= HIT

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from rag.errors import ModelUnavailable
 from rag.pipeline import AWAY, PLAIN, Pipeline, describe, number
+from rag.protocols import Reranker
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
 from rag.types import (
     NOT_FOUND,
     Answer,
     Citation,
+    Described,
     Draft,
     Evidence,
     GenerationOptions,
@@ -24,6 +27,7 @@ from rag.types import (
     Label,
     Legs,
     Query,
+    RerankState,
     Turn,
     Usage,
 )
@@ -90,11 +94,83 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusStore]:
     opened.close()
 
 
-def pipeline(store: MilvusStore, generator: Echo, *, calibrated: bool = True) -> Pipeline:
+def pipeline(
+    store: MilvusStore, generator: Echo, *, calibrated: bool = True, reranker: Reranker | None = None
+) -> Pipeline:
     toy = ToyEncoder()
     retriever = Retriever(store, toy, toy, TOY)
     zero_shot = ZeroShot(toy, WORDS[:3])
-    return Pipeline(retriever, toy, zero_shot, generator, relevance=0.5, calibrated=calibrated)
+    return Pipeline(
+        retriever, toy, zero_shot, generator, reranker, relevance=0.5, rerank_hits=2, calibrated=calibrated
+    )
+
+
+class Backwards:
+    """A reranker that turns the order round, or is away."""
+
+    name = "test:backwards"
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
+        self.asked.append((question, [one.text for one in found]))
+        hits = tuple(one.hit for one in found)
+        if self.away:
+            return hits, RerankState("degraded", "away")
+        turned = [replace(hit, relevance=0.9, legs=replace(hit.legs, rerank=0.9)) for hit in hits[::-1]]
+        return tuple(turned), RerankState("applied", "2 hits were read")
+
+    def warm(self) -> None: ...
+
+    def check(self) -> Mapping[str, str]:
+        return {}
+
+    def close(self) -> None: ...
+
+
+def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> None:
+    backwards = Backwards()
+    asking = pipeline(store, Echo(), reranker=backwards)
+    plain = asking.search(SCOPE, Query("dog beach"))
+    assert (plain.rerank.state, plain.rerank.reason) == ("skipped", "not asked for")
+    assert backwards.asked == []
+    found = asking.search(SCOPE, Query("dog beach"), rerank=True)
+    assert found.rerank.state == "applied"
+    ids = [hit.item.id for hit in plain.hits]
+    assert [hit.item.id for hit in found.hits] == [ids[1], ids[0], *ids[2:]]
+    assert [hit.legs.rerank for hit in found.hits[:3]] == [0.9, 0.9, None]
+    answer = asking.ask(SCOPE, Query("dog beach"))
+    assert answer.rerank.state == "applied"
+    assert answer.evidence[0].hit.item.id == ids[1]
+    assert "rerank" in answer.timings_ms
+    assert asking.ask(SCOPE, Query("dog beach"), rerank=False).rerank.state == "skipped"
+    assert backwards.asked == [("dog beach", ["Caption: dog beach", ANY])] * 2
+    assert dict(asking.reranks) == {"applied": 2, "degraded": 0, "skipped": 2}
+
+
+def test_the_reranker_looks_further_than_the_limit(store: MilvusStore) -> None:
+    backwards = Backwards()
+    (hit,) = pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("dog"), limit=1, rerank=True).hits
+    assert len(backwards.asked[0][1]) == 2
+    assert hit.item.source != "dog.jpg"
+
+
+def test_a_reranker_that_is_away_leaves_the_order_and_says_so(store: MilvusStore) -> None:
+    asking = pipeline(store, Echo(), reranker=Backwards(away=True))
+    answer = asking.ask(SCOPE, Query("dog beach"))
+    assert (answer.rerank.state, answer.rerank.reason) == ("degraded", "away")
+    assert answer.evidence[0].hit.item.source == "dog.jpg"
+    assert asking.reranks["degraded"] == 1
+
+
+def test_without_words_there_is_nothing_to_rerank_by(store: MilvusStore) -> None:
+    backwards = Backwards()
+    answer = pipeline(store, Echo(), reranker=backwards).ask(SCOPE, Query(image=colour(240, 0, 0)))
+    assert answer.rerank.state == "skipped"
+    assert "without words" in answer.rerank.reason
+    assert backwards.asked == []
 
 
 def test_an_answer_carries_its_evidence_and_citation(store: MilvusStore) -> None:

@@ -1,0 +1,49 @@
+"""OLHAR_RERANKER becomes a reranker."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rag.errors import BadSettings
+from rag.rerankers.reranker import ScoringReranker
+from rag.rerankers.scorer import Scorer
+from rag.types import RerankWeights
+
+
+class RerankerSettings(Protocol):
+    """The settings that choose a reranker, as in ``rag.settings``."""
+
+    @property
+    def reranker(self) -> str: ...
+    @property
+    def rerank_device(self) -> str: ...
+    @property
+    def rerank_seconds(self) -> float: ...
+    @property
+    def rerank_load_seconds(self) -> float: ...
+
+
+def open_reranker(
+    settings: RerankerSettings, *, weights: RerankWeights | None = None
+) -> ScoringReranker | None:
+    """The reranker that the setting chooses, None for ``none``. It loads or connects at first use.
+
+    Raises BadSettings when the value names no kind.
+    """
+    if settings.reranker == "none":
+        return None
+    return ScoringReranker(
+        _scorer(settings),
+        weights,
+        seconds=settings.rerank_seconds,
+        load_seconds=settings.rerank_load_seconds,
+    )
+
+
+def _scorer(settings: RerankerSettings) -> Scorer:
+    kind, _, model = settings.reranker.partition(":")
+    if kind == "cross-encoder" and model:
+        from rag.rerankers.cross_encoder import CrossEncoderScorer
+
+        return CrossEncoderScorer(model, device=settings.rerank_device)
+    raise BadSettings(f"OLHAR_RERANKER={settings.reranker}: give `none` or `cross-encoder:<name or folder>`")

@@ -1,0 +1,113 @@
+"""Reranks what was found with a model that scores pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from rag.errors import ModelUnavailable
+from rag.rerankers.combining import reordered
+from rag.rerankers.remembering import Scores
+from rag.rerankers.scorer import Model, Pair, Scorer
+from rag.rerankers.trust import Trust
+from rag.types import Described, Hit, RerankState, RerankWeights
+
+
+class ScoringReranker:
+    """A ``Reranker`` over a scorer: remembers scores, keeps the deadline, and says what became of it.
+
+    ``seconds`` bounds the scoring of one question's pairs, ``load_seconds`` the loading of the model and its
+    trial on known answers. All or nothing: when the deadline passes, the order stays that of the fusion, and
+    the scores that came are remembered for the next time.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        weights: RerankWeights | None = None,
+        *,
+        seconds: float,
+        load_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scorer = scorer
+        self._weights = weights or RerankWeights()
+        self._seconds = seconds
+        self._trust = Trust(scorer, load_seconds=load_seconds, clock=clock)
+        self._scores = Scores()
+
+    @property
+    def name(self) -> str:
+        """As set by OLHAR_RERANKER."""
+        return self._scorer.name
+
+    def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
+        """As ``rag.protocols.Reranker``. Hits with nothing that the model can read keep their places."""
+        hits = tuple(one.hit for one in found)
+        try:
+            model = self._trust.model(self._seconds)
+            pairs = _pairs(question, found, model)
+            if not pairs:
+                return hits, RerankState("skipped", "nothing is written of what was found")
+            scores = self._scored(model, pairs)
+        except ModelUnavailable as error:
+            return hits, RerankState("degraded", str(error))
+        if len(scores) < len(pairs):
+            return hits, RerankState("degraded", self._late(len(scores), len(pairs)))
+        read = {place: score for place, score in scores.items() if score is not None}
+        return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
+
+    def warm(self) -> None:
+        """Load the model and try it on known answers. Raises ModelUnavailable."""
+        self._trust.model()
+
+    def check(self) -> Mapping[str, str]:
+        """``{"device", "model"}`` of a model that can be had, without loading it. Raises ModelUnavailable."""
+        model = self._trust.look()
+        return {"device": model.device, "model": self.name.partition(":")[2]}
+
+    def close(self) -> None:
+        """Free what the model holds."""
+        self._scorer.close()
+
+    def _scored(self, model: Model, pairs: Mapping[int, Pair]) -> dict[int, float | None]:
+        """The scores by place: those remembered, and those that came in time."""
+        scores: dict[int, float | None] = {}
+        for place, pair in pairs.items():
+            if (known := self._scores.get(model.digest, pair)) is not None:
+                scores[place] = known
+        left = [place for place in pairs if place not in scores]
+        try:
+            for index, score in (
+                self._scorer.score([pairs[place] for place in left], self._seconds) if left else ()
+            ):
+                scores[left[index]] = score
+                if score is not None:
+                    self._scores.put(model.digest, pairs[left[index]], score)
+        except ModelUnavailable as error:
+            self._trust.failed(error)
+            raise
+        return scores
+
+    def _late(self, scored: int, wanted: int) -> str:
+        return (
+            f"{scored} of {wanted} hits were read within {self._seconds:g} s, so the order is as it was; "
+            "raise OLHAR_RERANK_SECONDS, lower OLHAR_RERANK_HITS, or set OLHAR_RERANKER to a smaller model"
+        )
+
+
+def _pairs(question: str, found: Sequence[Described], model: Model) -> dict[int, Pair]:
+    """By place, what the model is to read; without hits of which there is nothing to read."""
+    pairs = {}
+    for place, one in enumerate(found):
+        item = one.hit.item
+        image = item.content_hash if model.sees and item.kind == "image" else ""
+        if one.text or image:
+            pairs[place] = Pair(question, one.text, image)
+    return pairs
+
+
+def _said(read: int, hits: int) -> str:
+    if read == hits:
+        return f"{hits} hits were read"
+    return f"{read} of {hits} hits were read; of the others nothing is written, and they keep their places"

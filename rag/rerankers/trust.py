@@ -1,0 +1,101 @@
+"""Whether a reranker may be used now: it is in memory, and it told pairs with known answers apart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from rag.errors import ModelUnavailable
+from rag.rerankers.scorer import Model, Scorer
+from rag.rerankers.self_test import Known, known_pairs, separation
+
+FRESH_S = 30.0
+"""How long what was found is believed: Ollama may unload a model, or be given another of the same name."""
+RETRY_S = 15.0
+"""How long after a failure no other try is made: each could take as long as loading may."""
+
+
+class Trust:
+    """Loads a scorer and tries it, once for each digest. Safe to use from several threads."""
+
+    def __init__(
+        self, scorer: Scorer, *, load_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._scorer = scorer
+        self._load_seconds = load_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._verdicts: dict[str, str] = {}
+        self._model: Model | None = None
+        self._failure: ModelUnavailable | None = None
+        self._at = -float("inf")
+
+    def model(self, patience: float = -1) -> Model:
+        """The model, loaded and tried if need be. Raises ModelUnavailable.
+
+        While another thread loads it, waits for ``patience`` seconds; below 0 to its end.
+        """
+        if not self._lock.acquire(timeout=patience):
+            raise ModelUnavailable(f"OLHAR_RERANKER={self._scorer.name}: the model is still being loaded")
+        try:
+            return self._remembered() or self._renewed()
+        finally:
+            self._lock.release()
+
+    def look(self) -> Model:
+        """The model without loading it. Raises ModelUnavailable, also when it was refused before."""
+        model = self._scorer.look()
+        self._require(model)
+        return model
+
+    def failed(self, error: ModelUnavailable) -> None:
+        """It went away in the middle of its work."""
+        with self._lock:
+            self._remember(None, error)
+
+    def _remembered(self) -> Model | None:
+        age = self._clock() - self._at
+        if self._failure is not None and age < RETRY_S:
+            raise self._failure
+        return self._model if age < FRESH_S else None
+
+    def _renewed(self) -> Model:
+        try:
+            model = self._scorer.load()
+            if model.digest not in self._verdicts:
+                self._verdicts[model.digest] = self._tried(model)
+            self._require(model)
+        except ModelUnavailable as error:
+            self._remember(None, error)
+            raise
+        self._remember(model, None)
+        return model
+
+    def _tried(self, model: Model) -> str:
+        known = known_pairs(sees=model.sees)
+        scores = dict(self._scorer.score([one.pair for one in known], self._load_seconds))
+        return separation(known, self._all(known, scores))
+
+    def _all(self, known: tuple[Known, ...], scores: dict[int, float | None]) -> list[float]:
+        found = [scores.get(place) for place in range(len(known))]
+        given = [score for score in found if score is not None]
+        if len(given) < len(found):
+            raise ModelUnavailable(
+                f"OLHAR_RERANKER={self._scorer.name}: of {len(found)} pairs to try it on, {len(given)} "
+                f"were scored within {self._load_seconds:g} s; raise OLHAR_RERANK_LOAD_SECONDS, or set a "
+                "smaller model"
+            )
+        return given
+
+    def _require(self, model: Model) -> None:
+        if why := self._verdicts.get(model.digest):
+            error = ModelUnavailable(
+                f"OLHAR_RERANKER={self._scorer.name}: the model does not tell known answers apart: {why}. It "
+                "is no reranker, or a conversion that does not work; set another (see docs/reranking.md)"
+            )
+            error.retryable = False
+            raise error
+
+    def _remember(self, model: Model | None, failure: ModelUnavailable | None) -> None:
+        self._model, self._failure, self._at = model, failure, self._clock()

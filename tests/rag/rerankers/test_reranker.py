@@ -1,0 +1,110 @@
+"""What becomes of hits: a new order, or the old one with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rag.errors import ModelUnavailable
+from rag.rerankers.reranker import ScoringReranker
+from rag.rerankers.scorer import Pair
+from tests.rag.rerankers.conftest import FakeScorer, found, passages
+
+DOGS = found("cats", "dogs run", "boats")
+
+
+def reranker(scorer: FakeScorer) -> ScoringReranker:
+    made = ScoringReranker(scorer, seconds=1, load_seconds=5)
+    made.warm()
+    scorer.pairs.clear()
+    return made
+
+
+def test_what_answers_comes_first_and_shows_its_probability() -> None:
+    hits, state = reranker(FakeScorer()).rerank("dogs on a beach", DOGS)
+    assert (state.state, state.reason) == ("applied", "3 hits were read")
+    assert [hit.item.caption for hit in hits] == ["dogs run", "cats", "boats"]
+    assert [hit.legs.rerank for hit in hits] == [0.95, 0.02, 0.02]
+    assert hits[0].legs.image == 0.2
+    assert hits[0].relevance > 0.8 > 0.3 > hits[1].relevance
+
+
+def test_the_same_question_again_asks_nothing() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    first = made.rerank("dogs on a beach", DOGS)
+    asked = len(scorer.pairs)
+    assert made.rerank("dogs on a beach", DOGS) == first
+    assert len(scorer.pairs) == asked == 3
+    made.rerank("dogs on a beach", [*DOGS, *found("birds")])
+    assert scorer.pairs[3:] == [Pair("dogs on a beach", "Caption: birds")]
+
+
+def test_a_deadline_leaves_the_order_and_keeps_what_came() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.last = 2
+    hits, state = made.rerank("dogs on a beach", DOGS)
+    assert state.state == "degraded"
+    assert "2 of 3 hits" in state.reason
+    assert "OLHAR_RERANK_SECONDS" in state.reason
+    assert list(hits) == [one.hit for one in DOGS]
+    hits, state = made.rerank("dogs on a beach", DOGS)
+    assert state.state == "applied"
+    assert len(scorer.pairs) == 3 + 1
+
+
+@pytest.mark.parametrize("when", ["before", "in the middle"])
+def test_one_that_is_away_leaves_the_order(when: str) -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer) if when == "in the middle" else ScoringReranker(scorer, seconds=1, load_seconds=5)
+    scorer.error = ModelUnavailable("OLHAR_RERANKER is away")
+    hits, state = made.rerank("dogs on a beach", DOGS)
+    assert (state.state, state.reason) == ("degraded", "OLHAR_RERANKER is away")
+    assert list(hits) == [one.hit for one in DOGS]
+
+
+def test_one_that_does_not_know_is_never_used() -> None:
+    made = ScoringReranker(FakeScorer(chance=lambda _: 0.5), seconds=1, load_seconds=5)
+    hits, state = made.rerank("dogs on a beach", DOGS)
+    assert state.state == "degraded"
+    assert "known answers" in state.reason
+    assert list(hits) == [one.hit for one in DOGS]
+    with pytest.raises(ModelUnavailable, match="known answers"):
+        made.warm()
+
+
+def test_pictures_without_a_word_keep_their_places() -> None:
+    bare = found("", "cats", "", "dogs run")
+    hits, state = reranker(FakeScorer()).rerank("dogs on a beach", bare)
+    assert state.state == "applied"
+    assert "2 of 4" in state.reason
+    assert [hit.item.caption for hit in hits] == ["", "dogs run", "", "cats"]
+    hits, state = reranker(FakeScorer()).rerank("dogs on a beach", found("", ""))
+    assert (state.state, [hit.item.id for hit in hits]) == ("skipped", ["item-0", "item-1"])
+
+
+def test_a_model_that_sees_is_given_pictures_but_not_those_of_passages() -> None:
+    scorer = FakeScorer()
+    scorer.model = replace(scorer.model, sees=True)
+    reranker(scorer).rerank("dogs on a beach", [*found("", "dogs"), *passages(found("x"))])
+    assert [(pair.text, pair.image) for pair in scorer.pairs] == [
+        ("", "hash-0"), ("Caption: dogs", "hash-1"), ("Caption: x", ""),
+    ]  # fmt: skip
+
+
+def test_a_hit_that_cannot_be_read_after_all_keeps_its_place() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.chance = lambda pair: None if "cats" in pair.text else 0.9 if "boats" in pair.text else 0.1
+    hits, state = made.rerank("dogs on a beach", DOGS)
+    assert state.state == "applied"
+    assert [hit.item.caption for hit in hits] == ["cats", "boats", "dogs run"]
+
+
+def test_check_tells_without_loading() -> None:
+    scorer = FakeScorer()
+    made = ScoringReranker(scorer, seconds=1, load_seconds=5)
+    assert made.check() == {"device": "cpu", "model": "model"}
+    assert scorer.loads == 0

@@ -1,0 +1,100 @@
+"""A reranker is used only after it told known answers apart, and is left alone for a while when it is away."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from rag.errors import ModelUnavailable
+from rag.rerankers.trust import FRESH_S, RETRY_S, Trust
+from tests.rag.rerankers.conftest import Clock, FakeScorer
+
+
+def trust(scorer: FakeScorer) -> tuple[Trust, Clock]:
+    clock = Clock()
+    return Trust(scorer, load_seconds=5, clock=clock), clock
+
+
+def test_it_is_loaded_and_tried_once_while_that_is_fresh() -> None:
+    scorer = FakeScorer()
+    trusted, clock = trust(scorer)
+    assert trusted.model() == trusted.model() == scorer.model
+    assert (scorer.loads, len(scorer.pairs)) == (1, 12)
+    clock.now = FRESH_S + 1
+    trusted.model()
+    assert (scorer.loads, len(scorer.pairs)) == (2, 12)
+
+
+def test_other_weights_of_the_same_name_are_tried_again() -> None:
+    scorer = FakeScorer()
+    trusted, clock = trust(scorer)
+    trusted.model()
+    scorer.model = replace(scorer.model, digest="digest-2")
+    scorer.chance = lambda _: 0.5
+    clock.now = FRESH_S + 1
+    with pytest.raises(ModelUnavailable, match="does not tell known answers apart"):
+        trusted.model()
+
+
+def test_one_that_does_not_know_is_refused_with_the_remedy_and_not_tried_again() -> None:
+    scorer = FakeScorer(chance=lambda _: 0.5)
+    trusted, clock = trust(scorer)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match=r"OLHAR_RERANKER=fake:model.*in English.*reranking\.md"):
+            trusted.model()
+        clock.now += RETRY_S + 1
+    assert len(scorer.pairs) == 12
+    with pytest.raises(ModelUnavailable, match="known answers"):
+        trusted.look()
+
+
+def test_one_that_is_away_is_tried_again_after_a_while() -> None:
+    scorer = FakeScorer(error=ModelUnavailable("away"))
+    trusted, clock = trust(scorer)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="away"):
+            trusted.model()
+    assert scorer.loads == 1
+    scorer.error = None
+    clock.now = RETRY_S + 1
+    assert trusted.model() == scorer.model
+
+
+def test_one_that_went_away_in_the_middle_is_not_asked_at_once() -> None:
+    scorer = FakeScorer()
+    trusted, _ = trust(scorer)
+    trusted.model()
+    trusted.failed(ModelUnavailable("broke off"))
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        trusted.model()
+    assert trusted.look() == scorer.model
+
+
+def test_a_trial_that_does_not_end_in_time_is_said() -> None:
+    trusted, _ = trust(FakeScorer(last=3))
+    with pytest.raises(ModelUnavailable, match=r"of 12 pairs.* 3 were.*OLHAR_RERANK_LOAD_SECONDS"):
+        trusted.model()
+
+
+def test_whoever_does_not_want_to_wait_for_its_loading_need_not() -> None:
+    scorer = FakeScorer()
+    entered, leave = threading.Event(), threading.Event()
+    load = scorer.load
+
+    def slow() -> object:
+        entered.set()
+        leave.wait(10)
+        return load()
+
+    scorer.load = slow  # type: ignore[method-assign, assignment]  # held up for the test
+    trusted, _ = trust(scorer)
+    thread = threading.Thread(target=trusted.model)
+    thread.start()
+    entered.wait(10)
+    with pytest.raises(ModelUnavailable, match="still being loaded"):
+        trusted.model(patience=0.01)
+    leave.set()
+    thread.join()
+    assert trusted.model(patience=0.01) == scorer.model
