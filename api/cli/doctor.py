@@ -93,7 +93,9 @@ def _health(settings: Settings, server: Server) -> list[PartReport]:
         parts = HealthOut.model_validate_json(answer.content).parts
     except (httpx.HTTPError, ValueError) as error:
         reason = f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
-        return [folder, *(PartReport(name, "", "failed", "", reason) for name in PARTS.values())]
+        failed = [PartReport(name, "", "failed", "", reason) for name in PARTS.values()]
+        none = settings.reranker == "none"
+        return [folder, *(NO_RERANKER if none and r.part == "reranker" else r for r in failed)]
     return [folder, *(_told(name, part, settings, server) for name, part in parts.items() if name in PARTS)]
 
 

@@ -152,7 +152,9 @@ def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> No
 
 def test_the_reranker_looks_further_than_the_limit(store: MilvusStore) -> None:
     backwards = Backwards()
-    (hit,) = pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("dog"), limit=1, rerank=True).hits
+    (hit,) = (
+        pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("dog"), limit=1, rerank=True).hits
+    )
     assert len(backwards.asked[0][1]) == 2
     assert hit.item.source != "dog.jpg"
 

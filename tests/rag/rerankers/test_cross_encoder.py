@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
-    BertTokenizerFast,
+    BertTokenizer,
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3ForCausalLM,
@@ -35,9 +36,8 @@ def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     words = [*ALPHABET, "ye", "yes", "no", *special]
     vocab = {word: i for i, word in enumerate(words)}
-    tokenizer = Qwen2Tokenizer(
-        vocab=vocab, merges=[("y", "e"), ("ye", "s"), ("n", "o")], model_max_length=4096
-    )
+    merges: Any = [("y", "e"), ("ye", "s"), ("n", "o")]  # pairs, whatever the library's hints say
+    tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges, model_max_length=4096)
     tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
     config = Qwen3Config(
         **TOWER, vocab_size=len(words), num_key_value_heads=1, head_dim=16, max_position_embeddings=4096,
@@ -52,8 +52,9 @@ def classifier(folder: Path, classes: int = 1) -> Path:
     torch.manual_seed(0)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)]
-    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}, model_max_length=512)
-    config = BertConfig(**TOWER, vocab_size=len(words), num_labels=classes)
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)}, model_max_length=512)
+    config = BertConfig(**TOWER, vocab_size=len(words))
+    config.num_labels = classes
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

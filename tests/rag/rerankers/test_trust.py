@@ -1,4 +1,4 @@
-"""A reranker is used only after it told known answers apart, and is left alone for a while when it is away."""
+"""A reranker is used only after it told known answers apart; one that is away is left alone for a while."""
 
 from __future__ import annotations
 
