@@ -216,11 +216,18 @@ def prepare() -> None:
 
 @app.command("eval")
 def evaluate(
-    dataset: Annotated[Path, typer.Argument(help="Folder with a captions.jsonl.", metavar="DATASET")],
+    dataset: Annotated[Path, typer.Argument(help="Folder of a data set.", metavar="DATASET")],
     protocol: Annotated[
-        Literal["image-only", "captioned", "labels"],
-        typer.Option(help="What is stored with the photos, and what is asked."),
-    ] = "image-only",
+        Literal["image-only", "captioned", "labels", "passages"] | None,
+        typer.Option(
+            help="What is stored, and what is asked.  [default: image-only; passages for texts]",
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Form of the data set; by default it is found by the files.")
+    ] = "",
+    split: Annotated[str, typer.Option(help="Part of the data set, where it has several.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the captions, where there are several.")] = "",
     legs: Annotated[str, typer.Option(help="Legs that take part, with commas.")] = "image,caption,bm25",
     fusion: Annotated[
         str, typer.Option(help="Fusions to compare, with commas; the others are set beside the first.")
@@ -232,10 +239,21 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well the encoder finds the photos of a data set. Opens no collection."""
+    """Measure how well the photos or texts of a data set are found. Opens no collection."""
     from api.cli.evaluate import Request, run
 
-    request = Request(dataset, protocol, legs, fusion, queries, drop_captions, seed)
+    request = Request(
+        dataset=dataset,
+        protocol=protocol,
+        form=form,
+        split=split,
+        language=language,
+        legs=legs,
+        fusions=fusion,
+        queries=queries,
+        drop_captions=drop_captions,
+        seed=seed,
+    )
     run(_settings(), request, as_json=as_json)
 
 

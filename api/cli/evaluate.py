@@ -34,7 +34,10 @@ class Request:
     """What was asked for, as given on the command line."""
 
     dataset: Path
-    protocol: Protocol = "image-only"
+    protocol: Protocol | None = None
+    form: str = ""
+    split: str = ""
+    language: str = ""
     legs: str = ",".join(LEGS)
     fusions: str = "calibrated"
     queries: int | None = None
@@ -69,7 +72,7 @@ def as_object(evaluation: Evaluation) -> dict[str, object]:
 def _evaluated(olhar: Olhar, request: Request, watch: Watch) -> Evaluation:
     options = request.options()
     return evaluate(
-        read_dataset(request.dataset),
+        read_dataset(request.dataset, request.form, split=request.split, language=request.language),
         request.protocol,
         olhar.encoder,
         olhar.text_encoder,

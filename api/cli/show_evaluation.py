@@ -24,7 +24,7 @@ def printed(evaluation: Evaluation) -> None:
         out.print(f"… and {len(evaluation.bad_rows) - show.SHOWN_PROBLEMS} more; --json lists all")
     out.print(
         f"[bold]{escape(evaluation.encoder)}[/], {evaluation.protocol}: "
-        f"{evaluation.photos} photos, {evaluation.queries} queries"
+        f"{evaluation.photos} photos, {evaluation.texts} texts, {evaluation.queries} queries"
     )
     out.print(_figures(evaluation))
     if evaluation.comparisons:

@@ -45,8 +45,10 @@ class Prepared:
 
     @property
     def names(self) -> Sequence[str]:
-        """What each item is called: the file of a photo."""
+        """What each item is called: the file of a photo, the name of a passage."""
         folder = self.dataset.folder
+        if self.dataset.passages:
+            return [passage.name for passage in self.dataset.passages]
         return [photo.path.relative_to(folder).as_posix() for photo in self.dataset.photos]
 
     def has(self, leg: Leg) -> bool:
@@ -65,7 +67,9 @@ class Prepared:
 def prepare(dataset: Dataset, protocol: Protocol, encoders: Encoders, options: Options) -> Prepared:
     """Decode, draw what is drawn at random, encode. Raises InvalidInput when nothing is left to ask."""
     _planned(dataset, protocol, options)  # before the photos, which take long
-    dataset, images = encoders.photos(dataset)
+    images = None
+    if protocol != "passages":
+        dataset, images = encoders.photos(dataset)
     todo = _planned(dataset, protocol, options)
     texted = [place for place, text in enumerate(todo.stored) if text]
     vectors = encoders.stored([todo.stored[place] for place in texted])
@@ -78,13 +82,13 @@ def prepare(dataset: Dataset, protocol: Protocol, encoders: Encoders, options: O
         images,
         texts,
         Gallery(images, texts, todo.stored),
-        encoders.for_images(todo.queries),
+        encoders.for_images(todo.queries) if images is not None else None,
         encoders.for_texts(todo.queries) if texts else None,
     )
 
 
 def _planned(dataset: Dataset, protocol: Protocol, options: Options) -> Plan:
-    made = plan(dataset.photos, protocol)
+    made = plan(dataset, protocol)
     if options.drop_captions:
         made = without_captions(made, options.drop_captions, options.seed)
     return made if options.queries is None else sampled(made, options.queries, options.seed)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from rag.errors import InvalidInput
-from rag.evaluation.datasets import Photo
+from rag.evaluation.datasets import Dataset, Photo
 
-Protocol: TypeAlias = Literal["image-only", "captioned", "labels"]
+Protocol: TypeAlias = Literal["image-only", "captioned", "labels", "passages"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 WORDING = "a photo of a {}"
+NEEDS: Mapping[Protocol, str] = {
+    "image-only": "{0} usable photos has a caption; --protocol image-only needs that",
+    "captioned": "{0} usable photos has a second caption; --protocol captioned needs that",
+    "labels": "{0} usable photos has a label; --protocol labels needs that",
+    "passages": "{1} usable passages is an answer; --protocol passages needs that",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +45,35 @@ class Plan:
         )
 
 
-def plan(photos: Sequence[Photo], protocol: Protocol) -> Plan:
-    """What a protocol makes of the photos.
+def fitting(dataset: Dataset, asked: Protocol | None) -> Protocol:
+    """The protocol that was asked for, or the first that fits. Raises InvalidInput when it does not fit."""
+    texts = bool(dataset.passages)
+    protocol: Protocol = asked or ("passages" if texts else "image-only")
+    if texts != (protocol == "passages"):
+        what = "texts: only --protocol passages fits" if texts else "photos: --protocol passages does not fit"
+        raise InvalidInput(f"{dataset.folder} is a data set of {what}")
+    return protocol
+
+
+def plan(dataset: Dataset, protocol: Protocol) -> Plan:
+    """What a protocol makes of a data set.
 
     ``image-only``: photos without text, every caption a query. ``captioned``: the first caption stored,
     the others queries. ``labels``: photos without text, one query "a photo of a {label}" for each label,
-    and all photos with that label are right.
+    and all photos with that label are right. ``passages``: texts without photos, their questions.
 
     Raises InvalidInput when that leaves nothing to ask.
     """
-    made = _labels(photos) if protocol == "labels" else _captions(photos, stored=int(protocol == "captioned"))
+    photos = dataset.photos
+    if protocol == "passages":
+        made = _passages(dataset)
+    elif protocol == "labels":
+        made = _labels(photos)
+    else:
+        made = _captions(photos, stored=int(protocol == "captioned"))
     if not made.queries:
-        need = {"image-only": "a caption", "captioned": "a second caption", "labels": "a label"}[protocol]
         raise InvalidInput(
-            f"nothing to ask: none of the {len(photos)} usable photos has {need}; "
-            f"--protocol {protocol} needs that"
+            f"nothing to ask: none of the {NEEDS[protocol].format(len(photos), len(made.stored))}"
         )
     return made
 
@@ -102,3 +122,14 @@ def sampled(made: Plan, queries: int, seed: int) -> Plan:
         return made
     drawn = np.random.default_rng(seed).permutation(len(made.queries))[:queries]
     return made.asking(sorted(drawn.tolist()))
+
+
+def _passages(dataset: Dataset) -> Plan:
+    places = {passage.name: place for place, passage in enumerate(dataset.passages)}
+    return Plan(
+        stored=tuple(passage.text for passage in dataset.passages),
+        queries=tuple(question.text for question in dataset.questions),
+        relevant=tuple(tuple(places[name] for name in one.right) for one in dataset.questions),
+        clusters=tuple(range(len(dataset.questions))),
+        grades=tuple(tuple(one.right.values()) for one in dataset.questions),
+    )

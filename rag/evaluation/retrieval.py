@@ -17,7 +17,7 @@ from rag.evaluation.judging import Comparison, Judged, compare, judge
 from rag.evaluation.measures import MEASURES
 from rag.evaluation.misses import Miss, described, worst
 from rag.evaluation.prepared import Options, Prepared, prepare
-from rag.evaluation.protocols import Protocol
+from rag.evaluation.protocols import Protocol, fitting
 from rag.evaluation.rankings import Block, Collector, Fused, OneLeg, Ranker, Ranking, blocks
 from rag.evaluation.scoring import only
 from rag.evaluation.stopwatch import Stage
@@ -55,7 +55,7 @@ class Evaluation:
 
 def evaluate(
     dataset: Dataset,
-    protocol: Protocol,
+    protocol: Protocol | None,
     images: ImageEncoder,
     texts: TextEncoder,
     calibration: Calibration,
@@ -67,9 +67,11 @@ def evaluate(
 ) -> Evaluation:
     """Encode the items and the queries of a data set, rank, and measure.
 
-    Photos that cannot be decoded join the bad rows. Raises InvalidInput when nothing is left to ask, and
+    Photos that cannot be decoded join the bad rows. Without a ``protocol``, photos are found by their pixels
+    alone, and passages by their texts. Raises InvalidInput when nothing is left to ask, and
     ModelUnavailable when an encoder cannot be had. The same data, encoders and options give the same figures.
     """
+    protocol = fitting(dataset, protocol)
     encoders = Encoders(images, texts, max_pixels, watch)
     ready = prepare(dataset, protocol, encoders, options)
     legs = [leg for leg in options.legs if ready.has(leg)]

@@ -64,7 +64,7 @@ def test_json_has_the_promised_shape(dataset: Path, protocol: str, queries: int,
 def test_output_for_people_is_a_table_and_names_what_was_left_out(dataset: Path) -> None:
     done = CliRunner().invoke(app, ["eval", str(dataset), "--protocol", "captioned"])
     assert done.exit_code == 0, done.output
-    for text in ("4 photos, 4 queries", "line 1", "recall@10", "caption", "fused"):
+    for text in ("4 photos, 4 texts, 4 queries", "line 1", "recall@10", "caption", "fused"):
         assert text in done.stdout
 
 
