@@ -61,7 +61,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
         app.include_router(part.router)
     docs.install(app)
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=olhar.settings.max_bytes)
+    settings = olhar.settings
+    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes)
     app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})
     _describe_bodies(app)
     return app

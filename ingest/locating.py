@@ -39,6 +39,8 @@ def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
     if file.path is not None:
         locator = {PATH: os.fsencode(file.path).decode("latin-1")}
         return NewFile(file.source, locator, said, file.replaces, file.size or 0)
+    if file.staged:
+        return NewFile(file.source, {STAGED: file.staged}, said, file.replaces, file.size or 0, file.staged)
     if file.replaces and is_web(file.source):
         return NewFile(file.source, {URL: file.source}, said, file.replaces, file.size or UNKNOWN_BYTES)
     try:

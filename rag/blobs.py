@@ -6,11 +6,12 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import IO, Any, Final, Literal, Self
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -34,6 +35,62 @@ class Kept:
     form: Literal["original", "thumbnail", "unfinished"]
     written_at: float | None
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """Where bytes lie until all are there: beside their place, or (``fs``) in a file of this machine."""
+
+    fs: Any
+    path: str
+    file: IO[bytes]
+
+
+class Arriving:
+    """Bytes on their way into the store. Nobody sees them before ``keep``; after ``drop`` nothing is left.
+
+    Used in a ``with``, they are dropped unless they were kept. Raises Unavailable where they cannot be
+    written.
+    """
+
+    def __init__(self, landing: _Landing, translated: Callable[[str], AbstractContextManager[None]]) -> None:
+        self._landing = landing
+        self._translated = translated
+        self._kept = False
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Add these."""
+        with self._translated("written"):
+            self._landing.file.write(data)
+            self.size += len(data)
+
+    def keep(self) -> None:
+        """That was all of them: they are in the store from here on, power cuts included."""
+        landing, file = self._landing, self._landing.file
+        with self._translated("written"):
+            file.flush()
+            if landing.fs is not None:
+                landing.fs.put_file(file.name, landing.path)
+            else:
+                os.fsync(file.fileno())
+                os.replace(file.name, landing.path)
+            self._kept = True
+            file.close()
+
+    def drop(self) -> None:
+        """Leave nothing of what was not kept."""
+        if self._kept:
+            return
+        self._landing.file.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self._landing.file.name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drop()
 
 
 class Blobs:
@@ -78,6 +135,10 @@ class Blobs:
             except FileNotFoundError:
                 return None
 
+    def arriving(self, sha256: str) -> Arriving:
+        """Bytes to be written piece by piece. Raises Unavailable when they cannot be written."""
+        return Arriving(self._arriving(self._path(sha256)), self._translated)
+
     def _put(self, path: str, data: bytes) -> bool:
         with self._translated("written"):
             if self._size(path) == len(data):
@@ -85,19 +146,17 @@ class Blobs:
             if not self._local:  # an object appears when it is whole
                 self._fs.pipe_file(path, data)
                 return True
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            unfinished = f"{path}.{secrets.token_hex(4)}.part"
-            try:
-                with open(unfinished, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(unfinished, path)
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(unfinished)
-                raise
+            with Arriving(self._arriving(path), self._translated) as arriving:
+                arriving.write(data)
+                arriving.keep()
             return True
+
+    def _arriving(self, path: str) -> _Landing:
+        with self._translated("written"):
+            if not self._local:
+                return _Landing(self._fs, path, tempfile.NamedTemporaryFile())  # it is handed on
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            return _Landing(None, path, open(f"{path}.{secrets.token_hex(4)}.part", "wb"))
 
     def check(self) -> None:
         """Raises Unavailable unless originals can be written, read and removed."""

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     )
 
     max_pixels: int = Field(100_000_000, ge=1, le=10**9, description="largest picture, in pixels")
+    upload_bytes: int = Field(
+        2**30, ge=1, le=2**40, description="most bytes of one upload, unless a single file may be larger"
+    )
     max_bytes: int = Field(64 * 2**20, ge=1, le=2**32, description="largest file, in bytes")
     decode_seconds: float = Field(
         30, gt=0, le=3600, description="deadline of decoding a picture that is no plain JPEG, PNG or WebP"

@@ -14,7 +14,7 @@ import httpx
 
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
-from api.limits import FIELD_BYTES, UPLOAD_BYTES, UPLOAD_FILES
+from api.limits import FIELD_BYTES, UPLOAD_FILES
 from api.query_schemas import QueryIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
@@ -24,7 +24,7 @@ from rag.errors import Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
 
 BATCH_FILES = min(256, UPLOAD_FILES)
-BATCH_BYTES = min(64 * 2**20, UPLOAD_BYTES)
+BATCH_BYTES = 64 * 2**20
 DESCRIPTION_BYTES = FIELD_BYTES // 2
 """Of one batch. What surrounds the descriptions comes on top, and a single file may have more."""
 UPLOAD_SECONDS = 600.0

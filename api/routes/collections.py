@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
-from starlette.datastructures import UploadFile
 
 from api.deps import Admin, Jobs, System, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
 from api.query_schemas import Text
 from api.record_schemas import JobOut
-from api.routes.forms import FILE, Form, form_body, form_schema
+from api.routes.forms import FILE, form_schema
 from api.routes.request_schemas import DescriptionIn, UrlsIn
+from api.routes.uploads import Received, Upload, upload_body
 from api.schemas import CollectionsOut, IngestOut
 from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources
+from ingest.sources.archives import sent
+from ingest.sources.files import too_large
+from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Name
 from rag.types import Scope
@@ -112,8 +116,8 @@ async def add_items(
     wait: Wait = False,
 ) -> JobOut | IngestOut:
     """Put files into a collection, which is made if it is new: a job, or with `wait` its receipts."""
-    async with form_body(request, fields=FIELDS, file_key="files", max_files=UPLOAD_FILES) as form:
-        files, all_captions = _files(form, olhar.settings.max_bytes), _flag(form)
+    async with upload_body(request, olhar, fields=FIELDS) as upload:
+        files, all_captions = _files(upload, olhar), _flag(upload)
         return await jobs.put(scope_of(olhar, name), files, response, all_captions=all_captions, wait=wait)
 
 
@@ -132,42 +136,43 @@ async def add_urls(
     return await jobs.put(scope, files, response, all_captions=body.all_captions, wait=wait)
 
 
-def _files(form: Form, max_bytes: int) -> list[SourceFile]:
-    if not form.files:
+def _files(upload: Upload, olhar: Olhar) -> Iterator[SourceFile]:
+    """The files, those in archives too. What is wrong with the form is raised before any is given."""
+    if not upload.files:
         raise InvalidInput("no files: send at least one as 'files' of the form")
-    names = [_name(file, n) for n, file in enumerate(form.files)]
-    told = _descriptions(form.fields.get("descriptions"), names)
-    return [
-        _file(file, name, description or DescriptionIn(), max_bytes)
-        for file, name, description in zip(form.files, names, told, strict=True)
+    names = [_name(file, n) for n, file in enumerate(upload.files)]
+    told = _descriptions(upload.fields.get("descriptions"), names)
+    opened = [
+        _opened(file, name, description or DescriptionIn(), olhar)
+        for file, name, description in zip(upload.files, names, told, strict=True)
     ]
+    return chain.from_iterable(opened)
 
 
-def _file(file: UploadFile, name: str, given: DescriptionIn, max_bytes: int) -> SourceFile:
+def _opened(file: Received, name: str, given: DescriptionIn, olhar: Olhar) -> Iterable[SourceFile]:
     source = given.source or name
-    size = file.size or 0
-    if size > max_bytes:
-        reason = f"too large: {size:,} bytes, and the limit is {max_bytes:,} (OLHAR_MAX_BYTES)"
-        return SourceFile.refuse(source, "quarantined", reason)
     replaces = given.source is not None  # a bare name is one that any file may have
-    return SourceFile(source, partial(_read, file), _described(given), replaces=replaces, size=size)
+    description = _described(given)
+    if file.archive is not None:
+        reading = Reading.of(olhar.settings, local=False)
+        return sent(file.archive, source, reading, description, replaces=replaces)
+    if not file.staged:
+        reason = too_large(file.size, olhar.settings.max_bytes)
+        return [SourceFile.refuse(source, "quarantined", reason)]
+    read = partial(olhar.staged.get, file.staged)
+    return [SourceFile(source, read, description, replaces=replaces, size=file.size, staged=file.staged)]
 
 
-def _read(file: UploadFile) -> bytes:
-    file.file.seek(0)
-    return file.file.read()
-
-
-def _name(file: UploadFile, place: int) -> str:
+def _name(file: Received, place: int) -> str:
     try:
-        return NAME.validate_python(file.filename or f"upload-{place + 1}")
+        return NAME.validate_python(file.name or f"upload-{place + 1}")
     except ValidationError as error:
         raise invalid(error, "files", str(place), "filename") from None
 
 
-def _flag(form: Form) -> bool:
+def _flag(upload: Upload) -> bool:
     try:
-        return FLAG.validate_python(form.fields.get("all_captions", "false"))
+        return FLAG.validate_python(upload.fields.get("all_captions", "false"))
     except ValidationError as error:
         raise invalid(error, "all_captions") from None
 

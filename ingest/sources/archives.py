@@ -6,16 +6,20 @@ Only a compressed TAR, which cannot be read in any order, is unpacked once into 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from ingest.descriptions import Description
+from ingest.sidecars import chosen
 from ingest.sources import tars, zips
 from ingest.sources.beside import described
 from ingest.sources.files import ARCHIVES, SourceFile, shown
 from ingest.sources.kept import Kept
 from ingest.sources.reading import Reading
-from rag.errors import BadSource
+from rag.errors import BadSource, OlharError
 
 
 def is_archive(name: str) -> bool:
@@ -31,6 +35,28 @@ def archived(path: Path, reading: Reading) -> Iterator[SourceFile]:
     except OSError as error:
         raise BadSource(f"cannot be read: {error.strerror or error}") from None
     return unpacked(file, shown(absolute), reading)
+
+
+def sent(
+    file: BinaryIO, source: str, reading: Reading, description: Description, *, replaces: bool
+) -> Iterator[SourceFile]:
+    """The files in an archive that somebody sent, which is closed when the last of them is let go.
+
+    ``description`` is that of each file as far as it has none of its own; ``replaces`` says that ``source``
+    is one place. An archive that cannot be read has one receipt that says why.
+    """
+    for member in told(source, partial(unpacked, file, source, reading)):
+        both = chosen([member.description, description])
+        yield replace(member, description=both, replaces=replaces)
+
+
+def told(source: str, files: Callable[[], Iterator[SourceFile]]) -> Iterator[SourceFile]:
+    """The files; when they cannot be listed, that is the receipt of the source."""
+    try:
+        yield from files()
+    except OlharError as error:
+        again = "; trying again may help" if error.retryable else ""
+        yield SourceFile.refuse(source, "failed", f"{error}{again}")
 
 
 def unpacked(file: BinaryIO, source: str, reading: Reading) -> Iterator[SourceFile]:

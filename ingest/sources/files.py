@@ -29,7 +29,8 @@ class SourceFile:
     of the earlier ones; a name that any file may have, as in an upload, replaces nothing. ``refused``
     is its receipt when it is known without reading; ``read`` then raises InvalidInput. ``size`` in bytes
     and ``revision`` (equal as long as the content is) are there where they are known without reading.
-    ``stream`` is there where the content need not be read whole.
+    ``stream`` is there where the content need not be read whole, and ``staged`` is the name under which it
+    is among the staged bytes already.
     """
 
     source: str
@@ -41,6 +42,7 @@ class SourceFile:
     size: int | None = None
     revision: str = ""
     stream: Callable[[], BinaryIO] | None = None
+    staged: str = ""
 
     def open(self) -> BinaryIO:
         """The content as a stream that the caller closes. Raises what ``read`` raises, and OSError."""

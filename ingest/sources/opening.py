@@ -5,18 +5,18 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from ingest.descriptions import Description
 from ingest.sources import buckets, manifests, web
-from ingest.sources.archives import archived, is_archive
+from ingest.sources.archives import archived, is_archive, told
 from ingest.sources.files import SourceFile, shown
 from ingest.sources.folders import walk
 from ingest.sources.reading import Reading
-from rag.errors import BadSource, OlharError
+from rag.errors import BadSource
 from rag.fetch.downloads import checked
 from rag.urls import without_password
 
@@ -35,7 +35,7 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
         if isinstance(spec, str) and _URL.match(spec):
             listed = web.listed if web.is_web(spec) else buckets.listed
             _check(spec, reading)
-            others.append(_told(without_password(spec), partial(listed, spec, reading)))
+            others.append(told(without_password(spec), partial(listed, spec, reading)))
         elif not reading.local:
             raise BadSource(f"{spec!s:.200} is no URL; files of the server itself are not read for others")
         else:
@@ -43,9 +43,9 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
     plain = []
     for path in paths:
         if path.is_file() and is_archive(path.name):
-            others.append(_told(shown(path), partial(archived, path, reading)))
+            others.append(told(shown(path), partial(archived, path, reading)))
         elif path.is_file() and manifests.is_manifest(path):
-            others.append(_told(shown(path), partial(manifests.listed, path, reading, _single)))
+            others.append(told(shown(path), partial(manifests.listed, path, reading, _single)))
         else:
             plain.append(path)
     return _counted(chain(walk(plain, skip=reading.skip), *others), reading.files)
@@ -71,15 +71,6 @@ def _matching(spec: str | Path) -> list[Path]:
     if not found:
         raise BadSource(f"{spec!s:.200} matches nothing")
     return [Path(path) for path in found]
-
-
-def _told(source: str, files: Callable[[], Iterator[SourceFile]]) -> Iterator[SourceFile]:
-    """The files; when they cannot be listed, that is the receipt of the source."""
-    try:
-        yield from files()
-    except OlharError as error:
-        again = "; trying again may help" if error.retryable else ""
-        yield SourceFile.refuse(source, "failed", f"{error}{again}")
 
 
 def _counted(files: Iterator[SourceFile], limit: int) -> Iterator[SourceFile]:

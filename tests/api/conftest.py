@@ -23,6 +23,7 @@ from api.app import create_app
 from api.routes import health
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.sources import SourceFile
+from rag.blobs import Blobs
 from rag.build import Olhar
 from rag.errors import NotFound
 from rag.settings import Settings
@@ -226,9 +227,17 @@ class FakeReadings:
         return {}
 
 
+class FakeJobs:
+    """No job needs anything that was sent."""
+
+    def needs(self, _: Sequence[str]) -> set[str]:
+        return set()
+
+
 @dataclass
 class FakeRecords:
     readings: FakeReadings
+    jobs: FakeJobs = field(default_factory=FakeJobs)
 
 
 @dataclass
@@ -241,6 +250,10 @@ class FakeSystem:
     pipeline: FakePipeline = field(default_factory=FakePipeline)
     generator: FakeGenerator = field(default_factory=FakeGenerator)
     reranker: FakeReranker | None = None
+
+    @cached_property
+    def staged(self) -> Blobs:
+        return Blobs(self.settings.staged)
 
     @cached_property
     def records(self) -> FakeRecords:
@@ -294,7 +307,7 @@ def running(app: FastAPI) -> Iterator[str]:
 
 def small_settings(data: Path) -> Settings:
     """Limits that a test can go beyond."""
-    return Settings(data=data, max_bytes=20_000, max_pixels=10_000, ocr="off")
+    return Settings(data=data, max_bytes=20_000, upload_bytes=4 * 2**20, max_pixels=10_000, ocr="off")
 
 
 @dataclass

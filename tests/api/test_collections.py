@@ -92,7 +92,7 @@ def test_an_upload_needs_files_and_a_proper_name(client: httpx.Client, fake_queu
     problem(client.post(ITEMS, files={"other": ("a", b"x")}), 422)
     problem(client.post("/v1/collections/-bad/items", files={"files": ("a", b"x")}), 422)
     too_many = [("files", ("a", b"x"))] * 1001
-    assert "1000" in problem(client.post(ITEMS, files=too_many), 400)["detail"]
+    assert "1000" in problem(client.post(ITEMS, files=too_many), 413)["detail"]
     assert not fake_queue.files
 
 

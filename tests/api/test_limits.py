@@ -8,7 +8,7 @@ import pytest
 from api.limits import MIB, body_limit
 from tests.api.conftest import FakeQueue, problem
 
-LIMIT = body_limit("/v1/search", 20_000)
+LIMIT = body_limit("/v1/search", 20_000, 0)
 
 
 def endless(total: int) -> Iterator[bytes]:
@@ -41,9 +41,10 @@ def test_an_upload_may_be_larger_than_a_question(
 ) -> None:
     files = [("files", (f"{n}.bin", b"x" * 20_000)) for n in range(2 * LIMIT // 20_000)]
     assert client.post("/v1/collections/c/items?wait=true", files=files).status_code == 200
-    monkeypatch.setattr("api.limits.UPLOAD_BYTES", 0)
     monkeypatch.setattr("api.limits.FIELD_BYTES", 0)
-    problem(client.post("/v1/collections/c/items?wait=true", files=files), 413)
+    larger = [("files", (f"{n}.bin", b"x" * 20_000)) for n in range(5 * MIB // 20_000)]
+    refused = problem(client.post("/v1/collections/c/items?wait=true", files=larger), 413)
+    assert "OLHAR_UPLOAD_BYTES" in refused["detail"]
     assert len(fake_queue.files) == len(files)
 
 

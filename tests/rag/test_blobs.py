@@ -191,3 +191,22 @@ def test_only_what_is_unfinished_is_discarded(tmp_path: Path) -> None:
     blobs.discard(kept["unfinished"])
     blobs.discard(kept["unfinished"])
     assert [one.form for one in blobs.kept()] == ["original"]
+
+
+def test_bytes_that_arrive_are_seen_when_they_are_kept(blobs: Blobs) -> None:
+    with blobs.arriving(SHA) as arriving:
+        arriving.write(DATA[:5])
+        arriving.write(DATA[5:])
+        assert not blobs.exists(SHA)
+        arriving.keep()
+        assert arriving.size == len(DATA)
+    assert blobs.get(SHA) == DATA
+
+
+def test_bytes_that_are_not_kept_leave_nothing(tmp_path: Path) -> None:
+    blobs = Blobs(str(tmp_path))
+    with blobs.arriving(SHA) as arriving:
+        arriving.write(DATA)
+        assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    arriving.drop()
