@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 from api.record_schemas import (
     DeletedOut,
@@ -20,6 +20,7 @@ from api.record_schemas import (
     SourcesOut,
 )
 from api.schemas import CollectionOut, CollectionsOut
+from ingest.editing import Change, edit_item
 from ingest.ocr_pass import catch_up
 from ingest.reconcile import CHORE, reconcile
 from ingest.removal import remove
@@ -110,6 +111,16 @@ class Administration:
             for item in self._olhar.store.get(self._scope(collection), kind, [item_id]):
                 return ItemOut.of(item)
         raise NotFound(f"there is no item {item_id} in the collection {collection!r}")
+
+    def edit(self, collection: str, item_id: str, changes: Mapping[str, Any]) -> ItemOut:
+        """Change ``caption``, ``tags``, ``metadata`` of an item; None takes back an edit.
+
+        Raises NotFound, and InvalidInput for what cannot be stored.
+        """
+        if isinstance(changes.get("tags"), list):
+            changes = {**changes, "tags": tuple(changes["tags"])}
+        item = edit_item(self._olhar, self._scope(collection), item_id, Change(**changes), clock=self._clock)
+        return ItemOut.of(item)
 
     def sources(self, collection: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> SourcesOut:
         """Sources that begin with ``prefix``, those after ``after``."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from api.schemas import FileOut, IngestOut, Shown
+from ingest import origins
 from rag.records.types import Chore, FileRow, Job
 from rag.types import Item, Kind
 
@@ -90,16 +91,24 @@ class JobFilesOut(BaseModel):
 
 
 class ItemOut(BaseModel):
-    """An item as it is stored, without its vectors. Times are Unix seconds, 0 where unknown."""
+    """An item as it is stored, without its vectors. Times are Unix seconds, 0 where unknown.
+
+    ``caption_origin`` and ``tags_origin``: `sidecar`, `manifest`, `embedded`, `upload`, `figure-caption`,
+    `alt-text`, `heading`, `model:<name>` or `person`; empty where there is nothing, or it was not kept yet.
+    ``edited``: what of it is a person's, as `caption`, `tags`, `metadata.<key>`.
+    """
 
     item_id: str
     kind: Kind
     collection: str
     sources: list[Shown]
     caption: Shown
+    caption_origin: str
     text: Shown
     ocr: Shown
     tags: list[Shown]
+    tags_origin: str
+    edited: list[Shown]
     part: str
     parent_id: str
     page: int
@@ -112,12 +121,16 @@ class ItemOut(BaseModel):
 
     @classmethod
     def of(cls, item: Item) -> ItemOut:
-        names = cls.model_fields.keys() - {"item_id", "sources", "tags", "metadata"}
+        made = {"item_id", "sources", "tags", "metadata", "caption_origin", "tags_origin", "edited"}
+        names = cls.model_fields.keys() - made
         return cls(
             item_id=item.id,
             sources=list(item.sources),
             tags=list(item.tags),
-            metadata=dict(item.metadata),
+            caption_origin=origins.caption_origin(item),
+            tags_origin=origins.tags_origin(item),
+            edited=origins.edited(item),
+            metadata={key: value for key, value in item.metadata.items() if key not in origins.KEYS},
             **{name: getattr(item, name) for name in names},
         )
 

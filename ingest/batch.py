@@ -67,7 +67,7 @@ class BatchRun:
         self._begun: dict[str, Task] = {}
         self._vanished: set[int] = set()
         self._unused: set[str] = set()
-        self._writer = Writer(parts.store, batch.scope, self._begun, parts.records.places, clock)
+        self._writer = Writer(parts, batch.scope, self._begun, clock)
 
     def advance(self, stage: Stage) -> None:
         """Carry out the stages up to this one that were not carried out yet."""
@@ -112,13 +112,14 @@ class BatchRun:
         ids = [task.item_id for task in todo]
         try:
             stored = self._parts.store.get(self.batch.scope, "image", ids) if ids else []
+            edits = self._parts.records.edits.of(self.batch.scope, [item.id for item in stored])
         except OlharError as error:
             for task in todo:
                 task.refused(error)
             return
         known = {item.id: item for item in stored}
         self._each(lambda task: steps.restore(task, blobs), [task for task in todo if task.item_id in known])
-        steps.compare(waiting(todo), known, self._begun)
+        steps.compare(waiting(todo), known, edits, self._begun)
         new = [task for task in waiting(todo) if task.plan == "index"]
         self._each(self._open, new)
         self._timed("describe", started)
@@ -201,6 +202,7 @@ class BatchRun:
         places.forget_figures(scope, [task.item_id for task in lost if task.figures])
         self._unused |= {place.sha256 for place in before}
         self._unused |= places.without_items(scope, self._writer.gone)
+        self._parts.records.edits.forget(scope, self._writer.gone)
         self._unused |= {sha256 for task in lost for sha256 in task.figures}
 
     def _verify(self, started: float) -> None:

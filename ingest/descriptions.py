@@ -13,16 +13,23 @@ TEXT_BYTES = 32_768
 TAG_BYTES = 512
 TAGS = 1000
 METADATA_BYTES = 60_000
+RESERVED = frozenset({"document", "caption_origin", "tags_origin", "edited"})
+"""Keys of an item's metadata that Olhar itself writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """As given by a source. ``captions`` are those besides ``caption``."""
+    """As given by a source. ``captions`` are those besides ``caption``.
+
+    The origins say how it was given: `sidecar`, `manifest`, `embedded` in the file, `upload`.
+    """
 
     caption: str = ""
     captions: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, JSON] = field(default_factory=dict)
+    caption_origin: str = field(default="", compare=False)
+    tags_origin: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.caption or self.captions or self.tags or self.metadata)
@@ -37,6 +44,8 @@ class Described:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, JSON] = field(default_factory=dict)
     note: str = ""
+    caption_origin: str = ""
+    tags_origin: str = ""
 
     @property
     def words(self) -> str:
@@ -54,12 +63,17 @@ def describe(description: Description, *, all_captions: bool) -> Described:
     first, others = _captions(description)
     metadata = _metadata(description.metadata, notes)
     listed = _listed(others, metadata, notes)
+    caption = _cut(first, CAPTION_BYTES, "caption", notes)
+    text = _cut("\n".join(others) if all_captions else "", TEXT_BYTES, "further captions", notes)
+    tags = _tags(description.tags, notes)
     return Described(
-        caption=_cut(first, CAPTION_BYTES, "caption", notes),
-        text=_cut("\n".join(others) if all_captions else "", TEXT_BYTES, "further captions", notes),
-        tags=_tags(description.tags, notes),
+        caption=caption,
+        text=text,
+        tags=tags,
         metadata={**metadata, "captions": list[JSON](listed)} if listed else metadata,
         note="; ".join(notes),
+        caption_origin=description.caption_origin if caption else "",
+        tags_origin=description.tags_origin if tags else "",
     )
 
 
@@ -73,6 +87,8 @@ def shortened(description: Description, *, all_captions: bool) -> tuple[Descript
         captions=tuple(others if all_captions else _listed(others, metadata, notes)),
         tags=_tags(description.tags, notes),
         metadata=metadata,
+        caption_origin=description.caption_origin,
+        tags_origin=description.tags_origin,
     )
     return short, "; ".join(notes)
 
@@ -110,7 +126,9 @@ def _metadata(given: Mapping[str, JSON], notes: list[str]) -> dict[str, JSON]:
         notes.append(f"metadata left out: {error}")
         return {}
     if size <= METADATA_BYTES:
-        return dict(given)
+        if taken := sorted(RESERVED & given.keys()):
+            notes.append(f"metadata of these names left out, which are Olhar's own: {', '.join(taken)}")
+        return {key: value for key, value in given.items() if key not in RESERVED}
     notes.append(f"metadata left out: {size} bytes, and the limit is {METADATA_BYTES}")
     return {}
 

@@ -81,6 +81,8 @@ def _written(description: Description) -> dict[str, JSON]:
         "captions": list[JSON](description.captions),
         "tags": list[JSON](description.tags),
         "metadata": dict(description.metadata),
+        "caption_origin": description.caption_origin,
+        "tags_origin": description.tags_origin,
     }
 
 
@@ -90,6 +92,8 @@ def _read(written: Mapping[str, JSON]) -> Description:
         captions=_texts(written.get("captions")),
         tags=_texts(written.get("tags")),
         metadata=cast(Mapping[str, JSON], written.get("metadata") or {}),
+        caption_origin=str(written.get("caption_origin", "")),
+        tags_origin=str(written.get("tags_origin", "")),
     )
 
 

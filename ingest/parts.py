@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ingest.descriptions import RESERVED
 from ingest.documents import Document, Figure, Passage
+from ingest.origins import CAPTION_ORIGIN, PERSON, TAGS_ORIGIN, tags_origin
 from rag.protocols import Store
 from rag.types import JSON, Filter, Item, Kind, Row, Scope, Vector, Where, content_hash, item_id
 
@@ -52,6 +54,8 @@ def _passage(passage: Passage, document: Document, parent: Item) -> Part:
     metadata: dict[str, JSON] = {"title": document.title}
     if passage.box is not None:
         metadata["box"] = [round(value, 1) for value in passage.box]
+    if passage.context:
+        metadata[CAPTION_ORIGIN] = "heading"
     item = part_of(parent, passage.part, "passage", passage.page, metadata)
     return Part(replace(item, modality="text", caption=passage.context, text=passage.text))
 
@@ -65,6 +69,8 @@ def _figure(figure: Figure, document: Document, parent: Item) -> Part:
         metadata["whole_page"] = True
     if figure.box is not None:
         metadata["box"] = [round(value, 1) for value in figure.box]
+    if figure.caption:
+        metadata[CAPTION_ORIGIN] = figure.caption_origin
     item = part_of(parent, figure.part, "image", figure.page, metadata)
     item = replace(
         item, caption=figure.caption[:2000], text=figure.about, content_hash=content_hash(figure.data)
@@ -85,8 +91,15 @@ def part_of(parent: Item, part: str, kind: Kind, page: int, metadata: Mapping[st
         page=page,
         caption="",
         text="",
-        metadata=metadata,
+        metadata=_tagged(metadata, parent),
     )
+
+
+def _tagged(metadata: Mapping[str, JSON], parent: Item) -> dict[str, JSON]:
+    """With the origin of the tags, which are the document's."""
+    origin = tags_origin(parent)
+    rest = {key: value for key, value in metadata.items() if key != TAGS_ORIGIN}
+    return {**rest, TAGS_ORIGIN: origin} if origin else rest
 
 
 def summary(document: Document) -> dict[str, JSON]:
@@ -129,8 +142,8 @@ def stands_in_document(item: Item) -> bool:
 
 
 def given(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The metadata of an item without what ingestion itself says of its parts."""
-    return {key: value for key, value in metadata.items() if key != DOCUMENT}
+    """The metadata of an item without what Olhar itself says there."""
+    return {key: value for key, value in metadata.items() if key not in RESERVED}
 
 
 def write_parts(store: Store, scope: Scope, parts: Sequence[Part], read_back: ReadBack) -> set[str]:
@@ -153,18 +166,20 @@ def write_parts(store: Store, scope: Scope, parts: Sequence[Part], read_back: Re
 
 
 def follow(store: Store, scope: Scope, parent: Item) -> None:
-    """Give the parts of a document its sources and tags."""
+    """Give the parts of a document its sources and tags; a part whose tags a person wrote keeps those."""
     for kind in KINDS:
-        found = list(children(store, scope, kind, [parent.id]))
-        moved = [i.id for i in found if (i.sources, i.tags) != (parent.sources, parent.tags)]
+        found = children(store, scope, kind, [parent.id])
+        moved = [item.id for item in found if _following(item, parent) != item]
         for start in range(0, len(moved), PAGE):
             rows = store.rows(scope, kind, moved[start : start + PAGE])
-            store.upsert(
-                [
-                    replace(row, item=replace(row.item, sources=parent.sources, tags=parent.tags))
-                    for row in rows
-                ]
-            )
+            store.upsert([replace(row, item=_following(row.item, parent)) for row in rows])
+
+
+def _following(part: Item, parent: Item) -> Item:
+    moved = replace(part, sources=parent.sources)
+    if tags_origin(part) == PERSON:
+        return moved
+    return replace(moved, tags=parent.tags, metadata=_tagged(part.metadata, parent))
 
 
 def delete_parts(store: Store, scope: Scope, parents: Sequence[str]) -> None:

@@ -109,6 +109,7 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     records.jobs.forget_collection(scope)
     records.receipts.deleted(scope)
     records.readings.forget_collection(scope)
+    records.edits.forget_collection(scope)
     return gone
 
 
@@ -128,6 +129,7 @@ def _without_all(parts: Parts, scope: Scope, kind: Kind) -> int:
 def _without_item(parts: Parts, scope: Scope, item_id: str) -> int:
     delete_parts(parts.store, scope, [item_id])
     gone = sum(parts.store.delete(scope, kind, [item_id]) for kind in KINDS)
+    parts.records.edits.forget(scope, [item_id])
     _forget(parts, scope, [item_id])
     return gone
 

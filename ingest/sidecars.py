@@ -21,6 +21,7 @@ from rag.errors import InvalidInput
 from rag.types import JSON
 
 CAPTIONS = "captions.jsonl"
+SIDECAR = "sidecar"
 SIDECAR_BYTES = 2**20
 """Largest sidecar of one picture, and longest line of a ``captions.jsonl``."""
 
@@ -116,10 +117,10 @@ def parse_json(data: bytes) -> Description:
 
 def parse_text(data: bytes) -> Description:
     """The caption in a ``photo.txt``. Raises InvalidInput when it is not text."""
-    return Description(caption=_text(data).strip())
+    return Description(caption=_text(data).strip(), caption_origin=SIDECAR)
 
 
-def described_by(fields: Mapping[str, Any]) -> Description:
+def described_by(fields: Mapping[str, Any], origin: str = SIDECAR) -> Description:
     """A description from the keys of a sidecar. Raises InvalidInput naming a key of the wrong kind."""
     rest = dict(fields)
     captions = [*_texts(rest, "caption"), *_texts(rest, "captions")]
@@ -135,6 +136,8 @@ def described_by(fields: Mapping[str, Any]) -> Description:
         captions=tuple(text for text in dict.fromkeys(captions[1:]) if text != captions[0]),
         tags=tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip())),
         metadata={**rest, **metadata},
+        caption_origin=origin,
+        tags_origin=origin,
     )
 
 
@@ -146,6 +149,8 @@ def merged(one: Description, other: Description) -> Description:
         captions=tuple(captions[1:]),
         tags=tuple(dict.fromkeys((*one.tags, *other.tags))),
         metadata={**other.metadata, **one.metadata},
+        caption_origin=one.caption_origin if one.caption else other.caption_origin,
+        tags_origin=one.tags_origin if one.tags else other.tags_origin,
     )
 
 
@@ -156,7 +161,14 @@ def chosen(descriptions: Sequence[Description]) -> Description:
     metadata: dict[str, JSON] = {}
     for description in reversed(descriptions):
         metadata.update(description.metadata)
-    return Description(captioned.caption, captioned.captions, tagged.tags, metadata)
+    return Description(
+        captioned.caption,
+        captioned.captions,
+        tagged.tags,
+        metadata,
+        captioned.caption_origin,
+        tagged.tags_origin,
+    )
 
 
 def read_sidecar(path: Path) -> Description:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Final, Literal, TypeVar
 
@@ -12,13 +12,15 @@ import numpy as np
 
 from ingest.descriptions import Described, describe
 from ingest.embedded import with_embedded
-from ingest.parts import Part, given
+from ingest.layers import edit_of, layered, said_by, said_of
+from ingest.parts import Part, words_of
 from ingest.receipts import FileReceipt, Status
 from ingest.retrying import passes, why
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
 from rag.images import Decoded, phash, thumbnail
+from rag.records.types import Edit
 from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
 
 Plan = Literal["index", "attach", "describe"]
@@ -89,11 +91,12 @@ class Task:
             self.transient = transient or passes(error)
         self.done("quarantined" if isinstance(error, InvalidInput) else "failed", why(error))
 
-    def plan_for(self, item: Item) -> None:
-        """Decide what is to be done with an item that is there already."""
-        if _speaks_for(self, item) and not _same(self.described, item):
+    def plan_for(self, item: Item, edit: Edit | None) -> None:
+        """Decide what is to be done with an item that is there; ``edit`` is what a person said of it."""
+        if _speaks_for(self, item) and not _same(self.described, item, edit):
             self.plan = "describe"
-            self.new_words = (item.caption, item.text) != (self.described.caption, self.described.text)
+            after = layered(item, said_by(self.described), edit)
+            self.new_words = words_of(after) != words_of(item)
         elif self.file.source in item.sources:
             self.done("unchanged")
         else:
@@ -146,12 +149,14 @@ def restore(task: Task, blobs: Blobs) -> None:
         task.refused(error)
 
 
-def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, Task]) -> None:
+def compare(
+    tasks: Sequence[Task], stored: Mapping[str, Item], edits: Mapping[str, Edit], begun: dict[str, Task]
+) -> None:
     """Decide what is to be done with each file.
 
-    ``stored`` are the items that exist, by id; ``begun`` are the items that this run makes, by id, and
-    is added to. The description of an item is that of its first source; those of others are not used,
-    unless the first is a file that is gone.
+    ``stored`` are the items that exist and ``edits`` what people said of them, by id; ``begun`` are the items
+    that this run makes, by id, and is added to. The description of an item is that of its first source;
+    those of others are not used, unless the first is a file that is gone.
     """
     for task in tasks:
         item = stored.get(task.item_id)
@@ -160,7 +165,7 @@ def compare(tasks: Sequence[Task], stored: Mapping[str, Item], begun: dict[str, 
         elif item is None:
             begun[task.item_id] = task
         else:
-            task.plan_for(item)
+            task.plan_for(item, edit_of(item, edits.get(item.id)))
         if task.plan != "index":
             task.data = b""
 
@@ -173,9 +178,10 @@ def _speaks_for(task: Task, item: Item) -> bool:
     return placed and bool(task.file.description) and not os.path.exists(item.source)
 
 
-def _same(described: Described, item: Item) -> bool:
-    mine = (described.caption, described.text, described.tags, given(described.metadata))
-    return mine == (item.caption, item.text, item.tags, given(item.metadata))
+def _same(described: Described, item: Item, edit: Edit | None) -> bool:
+    """Whether it says what was said before; from where does not matter."""
+    mine, before = said_by(described), said_of(item, edit)
+    return replace(before, caption_origin=mine.caption_origin, tags_origin=mine.tags_origin) == mine
 
 
 def decode(task: Task, blobs: Blobs, opened: Callable[[bytes], Decoded], side: int) -> None:

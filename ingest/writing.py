@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from ingest.parts import DOCUMENT, delete_parts, follow, given, has_parts, write_parts
-from ingest.steps import Task, waiting
+from ingest.layers import edit_of, layered, said_by, said_of
+from ingest.parts import DOCUMENT, Part, delete_parts, follow, has_parts, words_of, write_parts
+from ingest.steps import Task, encoded, waiting
+from ingest.system import Parts
 from rag.errors import InvalidInput, OlharError
-from rag.protocols import Store
-from rag.records.places import Places
-from rag.types import JSON, Item, Kind, Row, Scope
+from rag.records.types import Edit
+from rag.types import JSON, Item, Kind, Row, Scope, Vector
 
 READ_BACKS = 4
 READ_BACK_SECONDS = 0.05
@@ -19,28 +20,27 @@ READ_BACK_SECONDS = 0.05
 
 SUPERSEDED = "what was put down later for the same source is stored already; this was not used"
 LOST = "written, but not found when read back; trying again may help"
+KEPT = "what a person wrote was kept"
 
 
 class Writer:
     """Writes the tasks of one batch; nobody else may write to the collection meanwhile.
 
     ``begun`` are the items that this batch makes, by id; ``clock`` gives Unix seconds. A task whose item was
-    there when it was compared and is not any more gets no receipt. ``gone`` collects the ids of items that
-    went with their last source.
+    there when it was compared and is not any more gets no receipt. What a person said of an item stays; what
+    its sources say now is kept beneath it, and counts again without the edit. ``gone`` collects the ids of
+    items that went with their last source.
     """
 
     def __init__(
-        self,
-        store: Store,
-        scope: Scope,
-        begun: Mapping[str, Task],
-        places: Places,
-        clock: Callable[[], float],
+        self, parts: Parts, scope: Scope, begun: Mapping[str, Task], clock: Callable[[], float]
     ) -> None:
-        self._store = store
+        self._parts = parts
+        self._store = parts.store
         self._scope = scope
         self._begun = begun
-        self._places = places
+        self._places = parts.records.places
+        self._edits = parts.records.edits
         self._clock = clock
         self.gone: list[str] = []
 
@@ -57,9 +57,10 @@ class Writer:
         new = [task for task in waiting(tasks) if task.plan == "index"]
         ids = [task.item_id for task in new]
         there = {item.id: item for item in self._store.get(self._scope, "image", ids)} if ids else {}
+        edits = self._edits.of(self._scope, list(there))
         for task in new:
             if (item := there.get(task.item_id)) is not None:
-                task.plan_for(item)
+                task.plan_for(item, edit_of(item, edits.get(item.id)))
 
     def write(self, tasks: Sequence[Task], settled: Sequence[Task] = ()) -> None:
         """Carry out what was planned.
@@ -89,7 +90,8 @@ class Writer:
         """New items; of documents the parts go first, so that a document that is there is whole."""
         self._add_parts([task for task in tasks if task.parts])
         tasks = waiting(tasks)
-        rows = {task.item_id: self._row(task) for task in tasks}
+        edits = self._edits.of(self._scope, [task.item_id for task in tasks])
+        rows = {task.item_id: self._row(task, edits.get(task.item_id)) for task in tasks}
         stored = self._put(rows, {task.item_id: [task] for task in tasks})
         for task in waiting(tasks):
             if task.item_id in stored:
@@ -101,6 +103,7 @@ class Writer:
         whole: set[str] = set()
         try:
             parts = [part for task in tasks for part in task.parts]
+            self._edit_parts(parts)
             whole = write_parts(self._store, self._scope, parts, self._read_back)
         except InvalidInput:
             for task in tasks:  # one document that is refused hurts no other
@@ -112,9 +115,26 @@ class Writer:
             if task.item_id not in whole:
                 task.lost(LOST)
 
-    def _row(self, task: Task) -> Row:
+    def _edit_parts(self, parts: Sequence[Part]) -> None:
+        """Edits of parts that went with the store, or that are read once more."""
+        edits = self._edits.of(self._scope, [part.item.id for part in parts])
+        for part in parts:
+            if (edit := edits.get(part.item.id)) is not None:
+                part.item = layered(part.item, said_of(part.item, None), edit)
+                part.caption_vector = self._encoded(words_of(part.item))
+
+    def _row(self, task: Task, edit: Edit | None) -> Row:
         item = item_of(task, self._scope, int(self._clock()))
-        return Row(item, task.image_vector, task.caption_vector)
+        if edit is None:
+            return Row(item, task.image_vector, task.caption_vector)
+        task.notes.append(KEPT)
+        item = layered(item, said_by(task.described), edit)
+        return Row(item, task.image_vector, self._encoded(words_of(item)))
+
+    def _encoded(self, words: str) -> Vector | None:
+        """The vector of words that came up while the collection was locked; None when there is none."""
+        found = encoded([words] if words else [], self._parts.text_encoder.encode_documents)
+        return next((vector for vector in found if not isinstance(vector, str)), None)
 
     def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> None:
         """Add sources to items that exist, change descriptions, and take away the sources ``left``.
@@ -125,11 +145,12 @@ class Writer:
             return
         ids = list(dict.fromkeys([*(task.item_id for task in tasks), *left]))
         before = {row.item.id: row for row in self._store.rows(self._scope, "image", ids)}
+        edits = self._edits.of(self._scope, list(before))
         after = dict(before)
         owners: dict[str, list[Task]] = {item_id: [] for item_id in before}
         for task in tasks:
             if task.item_id in before:
-                after[task.item_id] = self._amended(after[task.item_id], task)
+                after[task.item_id] = self._amended(after[task.item_id], task, edits.get(task.item_id))
                 owners[task.item_id].append(task)
             else:
                 self._without_item(task)
@@ -137,6 +158,7 @@ class Writer:
             after[item_id] = self._without(after[item_id], left[item_id])
         changed = {i: row for i, row in after.items() if row is not before[i] and row.item.sources}
         stored = self._put(changed, owners)
+        self._keep_beneath(stored, owners, before, edits)
         for item_id in stored:
             if has_parts(after[item_id].item):
                 follow(self._store, self._scope, after[item_id].item)
@@ -151,17 +173,43 @@ class Writer:
                 lost = task.item_id in changed and task.item_id not in stored
                 _conclude_amended(task, after[task.item_id].item, lost=lost)
 
-    def _amended(self, row: Row, task: Task) -> Row:
+    def _keep_beneath(
+        self,
+        stored: Collection[str],
+        owners: Mapping[str, Sequence[Task]],
+        before: Mapping[str, Row],
+        edits: Mapping[str, Edit],
+    ) -> None:
+        """Note what the sources of edited items say now."""
+        for item_id in stored:
+            edit = edit_of(before[item_id].item, edits.get(item_id))
+            described = [task.described for task in owners[item_id] if task.plan == "describe"]
+            if edit is not None and described:
+                now = replace(edit, said=said_by(described[-1]))
+                self._edits.put(self._scope, item_id, before[item_id].item.parent_id, now)
+
+    def _amended(self, row: Row, task: Task, edit: Edit | None) -> Row:
         now = int(self._clock())
         source, sources = task.file.source, row.item.sources
         if task.plan == "describe":
             # An item's description is that of its first source.
             first = replace(row.item, sources=(source, *(other for other in sources if other != source)))
-            vector = task.caption_vector if task.new_words else row.caption_vector
-            return replace(row, item=_described(first, task, now), caption_vector=vector)
+            edit = edit_of(row.item, edit)
+            task.notes += [KEPT] if edit else []
+            item = replace(layered(first, said_by(task.described), edit), updated_at=now)
+            return replace(row, item=item, caption_vector=self._vector(row, item, task))
         if source in sources:
             return row
         return replace(row, item=replace(row.item, sources=(*sources, source), updated_at=now))
+
+    def _vector(self, row: Row, item: Item, task: Task) -> Vector | None:
+        """The vector of the item's words: of before, of the description, or of what was said meanwhile."""
+        words = words_of(item)
+        if words == words_of(row.item):
+            return row.caption_vector
+        if task.caption_vector is not None and words == task.described.words:
+            return task.caption_vector
+        return self._encoded(words)
 
     def _without(self, row: Row, sources: set[str]) -> Row:
         kept = tuple(source for source in row.item.sources if source not in sources)
@@ -227,20 +275,7 @@ def item_of(task: Task, scope: Scope, now: int) -> Item:
     )
     if task.summary:
         item = replace(item, modality=task.modality, metadata={DOCUMENT: dict[str, JSON](task.summary)})
-    return _described(item, task, now)
-
-
-def _described(item: Item, task: Task, now: int) -> Item:
-    described = task.described
-    own = {DOCUMENT: item.metadata[DOCUMENT]} if DOCUMENT in item.metadata else {}
-    return replace(
-        item,
-        caption=described.caption,
-        text=described.text,
-        tags=described.tags,
-        metadata={**given(described.metadata), **own},
-        updated_at=now,
-    )
+    return replace(layered(item, said_by(task.described), None), updated_at=now)
 
 
 def _mark(item: Item) -> tuple[object, ...]:

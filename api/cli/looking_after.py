@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli import show
+from api.cli import editing, show
+from api.cli.editing import Part
 from rag.settings import load_settings
 
 if TYPE_CHECKING:
@@ -117,8 +118,31 @@ def show_item(item_id: ItemId, collection: Collection = None, as_json: AsJson = 
     """Show all that is known of an item."""
     with _open(collection) as (admin, name):
         item = admin.item(name, item_id)
-    rows = [(key, str(value)) for key, value in item.model_dump().items() if value not in ("", 0, [], {})]
-    _print(item, rows, ("field", "value"), as_json=as_json)
+    _print_item(item, as_json=as_json)
+
+
+@items.command("edit")
+def edit_item(
+    item_id: ItemId,
+    caption: Annotated[str | None, typer.Option(help="The caption; '' for none.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; all its tags have to be given.")] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="It is to have no tags.")] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Metadata: the value is JSON, or else text.", metavar="KEY=VALUE"),
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option(help="Take this key of the metadata away.")] = None,
+    revert: Annotated[
+        list[Part] | None, typer.Option(help="Take back what was said here: the sources' word counts again.")
+    ] = None,
+    collection: Collection = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is said of an item. It counts before all sources, also when they are ingested again."""
+    changes = editing.changes(caption, tag, no_tags=no_tags, set_=set_, unset=unset, revert=revert)
+    with _open(collection) as (admin, name):
+        item = admin.edit(name, item_id, changes)
+    _print_item(item, as_json=as_json)
 
 
 @items.command("delete")
@@ -173,7 +197,7 @@ def delete_collection(
 WIDE = 160
 """Columns of text; a narrower terminal breaks the lines, which loses nothing."""
 JOB_COLUMNS = ("job", "collection", "state", "done", "of", "files/s", "receipts", "put down")
-ITEM_COLUMNS = ("item", "source", "caption", "tags")
+ITEM_COLUMNS = ("item", "source", "caption", "by", "tags")
 
 
 def _job_row(job: JobOut) -> tuple[str, ...]:
@@ -189,7 +213,14 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 def _item_row(item: ItemOut) -> tuple[str, ...]:
     source = item.sources[0] if item.sources else ""
-    return (item.item_id, escape(source), escape(item.caption[:60]), escape(", ".join(item.tags[:5])))
+    tags = escape(", ".join(item.tags[:5]))
+    return (item.item_id, escape(source), escape(item.caption[:60]), item.caption_origin, tags)
+
+
+def _print_item(item: ItemOut, *, as_json: bool) -> None:
+    fields = item.model_dump().items()
+    rows = [(key, escape(str(value))) for key, value in fields if value not in ("", 0, [], {})]
+    _print(item, rows, ("field", "value"), as_json=as_json)
 
 
 def _print_files(files: Sequence[JobFileOut]) -> None:

@@ -144,6 +144,7 @@ class Remote:
             "captions": description.captions,
             "tags": description.tags,
             "metadata": dict(description.metadata),
+            "origin": description.caption_origin or description.tags_origin or "upload",
         }
         return _Sent(place, file, data, json.dumps(fields), note)
 

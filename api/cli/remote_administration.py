@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -63,6 +63,10 @@ class RemoteAdministration:
 
     def item(self, collection: str, item_id: str) -> ItemOut:
         return ItemOut.model_validate(self._get(f"/v1/items/{quote(item_id)}", collection=collection))
+
+    def edit(self, collection: str, item_id: str, changes: Mapping[str, Any]) -> ItemOut:
+        route, query = f"/v1/items/{quote(item_id)}", {"collection": collection}
+        return ItemOut.model_validate(self._send("PATCH", route, params=query, json=dict(changes)))
 
     def sources(self, collection: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> SourcesOut:
         route = f"/v1/collections/{quote(collection)}/sources"

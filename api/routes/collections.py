@@ -219,4 +219,6 @@ def _described(given: DescriptionIn) -> Description:
         captions=tuple(given.captions[len(first) :]),
         tags=tuple(dict.fromkeys((*given.labels, *given.tags))),
         metadata=given.metadata,
+        caption_origin=given.origin,
+        tags_origin=given.origin,
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Admin, System, scope_of
 from api.record_schemas import DeletedOut, ItemOut, ItemsOut, OcrOut, SourcesOut
+from api.routes.request_schemas import EditIn
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
@@ -51,6 +52,18 @@ def item(
 ) -> ItemOut:
     """An item: what is known of it, and its sources."""
     return admin.item(collection or olhar.settings.collection, item_id)
+
+
+@router.patch("/v1/items/{item_id}", operation_id="edit_item")
+def edit_item(
+    item_id: ItemId,
+    body: EditIn,
+    olhar: System,
+    admin: Admin,
+    collection: Annotated[Name | None, Query()] = None,
+) -> ItemOut:
+    """Change what is said of an item. A person's word counts before all sources, until it is taken back."""
+    return admin.edit(collection or olhar.settings.collection, item_id, body.model_dump(exclude_unset=True))
 
 
 @router.delete("/v1/items/{item_id}", operation_id="delete_item")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
@@ -24,6 +24,18 @@ class UrlsIn(Body):
     all_captions: bool = False
 
 
+class EditIn(Body):
+    """What a person says of an item. What is left out stays; null takes back what was said before."""
+
+    caption: Text | None = Field(None, description="empty: it is to have none")
+    tags: Annotated[list[Text], Field(max_length=1000)] | None = Field(
+        None, description="all its tags; empty: it is to have none"
+    )
+    metadata: dict[str, JsonValue] | None = Field(
+        None, description="JSON merge patch (RFC 7396): keys that are null are taken away"
+    )
+
+
 class DescriptionIn(Body):
     """What is known about an uploaded file; ingestion cuts what is too long.
 
@@ -37,3 +49,6 @@ class DescriptionIn(Body):
     labels: list[str] = Field(default_factory=list)
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    origin: Literal["upload", "sidecar", "manifest", "embedded"] = Field(
+        "upload", description="where the one who sends it has caption and tags from"
+    )

@@ -53,6 +53,7 @@ def assemble(reading: Reading, kind: DocumentKind) -> Document:
             part=names.next(picture.page, "figure"),
             page=picture.page,
             caption=picture.caption or picture.alt,
+            caption_origin=("figure-caption" if picture.caption else "alt-text" if picture.alt else ""),
             context=context,
             text=picture.text,
             near=_near(picture, place, passages, mentioned),

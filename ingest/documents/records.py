@@ -56,14 +56,16 @@ class Passage:
 class Figure:
     """A picture in a document, ``data`` being PNG or JPEG; or a ``whole_page`` that is mostly picture.
 
-    ``caption`` is the figure's own, or else its alternative text. ``text`` is what stands in the picture, as
-    far as the document itself says it. ``near`` are passages that speak of it or stand beside it.
+    ``caption`` is the figure's own (its origin then `figure-caption`), or else its alternative text
+    (`alt-text`). ``text`` is what stands in the picture, as far as the document itself says it.
+    ``near`` are passages that speak of it or stand beside it.
     """
 
     data: bytes
     part: str
     page: int = 0
     caption: str = ""
+    caption_origin: str = ""
     context: str = ""
     text: str = ""
     near: tuple[Passage, ...] = ()

@@ -89,7 +89,7 @@ def _entry(manifest: Path, row: Mapping[str, Any]) -> tuple[str, Description]:
     place = fields.pop(column)
     if not isinstance(place, str) or "\0" in place:
         raise BadSource(f"{column!r} has to be a path or a URL, not {place!r:.60}")
-    description = described_by(fields)
+    description = described_by(fields, "manifest")
     if "://" in place:
         return place, description
     folder = os.path.abspath(manifest.parent)

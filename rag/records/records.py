@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from rag.records.batching import Batching
 from rag.records.chores import Chores
 from rag.records.database import Database
+from rag.records.edits import Edits
 from rag.records.jobs import Jobs
 from rag.records.places import Places
 from rag.records.readings import Readings
@@ -19,9 +20,9 @@ from rag.types import Scope
 
 
 class Records:
-    """Jobs, files, batches, receipts, places, removals, readings, chores, workers. ``clock``: Unix seconds.
+    """Jobs, files, batches, receipts, places, removals, edits, readings, chores, workers.
 
-    Raises what ``Database`` raises; every call may raise RecordsUnavailable.
+    ``clock`` gives Unix seconds. Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
@@ -32,6 +33,7 @@ class Records:
         self.receipts = Receipts(self.database)
         self.chores = Chores(self.database, clock)
         self.removals = Removals(self.database, clock)
+        self.edits = Edits(self.database)
         self.readings = Readings(self.database, clock)
         self.workers = Workers(self.database, clock)
 

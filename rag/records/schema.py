@@ -149,3 +149,16 @@ readings: Final = Table(
     Column("reason", Text, nullable=False),
     Index(None, "state", "due_at"),
 )
+
+edits: Final = Table(
+    "edits",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("parent_id", Text, nullable=False),
+    Column("caption", Text),
+    Column("tags", JSON(none_as_null=True)),
+    Column("metadata", JSON, nullable=False),
+    Column("said", JSON, nullable=False),
+)

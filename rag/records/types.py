@@ -164,3 +164,32 @@ class WaitingReading:
     scope: Scope
     item_id: str
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the sources of an item say of it; the origins are those of ``Item``'s metadata."""
+
+    caption: str = ""
+    caption_origin: str = ""
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    tags_origin: str = ""
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person says of an item, and what is ``said`` by its sources beneath it.
+
+    ``caption`` and ``tags``: None where the person said nothing; an empty one is meant to be empty.
+    ``metadata``: values that take the place of those of the same key, None where a key is taken away.
+    """
+
+    caption: str | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+    said: Said = Said()
+
+    def __bool__(self) -> bool:
+        return self.caption is not None or self.tags is not None or bool(self.metadata)

@@ -24,7 +24,7 @@ from ingest.descriptions import CAPTION_BYTES, Description
 from ingest.receipts import FileReceipt
 from ingest.sources import SourceFile, walk
 from rag.build import Olhar
-from rag.errors import Conflict
+from rag.errors import Conflict, InvalidInput, NotFound
 from rag.settings import Settings
 from tests.api.conftest import running
 from tests.ingest.conftest import FakeParts, in_place, picture, save
@@ -266,3 +266,26 @@ def test_pictures_that_look_alike_are_those_of_work_in_process(
         [["0.png", "0.bmp"]],
     )
     assert found.looked_at == 7
+
+
+def test_an_item_is_edited_as_in_process(remote: Remote, photos: Path, tmp_path: Path) -> None:
+    here = local(tmp_path / "here")
+    save(photos / "1.json", '{"caption": "a dog", "tags": ["dog"], "place": "Lisboa"}')
+    files = [file for file in walk([photos]) if file.source.endswith("1.png")]
+    said: dict[str, Any] = {"caption": "a wolf", "tags": ["wolf"], "metadata": {"place": None, "by": "Ana"}}
+    for backend in (remote, here):
+        (receipt,) = ingest(backend, files).files
+        admin = backend.administration
+        assert admin.item("photos", receipt.item_id).caption_origin == "sidecar"
+        after = admin.edit("photos", receipt.item_id, said)
+        assert (after.caption, after.tags, after.metadata) == ("a wolf", ["wolf"], {"by": "Ana"})
+        assert (after.caption_origin, after.tags_origin) == ("person", "person")
+        assert after.edited == ["caption", "tags", "metadata.place", "metadata.by"]
+        assert ingest(backend, files).files[0].status == "unchanged"
+        assert admin.item("photos", receipt.item_id) == after
+        back = admin.edit("photos", receipt.item_id, {"caption": None})
+        assert (back.caption, back.tags) == ("a dog", ["wolf"])
+        with pytest.raises(NotFound):
+            admin.edit("photos", "0" * 32, {"caption": "x"})
+        with pytest.raises(InvalidInput, match="Olhar's own"):
+            admin.edit("photos", receipt.item_id, {"metadata": {"edited": []}})

@@ -27,7 +27,11 @@ def test_it_is_stored_once_and_stays(parts: FakeParts, photos: Path, run: Run) -
     assert statuses(run()) == {"a.jpg": "indexed"}
     (row,) = parts.store.saved.values()
     assert row.item.caption == "Crossing the bay"
-    assert row.item.metadata == {"camera_model": "One", "taken": "2024-05-06T07:08:09"}
+    assert row.item.metadata == {
+        "camera_model": "One",
+        "taken": "2024-05-06T07:08:09",
+        "caption_origin": "embedded",
+    }
     assert row.item.taken_at == 1714979289
     assert row.caption_vector is not None
     assert statuses(run()) == {"a.jpg": "unchanged"}
@@ -39,7 +43,12 @@ def test_a_sidecar_counts_before_it(parts: FakeParts, photos: Path, run: Run) ->
     run()
     (row,) = parts.store.saved.values()
     assert (row.item.caption, row.item.tags) == ("mine", ("x",))
-    assert row.item.metadata == {"camera_model": "Two", "taken": "2024-05-06T07:08:09"}
+    assert row.item.metadata == {
+        "camera_model": "Two",
+        "taken": "2024-05-06T07:08:09",
+        "caption_origin": "sidecar",
+        "tags_origin": "sidecar",
+    }
 
 
 def test_it_can_be_switched_off(parts: FakeParts, photos: Path, run: Run) -> None:

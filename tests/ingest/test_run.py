@@ -38,7 +38,12 @@ def test_each_file_is_indexed_with_all_that_is_known(parts: FakeParts, photos: P
     assert row.item.sources == (str(path),)
     assert (row.item.tenant, row.item.collection) == (SCOPE.tenant, SCOPE.collection)
     assert (row.item.caption, row.item.text, row.item.tags) == ("a dog", "", ("dog",))
-    assert row.item.metadata == {"year": 2024, "captions": ["an animal"]}
+    assert row.item.metadata == {
+        "year": 2024,
+        "captions": ["an animal"],
+        "caption_origin": "sidecar",
+        "tags_origin": "sidecar",
+    }
     assert (row.item.created_at, row.item.updated_at) == (1000, 1000)
     assert len(row.item.phash) == 16
     assert row.image_vector is not None
