@@ -21,6 +21,8 @@ from rag.encoders.compact.heads import PACKAGED, tuned_heads
 from rag.encoders.exported import is_exported, read_manifest
 from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
+from rag.errors import OlharError
+from rag.images import working_picture
 from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
@@ -28,6 +30,7 @@ from rag.pipeline import Pipeline
 from rag.protocols import Generator, ImageEncoder, Reranker, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
+from rag.types import Pixels
 from rag.vision.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
@@ -178,7 +181,15 @@ class Olhar:
         """Chosen by OLHAR_RERANKER; None for ``none``. Loads or connects at first use."""
         from rag.rerankers import open_reranker
 
-        return open_reranker(self.settings)
+        return open_reranker(self.settings, self._small_picture)
+
+    def _small_picture(self, sha256: str) -> Pixels | None:
+        """The thumbnail of an original, or itself; None when it cannot be had."""
+        try:
+            data = self.blobs.thumbnail(sha256) or self.blobs.get(sha256)
+            return working_picture(data, max_pixels=self.settings.max_pixels).pixels
+        except OlharError:
+            return None
 
     @once
     def zero_shot(self) -> ZeroShot:

@@ -235,7 +235,7 @@ class Pipeline:
         if self._reranker is None or not hits:
             return hits, RerankState("skipped", "nothing was found")
         looked_at, rest = hits[: self._rerank_hits], hits[self._rerank_hits :]
-        described = [Described(hit, describe(hit)) for hit in looked_at]
+        described = [Described(hit, describe(hit) if _has_words(hit.item) else "") for hit in looked_at]
         reranked, state = self._reranker.rerank(query.text.strip(), described)
         return (*reranked, *rest), state
 
@@ -311,3 +311,7 @@ def describe(hit: Hit) -> str:
     if item.tags:
         parts.append("Tags: " + ", ".join(item.tags))
     return " ".join(" ".join(parts).split())[:MAX_EVIDENCE_CHARACTERS]
+
+
+def _has_words(item: Item) -> bool:
+    return bool(item.caption or item.text or item.ocr or item.tags)

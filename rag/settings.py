@@ -74,8 +74,9 @@ class Settings(BaseSettings):
     encoder_batch: int = Field(0, ge=0, le=4096, description="images a forward pass; 0: the encoder's own")
     reranker: str = Field(
         "none",
-        pattern=r"^(none|cross-encoder:.+)$",
-        description="looks again at what was found: `none`, or `cross-encoder:` with a name or folder",
+        pattern=r"^(none|(ollama|ollama-vision|cross-encoder):.+)$",
+        description="looks again at what was found: `none`, `ollama:<model>`, `ollama-vision:<model>`, or "
+        "`cross-encoder:` with a name or folder",
     )
     rerank_hits: int = Field(20, ge=2, le=200, description="hits that the reranker looks at")
     rerank_seconds: float = Field(
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="deadline of loading the reranker, and again of trying it on known answers",
+    )
+    rerank_parallel: int = Field(
+        4, ge=1, le=64, description="requests to Ollama's reranker at a time; as many as OLLAMA_NUM_PARALLEL"
     )
     rerank_device: str = Field(
         "auto", description="of a cross-encoder: `auto`, `cpu`, `cuda`, `cuda:1`, `mps` …"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from rag.errors import BadSettings
+from rag.rerankers.ollama import PREFIX, VISION, OllamaScorer, Pictures
 from rag.rerankers.reranker import ScoringReranker
 from rag.rerankers.scorer import Scorer
 from rag.types import RerankWeights
@@ -18,32 +19,49 @@ class RerankerSettings(Protocol):
     @property
     def rerank_device(self) -> str: ...
     @property
+    def rerank_parallel(self) -> int: ...
+    @property
+    def ollama_url(self) -> str: ...
+    @property
     def rerank_seconds(self) -> float: ...
     @property
     def rerank_load_seconds(self) -> float: ...
 
 
 def open_reranker(
-    settings: RerankerSettings, *, weights: RerankWeights | None = None
+    settings: RerankerSettings, pictures: Pictures, *, weights: RerankWeights | None = None
 ) -> ScoringReranker | None:
     """The reranker that the setting chooses, None for ``none``. It loads or connects at first use.
 
+    ``pictures`` gives the picture with a SHA-256 to a model that sees, or None when it cannot be had.
     Raises BadSettings when the value names no kind.
     """
     if settings.reranker == "none":
         return None
     return ScoringReranker(
-        _scorer(settings),
+        _scorer(settings, pictures),
         weights,
         seconds=settings.rerank_seconds,
         load_seconds=settings.rerank_load_seconds,
     )
 
 
-def _scorer(settings: RerankerSettings) -> Scorer:
+def _scorer(settings: RerankerSettings, pictures: Pictures) -> Scorer:
     kind, _, model = settings.reranker.partition(":")
     if kind == "cross-encoder" and model:
         from rag.rerankers.cross_encoder import CrossEncoderScorer
 
         return CrossEncoderScorer(model, device=settings.rerank_device)
-    raise BadSettings(f"OLHAR_RERANKER={settings.reranker}: give `none` or `cross-encoder:<name or folder>`")
+    if settings.reranker.startswith((PREFIX, VISION)) and model:
+        return OllamaScorer(
+            settings.reranker,
+            settings.ollama_url,
+            pictures,
+            parallel=settings.rerank_parallel,
+            seconds=settings.rerank_seconds,
+            load_seconds=settings.rerank_load_seconds,
+        )
+    raise BadSettings(
+        f"OLHAR_RERANKER={settings.reranker}: give `none`, `ollama:<model>`, `ollama-vision:<model>` or "
+        "`cross-encoder:<name or folder>`"
+    )

@@ -18,7 +18,12 @@ INSTRUCTION = (
     "question or shows what it asks for"
 )
 """In English whatever the question's language, as the model's authors advise."""
-LOOK = "The document is the picture, with what is written of it."
+LOOK = (
+    "Given a question about a collection of photos, judge whether the picture, with what is written of it, "
+    "answers the question or shows what it asks for"
+)
+"""In place of INSTRUCTION, for a model that sees."""
+ALONE = "the picture alone, nothing is written of it"
 MAX_QUESTION = 2_000
 MAX_TEXT = 2_000
 """In characters."""
@@ -40,7 +45,7 @@ def qwen3_prompt(pair: Pair) -> str:
 
 def request(pair: Pair, instruction: str = INSTRUCTION) -> str:
     """The user's part of the prompt."""
-    question, text = plain(pair.question, MAX_QUESTION), plain(pair.text, MAX_TEXT)
+    question, text = plain(pair.question, MAX_QUESTION), plain(pair.text, MAX_TEXT) or ALONE
     return f"<Instruct>: {instruction}\n<Query>: {question}\n<Document>: {text}"
 
 

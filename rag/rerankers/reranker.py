@@ -52,9 +52,9 @@ class ScoringReranker:
             scores = self._scored(model, pairs)
         except ModelUnavailable as error:
             return hits, RerankState("degraded", str(error))
-        if len(scores) < len(pairs):
-            return hits, RerankState("degraded", self._late(len(scores), len(pairs)))
         read = {place: score for place, score in scores.items() if score is not None}
+        if why := self._why_not(len(pairs), len(scores), len(read)):
+            return hits, RerankState("degraded", why)
         return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
 
     def warm(self) -> None:
@@ -87,11 +87,21 @@ class ScoringReranker:
         except ModelUnavailable as error:
             self._trust.failed(error)
             raise
+        if not scores:
+            silent = ModelUnavailable(self._why_not(len(pairs), 0, 0))
+            self._trust.failed(silent)
+            raise silent
         return scores
 
-    def _late(self, scored: int, wanted: int) -> str:
+    def _why_not(self, wanted: int, came: int, read: int) -> str:
+        if came == wanted:
+            return (
+                ""
+                if read
+                else f"of {wanted} hits none was answered with yes or no, so the order is as it was"
+            )
         return (
-            f"{scored} of {wanted} hits were read within {self._seconds:g} s, so the order is as it was; "
+            f"{came} of {wanted} hits were read within {self._seconds:g} s, so the order is as it was; "
             "raise OLHAR_RERANK_SECONDS, lower OLHAR_RERANK_HITS, or set OLHAR_RERANKER to a smaller model"
         )
 

@@ -67,25 +67,26 @@ def known_pairs(*, sees: bool) -> tuple[Known, ...]:
     )
 
 
-def separation(known: Sequence[Known], scores: Sequence[float]) -> str:
-    """Why these probabilities do not tell right from wrong; empty when they do.
-
-    In each language the worst right pair has to lie above the best wrong one, and the means at least
-    LEAST_MARGIN apart.
-    """
+def by_language(*, sees: bool) -> Iterator[tuple[Known, ...]]:
+    """As ``known_pairs``, one language after the other."""
+    known = known_pairs(sees=sees)
     for language in dict.fromkeys(one.language for one in known):
-        rows = [
-            (one.right, score) for one, score in zip(known, scores, strict=True) if one.language == language
-        ]
-        right, wrong = ([log_odds(score) for it_is, score in rows if it_is is side] for side in (True, False))
-        apart = float(np.mean(right) - np.mean(wrong))
-        if min(right) <= max(wrong) or apart < LEAST_MARGIN:
-            best, worst = (
-                max(s for is_right, s in rows if not is_right),
-                min(s for is_right, s in rows if is_right),
-            )
-            return f"in {language} it gives a wrong pair {best:.2f} and a right one {worst:.2f}"
-    return ""
+        yield tuple(one for one in known if one.language == language)
+
+
+def separation(known: Sequence[Known], scores: Sequence[float]) -> str:
+    """Why these probabilities for the pairs of a language do not tell right from wrong; empty when they do.
+
+    The worst right pair has to lie above the best wrong one, and the means at least LEAST_MARGIN apart.
+    """
+    right, wrong = (
+        [score for one, score in zip(known, scores, strict=True) if one.right is side]
+        for side in (True, False)
+    )
+    apart = np.mean([log_odds(score) for score in right]) - np.mean([log_odds(score) for score in wrong])
+    if min(right) > max(wrong) and apart >= LEAST_MARGIN:
+        return ""
+    return f"in {known[0].language} it gives a wrong pair {max(wrong):.2f} and a right one {min(right):.2f}"
 
 
 def drawn(name: str) -> Pixels | None:

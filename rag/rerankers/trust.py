@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rag.errors import ModelUnavailable
 from rag.rerankers.scorer import Model, Scorer
-from rag.rerankers.self_test import Known, known_pairs, separation
+from rag.rerankers.self_test import Known, by_language, separation
 
 FRESH_S = 30.0
 """How long what was found is believed: Ollama may unload a model, or be given another of the same name."""
@@ -73,20 +73,21 @@ class Trust:
         return model
 
     def _tried(self, model: Model) -> str:
-        known = known_pairs(sees=model.sees)
-        scores = dict(self._scorer.score([one.pair for one in known], self._load_seconds))
-        return separation(known, self._all(known, scores))
+        """Why it is refused; empty when it is not. A language is tried when the one before went well."""
+        return next(filter(None, map(self._tried_on, by_language(sees=model.sees))), "")
 
-    def _all(self, known: tuple[Known, ...], scores: dict[int, float | None]) -> list[float]:
-        found = [scores.get(place) for place in range(len(known))]
-        given = [score for score in found if score is not None]
-        if len(given) < len(found):
+    def _tried_on(self, known: Sequence[Known]) -> str:
+        scores = dict(self._scorer.score([one.pair for one in known], self._load_seconds))
+        if len(scores) < len(known):
             raise ModelUnavailable(
-                f"OLHAR_RERANKER={self._scorer.name}: of {len(found)} pairs to try it on, {len(given)} "
-                f"were scored within {self._load_seconds:g} s; raise OLHAR_RERANK_LOAD_SECONDS, or set a "
-                "smaller model"
+                f"OLHAR_RERANKER={self._scorer.name}: of {len(known)} pairs to try it on, "
+                f"{len(scores)} were scored within {self._load_seconds:g} s; "
+                "raise OLHAR_RERANK_LOAD_SECONDS, or set a smaller model"
             )
-        return given
+        given = [score for _, score in sorted(scores.items()) if score is not None]
+        if len(given) < len(known):
+            return f"{len(known) - len(given)} of {len(known)} pairs it answers with neither yes nor no"
+        return separation(known, given)
 
     def _require(self, model: Model) -> None:
         if why := self._verdicts.get(model.digest):

@@ -18,7 +18,11 @@ SPACES = " \t\n▁Ġ"
 
 
 class NoVerdict(ValueError):
-    """The first token of the answer is neither yes nor no, or the numbers are none."""
+    """The first token of the answer is neither yes nor no."""
+
+
+class Malformed(ValueError):
+    """The numbers are no log-probabilities."""
 
 
 def yes_probability(choices: Sequence[tuple[str, float]]) -> float:
@@ -28,13 +32,13 @@ def yes_probability(choices: Sequence[tuple[str, float]]) -> float:
     a word is added up: with a space before it, in capitals. Where one of the two words is not among the
     tokens, it is taken to be as likely as it can be, which is as likely as the last of them.
 
-    Raises NoVerdict when there are no tokens, when their numbers are no log-probabilities, or when neither
-    word is likely.
+    Raises NoVerdict when neither word is likely, Malformed when there are no tokens or their numbers are
+    no log-probabilities.
     """
     masses = [(_word(token), _mass(logprob)) for token, logprob in choices]
     total = sum(mass for _, mass in masses)
     if not masses or total > 1 + SLACK:
-        raise NoVerdict("there are no log-probabilities" if not masses else "the probabilities exceed 1")
+        raise Malformed(f"the probabilities of {len(masses)} tokens add up to {total:g}")
     yes, no = (sum(mass for word, mass in masses if word == wanted) for wanted in (YES, NO))
     if yes + no < LEAST_MASS:
         raise NoVerdict("the answer does not begin with yes or no")
@@ -49,5 +53,5 @@ def _word(token: str) -> str:
 
 def _mass(logprob: float) -> float:
     if math.isnan(logprob) or logprob > SLACK:
-        raise NoVerdict(f"{logprob} is no log-probability")
+        raise Malformed(f"{logprob} is no log-probability")
     return math.exp(logprob)

@@ -10,6 +10,8 @@ import pytest
 from api.cli.doctor import examine
 from rag.settings import Settings
 from rag.store import connection
+from tests.ollama_server import OllamaServer, Script
+from tests.rag.rerankers.judge import Judge
 
 
 def test_no_password_of_a_url_is_printed(
@@ -32,3 +34,18 @@ def test_no_password_of_a_url_is_printed(
     assert "root:***@" in reports["store"].chosen
     assert "olhar:***@" in reports["language model"].detail
     assert "key:***@" in reports["originals"].chosen
+
+
+def test_a_reranker_is_loaded_and_tried(tmp_path: Path, models: Path) -> None:
+    with OllamaServer(Judge(), models=("judge:latest",)) as server:
+        settings = Settings(data=tmp_path, models=models, reranker="ollama:judge", ollama_url=server.url)
+        (fit,) = (report for report in examine(settings) if report.part == "reranker")
+        server.backend = Script("yes")
+        (unfit,) = (report for report in examine(settings) if report.part == "reranker")
+        server.models = ()
+        (missing,) = (report for report in examine(settings) if report.part == "reranker")
+    assert (fit.state, fit.device) == ("ok", "cpu")
+    assert "known answers" in fit.detail
+    assert unfit.state == missing.state == "failed"
+    assert "does not tell known answers apart" in unfit.detail
+    assert "`ollama pull judge`" in missing.detail

@@ -33,6 +33,7 @@ class OllamaServer:
 
     ``load_seconds``: how long the first request for a model waits. ``requests``: (path, body) of all
     that came in. ``on_gpu``: what part of a loaded model ``/api/ps`` says is on a GPU, in [0, 1].
+    ``tells_logprobs``: False for a server before version 0.12.11.
     """
 
     backend: Backend = field(default_factory=Script)
@@ -40,6 +41,7 @@ class OllamaServer:
     capabilities: Sequence[str] = ("completion",)
     load_seconds: float = 0.0
     on_gpu: float = 0.0
+    tells_logprobs: bool = True
     loaded: list[str] = field(default_factory=list)
     requests: list[tuple[str, Body]] = field(default_factory=list)
     url: str = ""
@@ -145,7 +147,8 @@ class OllamaServer:
                 now = time.perf_counter_ns()
                 first = first or now
                 if isinstance(part, Token):
-                    yield _line(body["model"], chat, part.text) | {"done": False} | _logprobs(part, body)
+                    told = _logprobs(part, body) if self.tells_logprobs else {}
+                    yield _line(body["model"], chat, part.text) | {"done": False} | told
                     continue
                 context = {} if chat or body.get("raw") else {"context": [1, 2, 3]}
                 yield {

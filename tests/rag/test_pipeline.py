@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import ANY
 
 import pytest
 
@@ -146,7 +145,7 @@ def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> No
     assert answer.evidence[0].hit.item.id == ids[1]
     assert "rerank" in answer.timings_ms
     assert asking.ask(SCOPE, Query("dog beach"), rerank=False).rerank.state == "skipped"
-    assert backwards.asked == [("dog beach", ["Caption: dog beach", ANY])] * 2
+    assert backwards.asked == [("dog beach", ["Caption: dog beach", ""])] * 2
     assert dict(asking.reranks) == {"applied": 2, "degraded": 0, "skipped": 2}
 
 

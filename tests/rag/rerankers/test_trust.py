@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rag.errors import ModelUnavailable
+from rag.rerankers.self_test import known_pairs
 from rag.rerankers.trust import FRESH_S, RETRY_S, Trust
 from tests.rag.rerankers.conftest import Clock, FakeScorer
 
@@ -45,9 +46,16 @@ def test_one_that_does_not_know_is_refused_with_the_remedy_and_not_tried_again()
         with pytest.raises(ModelUnavailable, match=r"OLHAR_RERANKER=fake:model.*in English.*reranking\.md"):
             trusted.model()
         clock.now += RETRY_S + 1
-    assert len(scorer.pairs) == 12
+    assert len(scorer.pairs) == 6  # those of the first language
     with pytest.raises(ModelUnavailable, match="known answers"):
         trusted.look()
+
+
+def test_one_that_knows_english_only_is_refused_too() -> None:
+    english = {one.pair: 0.9 if one.right else 0.1 for one in known_pairs(sees=False)[:6]}
+    trusted, _ = trust(FakeScorer(chance=lambda pair: english.get(pair, 0.5)))
+    with pytest.raises(ModelUnavailable, match="in Portuguese"):
+        trusted.model()
 
 
 def test_one_that_is_away_is_tried_again_after_a_while() -> None:
@@ -74,7 +82,7 @@ def test_one_that_went_away_in_the_middle_is_not_asked_at_once() -> None:
 
 def test_a_trial_that_does_not_end_in_time_is_said() -> None:
     trusted, _ = trust(FakeScorer(last=3))
-    with pytest.raises(ModelUnavailable, match=r"of 12 pairs.* 3 were.*OLHAR_RERANK_LOAD_SECONDS"):
+    with pytest.raises(ModelUnavailable, match=r"of 6 pairs.* 3 were.*OLHAR_RERANK_LOAD_SECONDS"):
         trusted.model()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rag.rerankers.verdicts import LEAST_MASS, NoVerdict, yes_probability
+from rag.rerankers.verdicts import LEAST_MASS, Malformed, NoVerdict, yes_probability
 
 SPELLINGS = st.sampled_from(["", " ", "▁", "Ġ", "\n"])
 LETTERS = st.sampled_from([str.lower, str.upper, str.title])
@@ -43,7 +43,7 @@ def test_the_mass_of_all_spellings_is_added_up(given_: tuple[list[tuple[str, flo
 def test_whatever_comes_is_a_probability_or_no_verdict(rows: list[tuple[str, float]]) -> None:
     try:
         found = yes_probability(rows)
-    except NoVerdict:
+    except (NoVerdict, Malformed):
         return
     assert 0 <= found <= 1
 
@@ -62,16 +62,20 @@ def test_a_word_that_is_not_listed_is_no_likelier_than_the_last_that_is(yes: flo
     "rows",
     [
         [],
-        [("The", -0.1), ("yes", -9.0)],
         [("yes", math.nan), ("no", -1.0)],
         [("yes", math.inf)],
         [("yes", 2.0)],
         [("yes", -0.1), ("no", -0.1)],
     ],
 )
-def test_what_is_no_answer_is_said(rows: list[tuple[str, float]]) -> None:
-    with pytest.raises(NoVerdict):
+def test_numbers_that_are_no_log_probabilities_are_said(rows: list[tuple[str, float]]) -> None:
+    with pytest.raises(Malformed):
         yes_probability(rows)
+
+
+def test_an_answer_that_begins_otherwise_is_no_verdict() -> None:
+    with pytest.raises(NoVerdict):
+        yes_probability([("The", -0.1), ("yes", -9.0)])
 
 
 def test_certainty_is_allowed() -> None:
