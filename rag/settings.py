@@ -30,6 +30,7 @@ SERVER_DEFAULTS: Mapping[str, str] = {
     "milvus_uri": "http://localhost:19530",
     "encoder": "google/siglip2-base-patch16-256",
     "llm": "ollama:qwen3:8b",
+    "reranker": "ollama:dengcao/Qwen3-Reranker-0.6B:Q8_0",
 }
 """What OLHAR_PROFILE=server sets where nothing else does."""
 

@@ -145,7 +145,7 @@ def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> No
     assert answer.evidence[0].hit.item.id == ids[1]
     assert "rerank" in answer.timings_ms
     assert asking.ask(SCOPE, Query("dog beach"), rerank=False).rerank.state == "skipped"
-    assert backwards.asked == [("dog beach", ["Caption: dog beach", ""])] * 2
+    assert backwards.asked == [("dog beach", ["Caption: dog beach", "Caption: snow"])] * 2
     assert dict(asking.reranks) == {"applied": 2, "degraded": 0, "skipped": 2}
 
 
@@ -156,6 +156,8 @@ def test_the_reranker_looks_further_than_the_limit(store: MilvusStore) -> None:
     )
     assert len(backwards.asked[0][1]) == 2
     assert hit.item.source != "dog.jpg"
+    pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("red"), rerank=True)
+    assert backwards.asked[1][1][0] == ""  # a picture without a word
 
 
 def test_a_reranker_that_is_away_leaves_the_order_and_says_so(store: MilvusStore) -> None:
