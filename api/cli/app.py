@@ -233,6 +233,10 @@ def evaluate(
         str, typer.Option(help="Fusions to compare, with commas; the others are set beside the first.")
     ] = "calibrated",
     queries: Annotated[int | None, typer.Option(min=1, help="A random sample of so many queries.")] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="Also with the reranker that is set.")] = False,
+    through_store: Annotated[
+        bool, typer.Option("--through-store", help="Also by the real search over a Milvus Lite file.")
+    ] = False,
     drop_captions: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the stored captions to take away, at random.")
     ] = 0.0,
@@ -251,6 +255,8 @@ def evaluate(
         legs=legs,
         fusions=fusion,
         queries=queries,
+        rerank=rerank,
+        through_store=through_store,
         drop_captions=drop_captions,
         seed=seed,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -17,15 +18,24 @@ from rag.build import Olhar, build
 from rag.errors import InvalidInput
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.encoding import Watch
-from rag.evaluation.prepared import Options
+from rag.evaluation.prepared import Options, Prepared
 from rag.evaluation.protocols import Protocol
+from rag.evaluation.rankings import Ranker
+from rag.evaluation.reranking import Reranked
 from rag.evaluation.retrieval import Evaluation, evaluate
 from rag.evaluation.scoring import LEGS
+from rag.evaluation.stopwatch import Stopwatch
+from rag.evaluation.stored import Stored
 from rag.models import encoder_row
+from rag.pipeline import describe
+from rag.protocols import Store
 from rag.retrieval.fusion import FUSIONS
+from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
+from rag.store import MilvusStore
 from rag.types import Leg
 
+NO_RERANKER = "not reranked: no reranker is configured (OLHAR_RERANKER=none)"
 NOT_REPRODUCIBLE = "times depend on the machine and on what else it does: they are another on every run"
 
 
@@ -41,6 +51,8 @@ class Request:
     legs: str = ",".join(LEGS)
     fusions: str = "calibrated"
     queries: int | None = None
+    rerank: bool = False
+    through_store: bool = False
     drop_captions: float = 0.0
     seed: int = 0
 
@@ -48,6 +60,8 @@ class Request:
         """Raises InvalidInput for a leg or a fusion that there is not."""
         legs: list[Leg] = [leg for leg in LEGS if leg in _named("--legs", self.legs, LEGS)]
         fusions = _named("--fusion", self.fusions, tuple(FUSIONS))
+        if self.through_store and len(legs) < len(LEGS):
+            raise InvalidInput("--through-store searches by all legs: leave --legs away")
         return Options(tuple(legs), fusions, self.drop_captions, self.queries, self.seed)
 
 
@@ -71,16 +85,51 @@ def as_object(evaluation: Evaluation) -> dict[str, object]:
 
 def _evaluated(olhar: Olhar, request: Request, watch: Watch) -> Evaluation:
     options = request.options()
+    with _store(olhar, request) as store:
+        return _with(olhar, request, options, store, watch)
+
+
+def _with(olhar: Olhar, request: Request, options: Options, store: Store | None, watch: Watch) -> Evaluation:
+    calibration = encoder_row(olhar.model_name).calibration
+    settings = olhar.settings
+    reranker = olhar.reranker if request.rerank else None
+
+    def more(ready: Prepared, stopwatch: Stopwatch) -> Iterator[Ranker]:
+        if reranker is not None:
+            yield Reranked(ready, calibration, reranker, describe, depth=settings.rerank_hits)
+        if store is not None:
+            retriever = Retriever(
+                store, olhar.encoder, olhar.text_encoder, calibration, candidates=settings.candidates
+            )
+            yield Stored(ready, calibration, store, retriever, stopwatch, depth=settings.candidates)
+
     return evaluate(
         read_dataset(request.dataset, request.form, split=request.split, language=request.language),
         request.protocol,
         olhar.encoder,
         olhar.text_encoder,
-        encoder_row(olhar.model_name).calibration,
+        calibration,
         max_pixels=olhar.settings.max_pixels,
         options=options,
+        more=lambda *given: list(more(*given)),
+        warnings=(NO_RERANKER,) if request.rerank and reranker is None else (),
         watch=watch,
     )
+
+
+@contextmanager
+def _store(olhar: Olhar, request: Request) -> Iterator[Store | None]:
+    """A Milvus Lite file for this evaluation, if one is asked for; gone afterwards."""
+    if not request.through_store:
+        yield None
+        return
+    with TemporaryDirectory(prefix="olhar-eval-") as folder:
+        image, text = olhar.encoder.fingerprint, olhar.text_encoder.fingerprint
+        store = MilvusStore.open(str(Path(folder) / "evaluation.db"), image=image, text=text)
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 def _named(option: str, given: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ def printed(evaluation: Evaluation) -> None:
         out.print(f"[yellow]left out[/] line {row.line} {escape(row.file)}: {escape(row.reason)}")
     if len(evaluation.bad_rows) > show.SHOWN_PROBLEMS:
         out.print(f"… and {len(evaluation.bad_rows) - show.SHOWN_PROBLEMS} more; --json lists all")
+    for warning in evaluation.warnings:
+        out.print(f"[yellow]{escape(warning)}[/]")
     out.print(
         f"[bold]{escape(evaluation.encoder)}[/], {evaluation.protocol}: "
         f"{evaluation.photos} photos, {evaluation.texts} texts, {evaluation.queries} queries"
@@ -30,6 +32,10 @@ def printed(evaluation: Evaluation) -> None:
     if evaluation.comparisons:
         out.print(_differences(evaluation))
     _relevance(out, evaluation)
+    for one in evaluation.rankings:
+        if one.notes:
+            told = ", ".join(f"{key} {value}" for key, value in one.notes.items())
+            out.print(escape(f"{one.name}: {told}"))
     times = ", ".join(f"{name} {stage.each_ms:.2f}" for name, stage in evaluation.latency.items())
     out.print(f"[dim]ms each, on this machine, now: {escape(times)}[/]")
 

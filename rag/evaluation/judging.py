@@ -26,13 +26,17 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``recall_at``: mean recall by rank. ``reliability`` is None where a ranking knows no relevance."""
+    """``recall_at``: mean recall by rank. ``reliability`` is None where a ranking knows no relevance.
+
+    ``notes``: what the ranker has to tell.
+    """
 
     name: str
     kind: RankingKind
     measures: Mapping[str, Interval]
     recall_at: Mapping[int, float]
     reliability: Reliability | None
+    notes: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def judge(truth: Truth, clusters: Sequence[int], ranking: Ranking, seed: int) ->
         dict(zip(MEASURES, _intervals(values, clusters, seed), strict=True)),
         {k: round(value, DIGITS) for k, value in recall},
         _reliability(truth, ranking),
+        ranking.notes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -51,6 +51,9 @@ class Ranker(Protocol):
 
     def rank(self, block: Block) -> Ranked: ...
 
+    def notes(self) -> Mapping[str, str | int]:
+        """What there is to tell when all blocks are ranked."""
+
 
 @dataclass(frozen=True, slots=True)
 class OneLeg:
@@ -61,6 +64,9 @@ class OneLeg:
 
     def rank(self, block: Block) -> Ranked:
         return Ranked(alone(block.legs, self.name))
+
+    def notes(self) -> Mapping[str, str | int]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,9 @@ class Fused:
             return Ranked(scores)
         return Ranked(scores, 1 / (1 + np.exp(-np.clip(scores.max(axis=1), -700, 700))))
 
+    def notes(self) -> Mapping[str, str | int]:
+        return {}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
@@ -91,6 +100,7 @@ class Ranking:
     ranks: Floats
     first: NDArray[np.intp]
     relevance: Floats | None
+    notes: Mapping[str, str | int]
 
 
 class Collector:
@@ -123,6 +133,7 @@ class Collector:
             np.concatenate(self._ranks),
             np.concatenate(self._first),
             np.concatenate(self._relevance) if self._relevance else None,
+            self._ranker.notes(),
         )
 
 

@@ -20,12 +20,12 @@ from rag.evaluation.prepared import Options, Prepared, prepare
 from rag.evaluation.protocols import Protocol, fitting
 from rag.evaluation.rankings import Block, Collector, Fused, OneLeg, Ranker, Ranking, blocks
 from rag.evaluation.scoring import only
-from rag.evaluation.stopwatch import Stage
+from rag.evaluation.stopwatch import Stage, Stopwatch
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.types import Calibration, Leg
 
 DEFAULTS: Final = Options()
-More: TypeAlias = Callable[[Prepared], Sequence[Ranker]]
+More: TypeAlias = Callable[[Prepared, Stopwatch], Sequence[Ranker]]
 """Further rankers, made when the data set is encoded."""
 
 
@@ -50,6 +50,7 @@ class Evaluation:
     rankings: tuple[Judged, ...]
     comparisons: tuple[Comparison, ...]
     worst: tuple[Miss, ...]
+    warnings: tuple[str, ...]
     latency: Mapping[str, Stage]
 
 
@@ -62,7 +63,8 @@ def evaluate(
     *,
     max_pixels: int,
     options: Options = DEFAULTS,
-    more: More = lambda _: (),
+    more: More = lambda *_: (),
+    warnings: Sequence[str] = (),
     watch: Watch = lambda *_: None,
 ) -> Evaluation:
     """Encode the items and the queries of a data set, rank, and measure.
@@ -81,7 +83,7 @@ def evaluate(
         )
     rankers: list[Ranker] = [OneLeg(leg) for leg in legs]
     rankers += [Fused(name, calibration) for name in options.fusions]
-    rankings = _ranked([*rankers, *more(ready)], ready, encoders)
+    rankings = _ranked([*rankers, *more(ready, encoders.stopwatch)], ready, encoders)
     base = rankings[len(legs)]
     others = [ranking for ranking in rankings if ranking is not base]
     judged = [judge(ready.truth, ready.plan.clusters, ranking, options.seed) for ranking in rankings]
@@ -98,6 +100,7 @@ def evaluate(
         tuple(judged),
         tuple(compare(ready.truth, ready.plan.clusters, base, others, options.seed)),
         tuple(_misses(ready, base)),
+        tuple(warnings),
         encoders.stopwatch.stages(),
     )
 

@@ -49,7 +49,7 @@ def test_json_has_the_promised_shape(dataset: Path, protocol: str, queries: int,
     told = json.loads(done.stdout)
     assert list(told) == [
         "protocol", "encoder", "photos", "queries", "legs", "fused", "bad_rows",
-        "texts", "options", "rankings", "comparisons", "worst", "latency",
+        "texts", "options", "rankings", "comparisons", "worst", "warnings", "latency",
     ]  # fmt: skip
     assert (told["protocol"], told["encoder"], told["photos"], told["queries"]) == (
         protocol, "compact", 4, queries,
@@ -91,3 +91,17 @@ def test_what_there_is_not_is_refused_with_what_there_is(
     done = CliRunner().invoke(app, ["eval", str(dataset), option, value])
     assert isinstance(done.exception, InvalidInput)
     assert said in str(done.exception)
+
+
+def test_the_real_search_over_a_store_finds_the_same(dataset: Path) -> None:
+    command = ["eval", str(dataset), "--protocol", "captioned", "--through-store", "--json"]
+    told = json.loads(CliRunner().invoke(app, command).stdout)
+    stored = told["rankings"][-1]
+    assert (stored["kind"], stored["notes"]["another first item"]) == ("stored", 0)
+    assert all(one["difference"]["mean"] == 0 for one in told["comparisons"] if one["name"] == stored["name"])
+    assert {"write to the store", "search: search"} <= set(told["latency"]["stages"])
+
+
+def test_reranking_without_a_reranker_is_said(dataset: Path) -> None:
+    done = CliRunner().invoke(app, ["eval", str(dataset), "--rerank", "--json"])
+    assert "OLHAR_RERANKER" in json.loads(done.stdout)["warnings"][0]
