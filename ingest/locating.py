@@ -13,15 +13,15 @@ from ingest.descriptions import Description
 from ingest.receipts import Status
 from ingest.retrying import why
 from ingest.sources import Reading, SourceFile
-from ingest.sources.files import too_large
-from ingest.sources.web import is_web, single
+from ingest.sources.files import URL, too_large
+from ingest.sources.opening import single
+from ingest.sources.packed import ARCHIVE, member
 from rag.blobs import Blobs
 from rag.errors import InvalidInput, OlharError
 from rag.records.types import FileRow, NewFile
 from rag.types import JSON
 
 PATH: Final = "path"
-URL: Final = "url"
 STAGED: Final = "staged"
 UNKNOWN_BYTES: Final = 8 * 2**20
 """What a file of the web is taken to have, so that not too many are in memory together."""
@@ -30,8 +30,8 @@ UNKNOWN_BYTES: Final = 8 * 2**20
 def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
     """What the records keep of a file: where its bytes are, and what is said of it.
 
-    Bytes that cannot be had again later (an upload, a member of an archive) are kept in ``staged`` until the
-    file has its receipt. A file that cannot be read comes with its receipt.
+    Bytes that cannot be had again later (an upload, a member of a compressed TAR) are kept in ``staged``
+    until the file has its receipt. A file that cannot be read comes with its receipt.
     """
     if file.refused is not None:
         return NewFile(file.source, {}, {}, status=file.refused.status, reason=file.refused.reason)
@@ -41,8 +41,9 @@ def put_down(file: SourceFile, staged: Blobs, max_bytes: int) -> NewFile:
         return NewFile(file.source, locator, said, file.replaces, file.size or 0)
     if file.staged:
         return NewFile(file.source, {STAGED: file.staged}, said, file.replaces, file.size or 0, file.staged)
-    if file.replaces and is_web(file.source):
-        return NewFile(file.source, {URL: file.source}, said, file.replaces, file.size or UNKNOWN_BYTES)
+    if file.locator:
+        size = UNKNOWN_BYTES if file.size is None else file.size
+        return NewFile(file.source, file.locator, said, file.replaces, size)
     try:
         if reason := too_large(file.size or 0, max_bytes):
             raise InvalidInput(reason)
@@ -67,6 +68,9 @@ def taken_up(row: FileRow, staged: Blobs, reading: Reading) -> SourceFile:
         return SourceFile(row.source, path.read_bytes, description, path, row.replaces)
     if URL in where:
         return single(str(where[URL]), description, reading)
+    if ARCHIVE in where:
+        size = cast(int, where["size"])
+        return SourceFile(row.source, partial(member, where), description, replaces=row.replaces, size=size)
     if STAGED in where:
         read = partial(staged.get, str(where[STAGED]))
         return SourceFile(row.source, read, description, None, row.replaces)

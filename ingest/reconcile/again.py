@@ -6,9 +6,12 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
-from ingest.locating import PATH, STAGED, URL, put_down
+from ingest.locating import PATH, STAGED, put_down
 from ingest.sources import walk
+from ingest.sources.files import URL
+from ingest.sources.packed import ARCHIVE
 from ingest.system import Parts
 from rag.errors import NotFound
 from rag.records.types import FileRow, NewFile
@@ -72,13 +75,13 @@ class Again:
             name = secrets.token_hex(32)
             parts.staged.put(name, data)
             return NewFile(source, {STAGED: name}, description, replaces, len(data), name)
-        if row is not None and URL in row.locator:
+        if _remains(row):
             return NewFile(source, row.locator, description, replaces)
         return None
 
     def _found(self, source: str) -> bool:
         row = self._last(source)
-        return _path(source, row) is not None or (row is not None and URL in row.locator)
+        return _path(source, row) is not None or _remains(row)
 
     def _last(self, source: str) -> FileRow | None:
         return self._parts.records.receipts.last(self._scope, source)
@@ -86,6 +89,14 @@ class Again:
     def _all_captions(self, source: str) -> bool:
         row = self._last(source)
         return row is not None and self._parts.records.jobs.get(self._scope.tenant, row.job_id).all_captions
+
+
+def _remains(row: FileRow | None) -> TypeGuard[FileRow]:
+    """Whether the records say how to get a file: by a URL, or from an archive that is there."""
+    if row is None:
+        return False
+    archive = row.locator.get(ARCHIVE)
+    return URL in row.locator or (isinstance(archive, str) and os.path.isfile(archive.encode("latin-1")))
 
 
 def _path(source: str, row: FileRow | None) -> Path | None:

@@ -34,7 +34,7 @@ def archived(path: Path, reading: Reading) -> Iterator[SourceFile]:
         file = absolute.open("rb")
     except OSError as error:
         raise BadSource(f"cannot be read: {error.strerror or error}") from None
-    return unpacked(file, shown(absolute), reading)
+    return unpacked(file, shown(absolute), reading, absolute)
 
 
 def sent(
@@ -59,14 +59,15 @@ def told(source: str, files: Callable[[], Iterator[SourceFile]]) -> Iterator[Sou
         yield SourceFile.refuse(source, "failed", f"{error}{again}")
 
 
-def unpacked(file: BinaryIO, source: str, reading: Reading) -> Iterator[SourceFile]:
+def unpacked(file: BinaryIO, source: str, reading: Reading, path: Path | None = None) -> Iterator[SourceFile]:
     """The files in an archive, which is closed when the last of them is let go.
 
-    A member that is refused comes as such, and so does damage that hides members. Raises BadSource when this
-    is neither a ZIP nor a TAR, or holds more files than allowed.
+    ``path`` is where it lies, if others can open it there: then its members can be read again. A member that
+    is refused comes as such, and so does damage that hides members. Raises BadSource when this is neither a
+    ZIP nor a TAR, or holds more files than allowed.
     """
     file.seek(0)
-    kept = Kept(file)
+    kept = Kept(file, path)
     listing = zips.listing(kept, reading) if kept.read_at(0, 2) == b"PK" else tars.listing(kept, reading)
     for problem in listing.problems:
         yield SourceFile.refuse(source, "failed", problem)

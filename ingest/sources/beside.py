@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from ingest.descriptions import Description
 from ingest.sidecars import CAPTIONS, Captions, Problem, captions_in, chosen, parse_sidecar, sidecars_of
 from ingest.sources.files import SourceFile, unusable
 from rag.errors import InvalidInput, OlharError
+from rag.types import JSON
 
 TWICE = "there is another file of this name further on, which is taken"
 
@@ -19,7 +20,8 @@ TWICE = "there is another file of this name further on, which is taken"
 class Member:
     """A file by its name relative to the whole, with ``/``. ``refused`` is why it is not taken, if it is not.
 
-    ``read`` gives at most so many bytes as are allowed, and raises OlharError.
+    ``read`` gives at most so many bytes as are allowed, and raises OlharError; ``locator`` is as in
+    SourceFile.
     """
 
     name: str
@@ -27,10 +29,17 @@ class Member:
     read: Callable[[], bytes]
     revision: str = ""
     refused: str = ""
+    locator: Mapping[str, JSON] = field(default_factory=dict)
 
     def file(self, source: str, description: Description) -> SourceFile:
         return SourceFile(
-            source, self.read, description, replaces=True, size=self.size, revision=self.revision
+            source,
+            self.read,
+            description,
+            replaces=True,
+            size=self.size,
+            revision=self.revision,
+            locator=self.locator,
         )
 
 

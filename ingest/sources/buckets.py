@@ -14,9 +14,10 @@ from fsspec.core import url_to_fs
 from ingest.descriptions import Description
 from ingest.sources.archives import is_archive, unpacked
 from ingest.sources.beside import Member, described
-from ingest.sources.files import SourceFile, too_large
+from ingest.sources.files import URL, SourceFile, too_large
 from ingest.sources.reading import Reading
 from rag.errors import BadSource, OlharError, SourceUnavailable
+from rag.types import JSON
 from rag.urls import without_password
 
 CHUNK = 2**20
@@ -60,9 +61,8 @@ def listed(url: str, reading: Reading) -> Iterator[SourceFile]:
 def single(url: str, description: Description, reading: Reading) -> SourceFile:
     """The file at a URL, not looked at before it is read."""
     fs, path = _opened(url, reading)
-    return SourceFile(
-        _source(fs, path), partial(_read, fs, path, reading.max_bytes), description, replaces=True
-    )
+    read = partial(_read, fs, path, reading.max_bytes)
+    return SourceFile(_source(fs, path), read, description, replaces=True, locator=_locator(fs, path))
 
 
 def _opened(url: str, reading: Reading) -> tuple[Any, str]:
@@ -88,6 +88,7 @@ def _member(fs: Any, info: Any, root: str, reading: Reading) -> Member:
         read=partial(_read, fs, path, reading.max_bytes),
         revision=f"{mark}-{size}" if mark else "",
         refused=too_large(size, reading.max_bytes),
+        locator=_locator(fs, path),
     )
 
 
@@ -124,6 +125,12 @@ def _copied(fs: Any, path: str, reading: Reading) -> BinaryIO:
         copy.close()
         raise
     return copy
+
+
+def _locator(fs: Any, path: str) -> dict[str, JSON]:
+    """By which a worker finds it; not where that takes more than the address, such as a password."""
+    url = _source(fs, path)
+    return {URL: url} if url_to_fs(url) == (fs, path) else {}
 
 
 def _source(fs: Any, path: str) -> str:

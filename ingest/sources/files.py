@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -14,9 +14,12 @@ from ingest.documents.kinds import EXTENSIONS
 from ingest.receipts import FileReceipt, Status
 from rag.errors import InvalidInput
 from rag.images import extensions
+from rag.types import JSON
 
 NOT_USABLE = "neither a picture nor a document, by its name"
 ARCHIVE = "an archive; name it itself, and what it holds is ingested"
+URL = "url"
+"""The key of a locator with an address."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
@@ -29,8 +32,8 @@ class SourceFile:
     of the earlier ones; a name that any file may have, as in an upload, replaces nothing. ``refused``
     is its receipt when it is known without reading; ``read`` then raises InvalidInput. ``size`` in bytes
     and ``revision`` (equal as long as the content is) are there where they are known without reading.
-    ``stream`` is there where the content need not be read whole, and ``staged`` is the name under which it
-    is among the staged bytes already.
+    ``stream`` is there where the content need not be read whole, ``locator`` where another process can read
+    it by that, and ``staged`` is the name under which it is among the staged bytes already.
     """
 
     source: str
@@ -43,6 +46,7 @@ class SourceFile:
     revision: str = ""
     stream: Callable[[], BinaryIO] | None = None
     staged: str = ""
+    locator: Mapping[str, JSON] = field(default_factory=dict)
 
     def open(self) -> BinaryIO:
         """The content as a stream that the caller closes. Raises what ``read`` raises, and OSError."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO
 
 from ingest.sources.beside import Member
+from ingest.sources.packed import located, state
 from ingest.sources.reading import Reading
+from rag.types import JSON
 
 RATIO = 200
 FLOOR = 256 * 2**20
@@ -19,15 +23,27 @@ UNPACKED = "the archive unpacks to more than {:,} bytes (OLHAR_ARCHIVE_BYTES, an
 
 
 class Kept:
-    """A real file, closed when nobody holds this any more. Reads from several threads do not meet."""
+    """A real file, closed when nobody holds this any more. Reads from several threads do not meet.
 
-    def __init__(self, file: BinaryIO) -> None:
+    ``path`` is there where others can open it too.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path | None = None) -> None:
         self.file = file
+        self.path = path
         weakref.finalize(self, file.close)
 
     @property
     def size(self) -> int:
         return os.fstat(self.file.fileno()).st_size
+
+    def located(self, **where: int) -> Mapping[str, JSON]:
+        """A locator of what lies there, as ``packed.located`` takes it; empty where there is no path."""
+        return {} if self.path is None else located(self.path, self._state, **where)
+
+    @cached_property
+    def _state(self) -> str:
+        return state(self.file.fileno())
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from there, fewer at the end of the file."""

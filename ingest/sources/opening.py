@@ -45,7 +45,7 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
         if path.is_file() and is_archive(path.name):
             others.append(told(shown(path), partial(archived, path, reading)))
         elif path.is_file() and manifests.is_manifest(path):
-            others.append(told(shown(path), partial(manifests.listed, path, reading, _single)))
+            others.append(told(shown(path), partial(manifests.listed, path, reading, single)))
         else:
             plain.append(path)
     return _counted(chain(walk(plain, skip=reading.skip), *others), reading.files)
@@ -58,9 +58,11 @@ def _check(url: str, reading: Reading) -> None:
         buckets.check(url, reading)
 
 
-def _single(url: str, description: Description, reading: Reading) -> SourceFile:
-    single = web.single if web.is_web(url) else buckets.single
-    return single(url, description, reading)
+def single(url: str, description: Description, reading: Reading) -> SourceFile:
+    """The file at a URL of the web or of an object store. Raises BadSource for one that is not allowed."""
+    if web.is_web(url):
+        return web.single(url, description, reading)
+    return buckets.single(url, description, reading)
 
 
 def _matching(spec: str | Path) -> list[Path]:

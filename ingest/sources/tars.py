@@ -51,7 +51,8 @@ def listing(kept: Kept, reading: Reading) -> Listing:
                 left -= entry.size
             read = partial(_read, plain, entry.offset_data, entry.size)
             revision = f"{entry.mtime}-{entry.size}"
-            members.append(placed(entry.name, Member("", entry.size, read, revision, reason)))
+            where = plain.located(offset=entry.offset_data, size=entry.size)
+            members.append(placed(entry.name, Member("", entry.size, read, revision, reason, where)))
     except tarfile.ReadError as error:
         raise BadSource(f"not a TAR that can be read: {error}") from None
     return Listing(members, problems)

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from ingest.descriptions import Description
 from ingest.sources.archives import is_archive, unpacked
-from ingest.sources.files import SourceFile
+from ingest.sources.files import URL, SourceFile
 from ingest.sources.reading import Reading
 from rag.fetch import Fetcher
 from rag.fetch.downloads import checked
@@ -51,6 +51,7 @@ def single(url: str, description: Description, reading: Reading) -> SourceFile:
         description,
         replaces=True,
         stream=partial(_stream, fetcher, source, max_bytes),
+        locator={URL: source},
     )
 
 

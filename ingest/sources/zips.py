@@ -44,7 +44,14 @@ def listing(kept: Kept, reading: Reading) -> Listing:
             left -= entry.file_size
         read = partial(_read, kept, archive, entry, reading.max_bytes)
         revision = f"{entry.CRC:08x}-{entry.file_size}"
-        members.append(placed(_name(entry), Member("", entry.file_size, read, revision, reason)))
+        where = kept.located(
+            offset=entry.header_offset,
+            size=entry.file_size,
+            packed=entry.compress_size,
+            method=entry.compress_type,
+            crc=entry.CRC,
+        )
+        members.append(placed(_name(entry), Member("", entry.file_size, read, revision, reason, where)))
     return Listing(members, problems)
 
 
