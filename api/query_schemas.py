@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from rag.filter_times import FIELDS as TIMES
 from rag.filter_times import during
 from rag.settings import Name
-from rag.types import AllOf, AnyOf, Filter, FilterOp, Not, Where
+from rag.types import AllOf, AnyOf, Filter, FilterOp, Group, Not, Where
 
 TEXT_LIMIT = 10_000
 """Characters of a question."""
@@ -78,12 +78,31 @@ for _model in (AllIn, AnyIn, NotIn):
     _model.model_rebuild()
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Several = BeforeValidator(_as_list)
+"""One may stand by itself."""
+
+
 class QueryIn(Body):
-    """A question: a text, a picture, or both. Leave out what the server's settings decide."""
+    """A question: a text, pictures, items to find the like of, or several of these.
+
+    Leave out what the server's settings decide. ``where`` and ``filter`` both hold.
+    """
 
     text: Text = ""
     image: str | None = Field(None, description="data URI: `data:image/jpeg;base64,…`")
+    images: list[str] = Field(default_factory=list, description="more pictures, as data URIs", max_length=10)
+    like: Annotated[list[Text], Several] = Field(
+        default_factory=list, description="ids of items; they are not found themselves", max_length=10
+    )
+    negative: Annotated[list[Text], Several] = Field(
+        default_factory=list, description="texts that what is found should not be about", max_length=5
+    )
     collection: Name | None = None
+    everywhere: bool = Field(False, description="in all collections")
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
     filter: FilterIn | None = None
     where: Text | None = Field(None, description="a filter as a text: `tags:beach taken>=2024`")
@@ -91,3 +110,12 @@ class QueryIn(Body):
         None,
         description="whether a reranker looks at what was found; unset: for answers, not for searches",
     )
+    group: Group = Field("duplicates", description="of what is alike, one hit")
+    diversity: float = Field(0.0, ge=0, le=1, description="from 0, by relevance alone, to 1")
+
+
+class SearchIn(QueryIn):
+    """A search: a question, and which page of its hits."""
+
+    offset: int = Field(0, ge=0, le=1000)
+    cursor: Annotated[str, StringConstraints(max_length=1000)] = Field("", description="`next` of a page")

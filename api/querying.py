@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.query_schemas import QueryIn
+from api.query_schemas import QueryIn, SearchIn
 from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.settings import Settings
-from rag.types import AllOf, Filter, Pixels, Query, Scope
+from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +20,29 @@ class Asked:
     query: Query
     limit: int | None
     where: Filter | None
+    listing: SearchOptions
     rerank: bool | None = None
 
 
 def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Asked:
     """Fill in the settings. ``pictures`` are those of ``wanted``, decoded.
 
-    Raises InvalidInput when there is neither text nor picture, or a filter means nothing.
+    Raises InvalidInput when nothing is looked for, or a filter means nothing.
     """
-    if not wanted.text.strip() and not pictures:
-        raise InvalidInput("nothing to look for: send a text, an image, or both")
-    scope = Scope(settings.tenant, wanted.collection or settings.collection)
-    query = Query(wanted.text, pictures[0] if pictures else None)
-    return Asked(scope, query, wanted.limit, _filter(wanted), wanted.rerank)
+    if not (wanted.text.strip() or pictures or wanted.like):
+        raise InvalidInput("nothing to look for: send a text, an image, an item to be like, or several")
+    if wanted.everywhere and wanted.collection is not None:
+        raise InvalidInput(f"everywhere, and in the collection {wanted.collection}: leave one of them out")
+    collection = None if wanted.everywhere else wanted.collection or settings.collection
+    first = pictures[0] if pictures else None
+    query = Query(wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative))
+    scope = Scope(settings.tenant, collection)
+    return Asked(scope, query, wanted.limit, _filter(wanted), _listing(wanted), wanted.rerank)
+
+
+def _listing(wanted: QueryIn) -> SearchOptions:
+    page = (wanted.offset, wanted.cursor) if isinstance(wanted, SearchIn) else ()
+    return SearchOptions(wanted.group, wanted.diversity, *page)
 
 
 def _filter(wanted: QueryIn) -> Filter | None:

@@ -56,6 +56,8 @@ class LabelOut(BaseModel):
 class HitOut(BaseModel):
     """A ranked item. ``relevance`` is a probability in [0, 1], ``score`` its log-odds.
 
+    ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too and are not
+    listed. ``negative`` is the probability that it is about what was not wanted, null where nothing was said.
     A passage or figure of a document says where it stands: its ``part``, ``page`` (0: none), the ``title``,
     and the document's own item as ``parent_id``.
     """
@@ -75,6 +77,10 @@ class HitOut(BaseModel):
     legs: LegsOut
     tags: list[Shown]
     labels: list[LabelOut]
+    collection: str = ""
+    duplicates: int = 0
+    more_parts: int = 0
+    negative: float | None = None
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
@@ -93,11 +99,12 @@ class RerankOut(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """Hits, best first."""
+    """Hits, best first. ``next`` is the ``cursor`` for more; null where no more are listed."""
 
     hits: list[HitOut]
     rerank: RerankOut = RerankOut(state="skipped", reason="")  # a server of before says nothing of it
     warnings: list[Shown]
+    next: str | None = None
 
     @classmethod
     def of(cls, result: SearchResult) -> SearchOut:
@@ -105,6 +112,7 @@ class SearchOut(BaseModel):
             hits=[HitOut.of(hit) for hit in result.hits],
             rerank=RerankOut.of(result.rerank),
             warnings=list(result.warnings),
+            next=result.next or None,
         )
 
 
@@ -245,6 +253,10 @@ def _hit(hit: Hit) -> Mapping[str, Any]:
         "legs": LegsOut.of(hit.legs),
         "tags": list(item.tags),
         "labels": [LabelOut(name=label.name, probability=label.probability) for label in hit.labels],
+        "collection": item.collection,
+        "duplicates": hit.duplicates,
+        "more_parts": hit.more_parts,
+        "negative": hit.negative,
     }
 
 

@@ -40,6 +40,8 @@ def fold(text: str) -> str:
     Compatibility forms are made plain (``ﬁ`` becomes ``fi``), underscores part words, and scripts
     written without spaces are split into characters.
     """
+    if text.isascii():
+        return " ".join(text.lower().replace("_", " ").split())
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", plain)))
     return " ".join(_UNSPACED.sub(r" \g<0> ", plain.replace("_", " ")).split())

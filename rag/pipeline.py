@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag import languages
-from rag.errors import ModelUnavailable
+from rag.errors import InvalidInput, ModelUnavailable
 from rag.languages import Reader
 from rag.protocols import Generator, ImageEncoder, Reranker, WordByWord
-from rag.retrieval.retriever import Retriever
+from rag.retrieval.retriever import DEFAULT, Retriever
 from rag.types import (
     NOT_FOUND,
     Answer,
@@ -29,6 +29,7 @@ from rag.types import (
     Query,
     RerankState,
     Scope,
+    SearchOptions,
     SearchResult,
     Turn,
 )
@@ -95,12 +96,19 @@ class Pipeline:
         *,
         limit: int | None = None,
         where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
         rerank: bool = False,
     ) -> SearchResult:
-        """Ranked hits with the score of each leg. Raises InvalidInput on an empty query."""
+        """Ranked hits with the score of each leg.
+
+        What is reranked is a first page without a next one. Raises InvalidInput on a query or a page that
+        cannot be.
+        """
+        if rerank and (listing.offset or listing.cursor):
+            raise InvalidInput("further pages are not reranked: leave out rerank, or offset and cursor")
         started = self._clock()
         wanted = limit or self._limit
-        found = self._retrieved(scope, query, wanted, where, rerank=rerank)
+        found = self._retrieved(scope, query, wanted, where, listing, rerank=rerank)
         timings = {**found.timings_ms, "total": (self._clock() - started) * 1e3}
         warnings = (*found.warnings, *self._warnings(query, self._finder))
         return replace(found, hits=found.hits[:wanted], warnings=warnings, timings_ms=timings)
@@ -112,6 +120,7 @@ class Pipeline:
         *,
         limit: int | None = None,
         where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
         rerank: bool = True,
@@ -120,7 +129,7 @@ class Pipeline:
 
         While the language model is away, the answer says so and carries the evidence.
         """
-        found = self._found(scope, query, limit, where, rerank=rerank)
+        found = self._found(scope, query, limit, where, listing, rerank=rerank)
         started = self._clock()
         try:
             *_, draft = self._pieces(query, found, options, history)
@@ -136,6 +145,7 @@ class Pipeline:
         *,
         limit: int | None = None,
         where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
         rerank: bool = True,
@@ -145,7 +155,7 @@ class Pipeline:
         Closing the iterator stops the language model. When that breaks off, the text ends there, ``finish``
         is ``length``, and a warning says why.
         """
-        found = self._found(scope, query, limit, where, rerank=rerank)
+        found = self._found(scope, query, limit, where, listing, rerank=rerank)
         yield found.evidence
         started, shown = self._clock(), ""
         try:
@@ -166,10 +176,18 @@ class Pipeline:
         yield self._answered(query, found, draft, started)
 
     def _found(
-        self, scope: Scope, query: Query, limit: int | None, where: Filter | None, *, rerank: bool
+        self,
+        scope: Scope,
+        query: Query,
+        limit: int | None,
+        where: Filter | None,
+        listing: SearchOptions,
+        *,
+        rerank: bool,
     ) -> Found:
         started = self._clock()
-        found = self._retrieved(scope, query, max(limit or 0, self._evidence), where, rerank=rerank)
+        wanted = max(limit or 0, self._evidence)
+        found = self._retrieved(scope, query, wanted, where, listing, rerank=rerank)
         kept = [hit for hit in found.hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self.described(scope, kept))
         return Found(evidence, found.rerank, found.warnings, found.timings_ms, started)
@@ -210,12 +228,19 @@ class Pipeline:
             return {state: self._reranks[state] for state in ("applied", "degraded", "skipped")}
 
     def _retrieved(
-        self, scope: Scope, query: Query, limit: int, where: Filter | None, *, rerank: bool
+        self,
+        scope: Scope,
+        query: Query,
+        limit: int,
+        where: Filter | None,
+        listing: SearchOptions,
+        *,
+        rerank: bool,
     ) -> SearchResult:
         """At least ``limit`` hits, if there are as many, reranked where that is wanted."""
         why_not = "not asked for" if not rerank else self._why_not(query)
         depth = limit if why_not else max(limit, self._rerank_hits)
-        found = self._retriever.search(scope, query, limit=depth, where=where)
+        found = self._retriever.search(scope, query, limit=depth, where=where, listing=listing)
         started = self._clock()
         hits, state = (
             (found.hits, RerankState("skipped", why_not)) if why_not else self._rerank(query, found.hits)
@@ -223,7 +248,8 @@ class Pipeline:
         with self._counting:
             self._reranks[state.state] += 1
         timings = {**found.timings_ms, "rerank": (self._clock() - started) * 1e3}
-        return replace(found, hits=hits, rerank=state, timings_ms=timings)
+        following = found.next if why_not else ""
+        return replace(found, hits=hits, rerank=state, timings_ms=timings, next=following)
 
     def _why_not(self, query: Query) -> str:
         if self._reranker is None:
@@ -263,8 +289,9 @@ class Pipeline:
         return Reader(model, generator.languages, "OLHAR_LLM", "the answer may be wrong")
 
     def _warnings(self, query: Query, *readers: Reader) -> tuple[str, ...]:
-        said = languages.combined(query.text, readers)
-        lost = self._encoder.not_understood(query.text) if isinstance(self._encoder, WordByWord) else ()
+        text = " ".join((query.text, *query.negative))
+        said = languages.combined(text, readers)
+        lost = self._encoder.not_understood(text) if isinstance(self._encoder, WordByWord) else ()
         unknown = languages.unknown_words(lost, self._encoder.fingerprint.name)
         guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
         return tuple(text for text in (said, unknown, guess) if text)

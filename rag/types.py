@@ -136,12 +136,42 @@ Filter: TypeAlias = Where | AllOf | AnyOf | Not
 # --- searching ---
 
 
+Group: TypeAlias = Literal["duplicates", "document", "all", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A text, a picture, or both. At least one is there."""
+    """What is looked for: a text, pictures, stored items to find the like of, or several of these at once.
+
+    ``like`` are ids of items, which are not found themselves; ``negative`` are texts that what is found
+    should not be about.
+    """
 
     text: str = ""
     image: Pixels | None = None
+    images: tuple[Pixels, ...] = ()
+    like: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[Pixels, ...]:
+        """``image`` and ``images``."""
+        return self.images if self.image is None else (self.image, *self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How hits are listed.
+
+    ``group`` shows one picture of those that look alike (``duplicates``), one part of a document
+    (``document``), both (``all``) or every hit (``none``). ``diversity`` in [0, 1] trades relevance for
+    difference. ``offset`` hits are passed over; ``cursor``, of an earlier result, goes on where that ended.
+    """
+
+    group: Group = "duplicates"
+    diversity: float = 0.0
+    offset: int = 0
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +234,11 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A ranked item. ``relevance`` is a calibrated probability in [0, 1]; ``score`` is its log-odds."""
+    """A ranked item. ``relevance`` is a calibrated probability in [0, 1]; ``score`` is its log-odds.
+
+    ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too, and are not
+    listed. ``negative`` is the probability that it is about what was not wanted; None where nothing was said.
+    """
 
     rank: int
     item: Item
@@ -212,6 +246,9 @@ class Hit:
     relevance: float
     legs: Legs
     labels: tuple[Label, ...] = ()
+    duplicates: int = 0
+    more_parts: int = 0
+    negative: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +283,13 @@ NOT_RERANKED = RerankState("skipped", "not asked for")
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first, with what the caller should be told."""
+    """Hits, best first, with what the caller should be told. ``next`` is the cursor for more, or empty."""
 
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     rerank: RerankState = NOT_RERANKED
+    next: str = ""
 
 
 # --- answering ---

@@ -42,7 +42,21 @@ Filtered = Annotated[
         "--where", help="Only what fits, e.g. 'tags:beach taken>=2024 -camera:X100'.", metavar="FILTER"
     ),
 ]
-Picture = Annotated[Path | None, typer.Option(help="A picture to search or ask with.", dir_okay=False)]
+Pictures = Annotated[
+    list[Path] | None, typer.Option(help="A picture to search or ask with; may be repeated.", dir_okay=False)
+]
+Like = Annotated[
+    list[str] | None,
+    typer.Option(help="Id of an item to find the like of; may be repeated.", metavar="ID"),
+]
+Everywhere = Annotated[bool, typer.Option("--everywhere", help="In all collections.")]
+Grouping = Annotated[
+    Literal["duplicates", "document", "all", "none"],
+    typer.Option(help="One hit of pictures that look alike, of each document, of both, or none."),
+]
+Diversity = Annotated[
+    float, typer.Option(min=0, max=1, help="From 0, by relevance alone, to 1, as different as can be.")
+]
 
 
 @app.command()
@@ -106,41 +120,81 @@ def sync(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="What to look for.")] = "",
-    image: Picture = None,
+    text: Annotated[
+        str, typer.Argument(help='What to look for; -WORD and -"some words" for what it should not be about.')
+    ] = "",
+    image: Pictures = None,
+    like: Like = None,
     where: Filtered = None,
     collection: Collection = None,
+    everywhere: Everywhere = False,
     limit: Limit = None,
     rerank: Reranked = None,
+    group: Grouping = "duplicates",
+    diversity: Diversity = 0.0,
+    offset: Annotated[int, typer.Option(min=0, max=1000, help="Pass over so many hits.")] = 0,
+    cursor: Annotated[str, typer.Option(help="Go on after the page that ended with it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Find pictures by a text, by a picture, or by both."""
+    """Find pictures and passages by a text, by pictures, by the like of others, or by several of these."""
     from api.cli.backend import open_backend
+    from api.query_schemas import SearchIn
 
     settings = _settings(collection=collection)
-    wanted = asking.query(text, settings.collection, limit=limit, where=where, rerank=rerank)
+    wanted = asking.question(
+        SearchIn,
+        text,
+        settings.collection,
+        like=like,
+        where=where,
+        everywhere=everywhere,
+        limit=limit,
+        rerank=rerank,
+        group=group,
+        diversity=diversity,
+        offset=offset,
+        cursor=cursor,
+    )
     with open_backend(settings) as backend:
-        found = backend.search(wanted, [image] if image else [])
+        found = backend.search(wanted, image or [])
     show.found(found, as_json=as_json)
 
 
 @app.command()
 def ask(
-    question: Annotated[str, typer.Argument(help="The question.")] = "",
-    image: Picture = None,
+    question: Annotated[
+        str, typer.Argument(help="The question; -WORD for what its evidence should not be about.")
+    ] = "",
+    image: Pictures = None,
+    like: Like = None,
     where: Filtered = None,
     collection: Collection = None,
+    everywhere: Everywhere = False,
     limit: Limit = None,
     rerank: Reranked = None,
+    group: Grouping = "duplicates",
+    diversity: Diversity = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the pictures of a collection, with citations."""
     from api.cli.backend import open_backend
+    from api.query_schemas import QueryIn
 
     settings = _settings(collection=collection)
-    wanted = asking.query(question, settings.collection, limit=limit, where=where, rerank=rerank)
+    wanted = asking.question(
+        QueryIn,
+        question,
+        settings.collection,
+        like=like,
+        where=where,
+        everywhere=everywhere,
+        limit=limit,
+        rerank=rerank,
+        group=group,
+        diversity=diversity,
+    )
     with open_backend(settings) as backend:
-        answer = backend.ask(wanted, [image] if image else [])
+        answer = backend.ask(wanted, image or [])
     show.answered(answer, as_json=as_json)
 
 

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import InvalidInput
 
 if TYPE_CHECKING:
     from api.query_schemas import QueryIn
 
+    Schema = TypeVar("Schema", bound=QueryIn)
 
-def query(text: str, collection: str, **options: object) -> QueryIn:
-    """The question of these options, those that are None left out. Raises InvalidInput."""
+_UNWANTED = re.compile(r'(?:^|(?<=\s))-(?:"([^"]+)"|(\w\S*))')
+
+
+def split(text: str) -> tuple[str, list[str]]:
+    """What is looked for, and what is not wanted: in ``beach -dog -"red ball"`` a beach without either."""
+    unwanted = [quoted or word for quoted, word in _UNWANTED.findall(text)]
+    return " ".join(_UNWANTED.sub(" ", text).split()) if unwanted else text, unwanted
+
+
+def question(schema: type[Schema], text: str, collection: str, **options: object) -> Schema:
+    """The question of these options, those that are None or empty left out.
+
+    ``everywhere`` takes the place of the collection. Raises InvalidInput.
+    """
     from pydantic import ValidationError
 
-    from api.query_schemas import QueryIn
-
-    given = {name: value for name, value in options.items() if value is not None}
+    wanted, unwanted = split(text)
+    given = {"text": wanted, "collection": collection, "negative": unwanted, **options}
+    if options.get("everywhere"):
+        del given["collection"]
     try:
-        return QueryIn.model_validate({"text": text, "collection": collection, **given})
+        return schema.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from api.owner import Server, acquire, decided, serving
-from api.query_schemas import QueryIn
+from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.sources import SourceFile
 from rag.errors import Conflict, InvalidInput
@@ -28,7 +28,7 @@ class Backend(Protocol):
         self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
     ) -> IngestOut: ...
 
-    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut: ...
+    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut: ...
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut: ...
 

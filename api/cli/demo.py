@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli import show
-from api.cli.asking import query
 from api.cli.backend import Backend, open_backend
+from api.query_schemas import QueryIn
 from api.schemas import AskOut, IngestOut
 from ingest.sidecars import read_captions
 from ingest.sources import Description, SourceFile
@@ -133,7 +133,9 @@ def _question(entry: Any, where: str) -> Question:
 
 def _ask(backend: Backend, settings: Settings, question: Question) -> Verdict:
     image = _picture(question.image) if question.image else None
-    reply = backend.ask(query(question.question, settings.collection), [image] if image else [])
+    reply = backend.ask(
+        QueryIn(text=question.question, collection=settings.collection), [image] if image else []
+    )
     return Verdict(question, reply, judge(question, reply))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
-from api.query_schemas import QueryIn
+from api.query_schemas import QueryIn, SearchIn
 from api.querying import Asked, asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
@@ -40,17 +40,27 @@ class Local:
         with self._working() as work:
             return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
 
-    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut:
+    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
         asked = self._asked(wanted, pictures)
         found = self._olhar.pipeline.search(
-            asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=bool(asked.rerank)
+            asked.scope,
+            asked.query,
+            limit=asked.limit,
+            where=asked.where,
+            listing=asked.listing,
+            rerank=bool(asked.rerank),
         )
         return SearchOut.of(found)
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
         asked = self._asked(wanted, pictures)
         answer = self._olhar.pipeline.ask(
-            asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=asked.rerank is not False
+            asked.scope,
+            asked.query,
+            limit=asked.limit,
+            where=asked.where,
+            listing=asked.listing,
+            rerank=asked.rerank is not False,
         )
         return AskOut.of(answer)
 

@@ -15,7 +15,7 @@ import httpx
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
 from api.limits import FIELD_BYTES, UPLOAD_FILES
-from api.query_schemas import QueryIn
+from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
@@ -88,7 +88,7 @@ class Remote:
         ordered = [done[place] for place in range(len(files))]
         return IngestOut(collection=collection, files=ordered, counts={s: counts[s] for s in STATUSES})
 
-    def search(self, wanted: QueryIn, pictures: Sequence[Path]) -> SearchOut:
+    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
         if wanted.limit is None:
             wanted = wanted.model_copy(update={"limit": self._limit})
         return SearchOut.model_validate(self._ask("/v1/search", wanted, pictures))
@@ -109,7 +109,7 @@ class Remote:
         if not pictures:
             return self._post(route, json=fields)
         files = [("image", (path.name, read_picture(path, self._max_bytes))) for path in pictures]
-        return self._post(route, data={name: str(value) for name, value in fields.items()}, files=files)
+        return self._post(route, data={name: _in_form(value) for name, value in fields.items()}, files=files)
 
     def _batches(
         self, files: Sequence[SourceFile], keep: Callable[[int, FileOut], None], all_captions: bool
@@ -204,6 +204,10 @@ class Remote:
             return response.json()
         except ValueError:
             raise Unavailable(f"what answers at {self._url} is not Olhar") from None
+
+
+def _in_form(value: object) -> str:
+    return json.dumps(value) if isinstance(value, list | bool) else str(value)
 
 
 def _refused(file: SourceFile, error: Exception) -> FileOut:

@@ -103,6 +103,8 @@ def found(result: SearchOut, *, as_json: bool) -> None:
     out.print(hits_table(result.hits))
     if result.rerank.state != "skipped":
         out.print(_reranking(result.rerank))
+    if result.next:
+        out.print(f"[dim]more: --cursor {result.next}[/]")
 
 
 def answered(answer: AskOut, *, as_json: bool) -> None:
@@ -148,8 +150,17 @@ def hits_table(hits: Sequence[HitOut]) -> Table:
     for hit in hits:
         legs = [_number(getattr(hit.legs, name)) for name in names]
         text = hit.text if hit.kind == "passage" else hit.caption
-        table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(place(hit)), escape(text[:80]))
+        named = f"{place(hit)}{_others(hit)}"
+        table.add_row(str(hit.rank), f"{hit.relevance:.2f}", *legs, escape(named), escape(text[:80]))
     return table
+
+
+def _others(hit: HitOut) -> str:
+    """What a hit stands for besides itself."""
+    alike = f"{hit.duplicates} alike" if hit.duplicates else ""
+    parts = f"{hit.more_parts} more of it" if hit.more_parts else ""
+    told = ", ".join(filter(None, (alike, parts)))
+    return f" (+ {told})" if told else ""
 
 
 def place(hit: HitOut) -> str:

@@ -5,25 +5,36 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.deps import System
-from api.routes.queries import BODY, AskedFor
+from api.query_schemas import QueryIn, SearchIn
+from api.routes.queries import AskedFor, SearchedFor, body
 from api.schemas import AskOut, SearchOut
 
 router = APIRouter(tags=["asking"])
 
 
-@router.post("/v1/search", operation_id="search", openapi_extra=BODY)
-def search(asked: AskedFor, olhar: System) -> SearchOut:
-    """Find items by a text, a picture, or both. As JSON (a picture is a data URI) or as a form."""
+@router.post("/v1/search", operation_id="search", openapi_extra=body(SearchIn))
+def search(asked: SearchedFor, olhar: System) -> SearchOut:
+    """Find items by a text, by pictures, by the like of others. JSON (pictures are data URIs) or a form."""
     found = olhar.pipeline.search(
-        asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=bool(asked.rerank)
+        asked.scope,
+        asked.query,
+        limit=asked.limit,
+        where=asked.where,
+        listing=asked.listing,
+        rerank=bool(asked.rerank),
     )
     return SearchOut.of(found)
 
 
-@router.post("/v1/ask", operation_id="ask", openapi_extra=BODY)
+@router.post("/v1/ask", operation_id="ask", openapi_extra=body(QueryIn))
 def ask(asked: AskedFor, olhar: System) -> AskOut:
     """Answer a question from a collection, with citations that were checked."""
     answer = olhar.pipeline.ask(
-        asked.scope, asked.query, limit=asked.limit, where=asked.where, rerank=asked.rerank is not False
+        asked.scope,
+        asked.query,
+        limit=asked.limit,
+        where=asked.where,
+        listing=asked.listing,
+        rerank=asked.rerank is not False,
     )
     return AskOut.of(answer)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
@@ -11,69 +12,89 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import System
 from api.errors import invalid
-from api.query_schemas import QueryIn
+from api.query_schemas import QueryIn, SearchIn
 from api.querying import Asked, asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import bytes_of, pixels_of
 from rag.build import Olhar
 from rag.errors import InvalidInput
+from rag.types import Group
 
-FIELDS = frozenset({"text", "collection", "limit", "filter", "where", "rerank"})
-
-
-async def _asked(request: Request, olhar: System) -> Asked:
-    wanted, data = (
-        await _form(request) if is_multipart(request) else (await json_body(request, QueryIn), None)
-    )
-    return await run_in_threadpool(resolve, olhar, wanted, data)
+PICTURES = 10
+Schema = TypeVar("Schema", bound=QueryIn)
 
 
-AskedFor = Annotated[Asked, Depends(_asked)]
+async def _question(request: Request, olhar: System) -> Asked:
+    return await _read(request, olhar, QueryIn)
 
 
-def resolve(olhar: Olhar, wanted: QueryIn, data: bytes | None = None) -> Asked:
-    """Fill in the settings and decode the picture, which is ``data`` or in ``wanted``.
+async def _search(request: Request, olhar: System) -> Asked:
+    return await _read(request, olhar, SearchIn)
 
-    Raises InvalidInput when there is neither text nor picture, and BadImage.
+
+AskedFor = Annotated[Asked, Depends(_question)]
+SearchedFor = Annotated[Asked, Depends(_search)]
+
+
+def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Asked:
+    """Fill in the settings and decode the pictures, which are ``sent`` or in ``wanted``.
+
+    Raises InvalidInput when nothing is looked for, and BadImage.
     """
-    if wanted.image is not None:
-        data = bytes_of(wanted.image)
-    pictures = [] if data is None else [pixels_of(data, olhar.settings)]
-    return asked(olhar.settings, wanted, pictures)
+    uris = (*([] if wanted.image is None else [wanted.image]), *wanted.images)
+    pictures = [*map(bytes_of, uris), *sent]
+    if len(pictures) > PICTURES:
+        raise InvalidInput(f"{len(pictures)} pictures; {PICTURES} are allowed")
+    return asked(olhar.settings, wanted, [pixels_of(data, olhar.settings) for data in pictures])
 
 
-async def _form(request: Request) -> tuple[QueryIn, bytes | None]:
-    async with form_body(request, fields=FIELDS, file_key="image") as form:
+async def _read(request: Request, olhar: System, schema: type[QueryIn]) -> Asked:
+    wanted, sent = (
+        await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [])
+    )
+    return await run_in_threadpool(resolve, olhar, wanted, sent)
+
+
+async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes]]:
+    fields = frozenset(schema.model_fields) - {"image", "images"}
+    async with form_body(request, fields=fields, file_key="image", max_files=PICTURES) as form:
         values: dict[str, Any] = dict(form.fields)
+        for name in sorted(values.keys() & {"filter", "like", "negative"}):
+            values[name] = _parsed(name, values[name])
         try:
-            if "filter" in values:
-                values["filter"] = from_json(values["filter"])
-        except ValueError as error:
-            raise InvalidInput(f"filter: no valid JSON ({error})") from None
-        try:
-            wanted = QueryIn.model_validate(values)
+            wanted = schema.model_validate(values)
         except ValidationError as error:
             raise invalid(error) from None
-        return wanted, await form.files[0].read() if form.files else None
+        return wanted, [await file.read() for file in form.files]
 
 
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            **json_schema("QueryIn"),
-            **form_schema(
-                {
-                    "text": {"type": "string"},
-                    "image": FILE,
-                    "collection": {"type": "string"},
-                    "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
-                    "filter": {"type": "string", "description": "JSON, as in the other form"},
-                    "where": {"type": "string"},
-                    "rerank": {"type": "boolean"},
-                }
-            ),
-        },
+def _parsed(name: str, text: str) -> Any:
+    """JSON in a form's field; one id or one text may stand as it is."""
+    if name != "filter" and not text.startswith("["):
+        return text
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise InvalidInput(f"{name}: no valid JSON ({error})") from None
+
+
+def body(schema: type[QueryIn]) -> dict[str, Any]:
+    """The OpenAPI description of both forms."""
+    text: dict[str, Any] = {"type": "string"}
+    several = text | {"description": "one, or a JSON list"}
+    number = {"type": "integer", "minimum": 0, "maximum": 1000}
+    known: dict[str, Any] = {
+        "filter": text | {"description": "JSON, as in the other form"},
+        "like": several,
+        "negative": several,
+        "everywhere": {"type": "boolean"},
+        "rerank": {"type": "boolean"},
+        "limit": number | {"minimum": 1},
+        "offset": number,
+        "diversity": {"type": "number", "minimum": 0, "maximum": 1},
+        "group": {"enum": list(get_args(Group))},
+        "image": {"type": "array", "items": FILE, "maxItems": PICTURES},
     }
-}
-"""The OpenAPI description of both forms."""
+    fields = {name: known.get(name, text) for name in schema.model_fields if name != "images"}
+    content = {**json_schema(schema.__name__), **form_schema(fields)}
+    return {"requestBody": {"required": True, "content": content}}

@@ -8,20 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.folding import fold_query, words
-from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.types import Filter, Item, Kind, Leg, Legs, Query, Row, Scope, Vector
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedQuery:
-    """A query as each leg needs it; ``None`` where the query has nothing for that leg."""
-
-    image: Vector | None
-    """Looks for pictures by the text of the query."""
-    picture: Vector | None
-    """Looks for pictures by the picture of the query."""
-    caption: Vector | None
-    text: str
+from rag.protocols import Store
+from rag.retrieval.encoding import EncodedQuery, EncodedText
+from rag.types import Filter, Item, Kind, Leg, Legs, Row, Scope, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,49 +19,61 @@ class Scored:
 
     row: Row
     legs: Legs
+    """By the text of the query."""
     picture: float | None
-    """Cosine to the picture of the query, in [-1, 1]."""
+    """Cosine to the pictures of the query, in [-1, 1]; of several the mean."""
+    like: float | None
+    """Cosine of its caption to those of the items whose like is looked for."""
+    negative: tuple[Legs, ...] = ()
+    """By each text that is not wanted."""
 
 
-def encode_query(query: Query, images: ImageEncoder, texts: TextEncoder) -> EncodedQuery:
-    """The vectors of a query, each of shape (dim,)."""
-    text = query.text.strip()
-    return EncodedQuery(
-        image=images.encode_text_queries([text])[0] if text else None,
-        picture=images.encode_image_queries([query.image])[0] if query.image is not None else None,
-        caption=texts.encode_queries([text])[0] if text else None,
-        text=text,
-    )
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ids of candidates; ``all`` says that no leg has more."""
+
+    ids: frozenset[str]
+    all: bool
 
 
 def candidates(
     store: Store, scope: Scope, kind: Kind, query: EncodedQuery, *, limit: int, where: Filter | None
-) -> set[str]:
+) -> Found:
     """The union of the best ``limit`` ids of every leg. Passages have no picture."""
     searches: list[tuple[Leg, Vector | str | None]] = [
-        ("image", query.image),
+        ("image", query.text.image),
         ("image", query.picture),
-        ("caption", query.caption),
-        ("bm25", query.text or None),
+        ("image", query.composed),
+        ("caption", query.text.caption),
+        ("caption", query.like),
+        ("bm25", query.text.words or None),
     ]
-    found: set[str] = set()
-    for leg, wanted in searches:
-        if wanted is not None and (kind == "image" or leg != "image"):
-            hits = store.search(scope, kind, leg, wanted, limit=limit, where=where)
-            found.update(item_id for item_id, _ in hits)
-    return found
+    found = [
+        store.search(scope, kind, leg, wanted, limit=limit, where=where)
+        for leg, wanted in searches
+        if wanted is not None and (kind == "image" or leg != "image")
+    ]
+    ids = frozenset(item_id for hits in found for item_id, _ in hits)
+    return Found(ids, all(len(hits) < limit for hits in found))
 
 
 def score(rows: Sequence[Row], query: EncodedQuery) -> list[Scored]:
     """Exact scores of all legs, in the order of ``rows``."""
-    image = _cosines([row.image_vector for row in rows], query.image)
-    picture = _cosines([row.image_vector for row in rows], query.picture)
-    caption = _cosines([row.caption_vector for row in rows], query.caption)
-    asked = frozenset(fold_query(query.text).split())
+    by_text = _legs(rows, query.text)
+    images, captions = [row.image_vector for row in rows], [row.caption_vector for row in rows]
+    picture, like = _cosines(images, query.picture), _cosines(captions, query.like)
+    unwanted = [_legs(rows, text) for text in query.negative]
     return [
-        Scored(row, Legs(image[i], caption[i], _coverage(asked, row.item)), picture[i])
-        for i, row in enumerate(rows)
+        Scored(row, by_text[n], picture[n], like[n], tuple(legs[n] for legs in unwanted))
+        for n, row in enumerate(rows)
     ]
+
+
+def _legs(rows: Sequence[Row], text: EncodedText) -> list[Legs]:
+    image = _cosines([row.image_vector for row in rows], text.image)
+    caption = _cosines([row.caption_vector for row in rows], text.caption)
+    asked = frozenset(fold_query(text.words).split())
+    return [Legs(image[i], caption[i], _coverage(asked, row.item)) for i, row in enumerate(rows)]
 
 
 def _coverage(asked: frozenset[str], item: Item) -> float | None:
@@ -88,11 +89,12 @@ def _coverage(asked: frozenset[str], item: Item) -> float | None:
 
 
 def _cosines(vectors: Sequence[Vector | None], query: Vector | None) -> list[float | None]:
+    """Each by itself, so that an item's score does not hang on which others are scored with it."""
     scores: list[float | None] = [None] * len(vectors)
     there = [i for i, vector in enumerate(vectors) if vector is not None]
     if query is None or not there:
         return scores
     matrix = np.stack([vector for vector in vectors if vector is not None])
-    for i, value in zip(there, matrix @ query, strict=True):
-        scores[i] = float(value)
+    for i, value in zip(there, (matrix * query).sum(axis=1).tolist(), strict=True):
+        scores[i] = value
     return scores

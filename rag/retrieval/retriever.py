@@ -1,23 +1,50 @@
-"""Search a collection: by text, by picture, or by both."""
+"""Search a collection: by text, by pictures, by the like of items, or by several of these."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from rag.errors import InvalidInput
 from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.retrieval.fusion import LegScores, calibrated, image_query_log_odds, probability
-from rag.retrieval.legs import Scored, candidates, encode_query, score
+from rag.retrieval import encoding, paging
+from rag.retrieval.diversity import diverse
+from rag.retrieval.encoding import MAX_CHARACTERS as MAX_QUERY_CHARACTERS
+from rag.retrieval.encoding import EncodedQuery
+from rag.retrieval.fusion import probability
+from rag.retrieval.grouping import Grouped, grouped
+from rag.retrieval.legs import candidates, score
 from rag.retrieval.lengths import overlong_query
-from rag.types import Calibration, Filter, Hit, Kind, Legs, Query, Row, Scope, SearchResult
+from rag.retrieval.paging import Cursor
+from rag.retrieval.ranking import Ranked, ranked, shown
+from rag.types import (
+    AllOf,
+    Calibration,
+    Filter,
+    Hit,
+    Kind,
+    Not,
+    Query,
+    Row,
+    Scope,
+    SearchOptions,
+    SearchResult,
+    Where,
+)
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
-MAX_QUERY_CHARACTERS = 8_192
+DEFAULT = SearchOptions()
+
+__all__ = ["MAX_QUERY_CHARACTERS", "Retriever"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is listed on a page, whether more may follow, and how many seconds fusing took."""
+
+    listed: list[Grouped]
+    more: bool
+    fused: float
 
 
 class Retriever:
@@ -32,6 +59,7 @@ class Retriever:
         *,
         candidates: int = 100,
         clock: Callable[[], float] = time.perf_counter,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._images = images
@@ -39,39 +67,50 @@ class Retriever:
         self._calibration = calibration
         self._candidates = candidates
         self._clock = clock
+        self._now = now
 
     def search(
-        self, scope: Scope, query: Query, *, limit: int = 10, where: Filter | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int = 10,
+        where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
     ) -> SearchResult:
         """The best ``limit`` items, best first; items of equal score in order of id.
 
-        A text whose end some encoder does not read is searched for, with a warning.
+        A text whose end some encoder does not read is searched for, with a warning. A page with a cursor
+        shows nothing that was added after the first page.
 
-        Raises InvalidInput when the query has neither text nor picture, or its text is too long.
+        Raises InvalidInput when the query asks for nothing or for too much, its page lies too deep or its
+        cursor is another query's, and NotFound when an item whose like is sought is not there.
         """
-        _check(query, limit)
+        encoding.check(query)
+        paging.check_page(limit, listing)
+        digest = paging.digest(scope, query, where, listing)
+        cursor = Cursor.read(listing.cursor, digest) if listing.cursor else None
         started = self._clock()
-        encoded = encode_query(query, self._images, self._texts)
-        warnings = overlong_query(query.text.strip(), self._images, self._texts)
+        encoded = encoding.encode(query, self._store, scope, self._images, self._texts)
+        warnings = tuple(
+            warning
+            for text in filter(None, map(str.strip, (query.text, *query.negative)))
+            for warning in overlong_query(text, self._images, self._texts)
+        )
         embedded = self._clock()
-        depth = max(self._candidates, limit)
-        rows = [
-            row
-            for kind in KINDS
-            for row in self._store.rows(
-                scope, kind, sorted(candidates(self._store, scope, kind, encoded, limit=depth, where=where))
-            )
-        ]
-        searched = self._clock()
-        ranked = self._rank(score(rows, encoded), limit)
+        narrowed = _narrowed(where, query, cursor)
+        page = self._page(self._windows(scope, encoded, narrowed), encoded, limit, listing, cursor)
+        hits = _hits(page.listed, listing.offset if cursor is None else cursor.rank)
+        until = int(self._now()) if cursor is None else cursor.until
+        following = _following(hits, page, digest, until)
         timings = {
             "encode": (embedded - started) * 1e3,
-            "search": (searched - embedded) * 1e3,
-            "fuse": (self._clock() - searched) * 1e3,
+            "search": (self._clock() - embedded - page.fused) * 1e3,
+            "fuse": page.fused * 1e3,
         }
-        return SearchResult(tuple(ranked), warnings, timings)
+        return SearchResult(tuple(hits), warnings, timings, next=following)
 
-    def rows(self, scope: Scope, hits: tuple[Hit, ...]) -> list[Row]:
+    def rows(self, scope: Scope, hits: Sequence[Hit]) -> list[Row]:
         """The stored rows of some hits, in their order."""
         found = {
             row.item.id: row
@@ -80,46 +119,80 @@ class Retriever:
         }
         return [found[hit.item.id] for hit in hits if hit.item.id in found]
 
-    def _rank(self, scored: list[Scored], limit: int) -> list[Hit]:
-        keyed = [pair for pair in zip(self._log_odds(scored), scored, strict=True) if pair[0] > -math.inf]
-        keyed.sort(key=lambda pair: (-pair[0], pair[1].row.item.id))
-        return [
-            Hit(rank, one.row.item, value, probability(value), _shown(one))
-            for rank, (value, one) in enumerate(keyed[:limit], start=1)
-        ]
+    def _windows(
+        self, scope: Scope, query: EncodedQuery, where: Filter | None
+    ) -> Iterator[tuple[list[Row], bool]]:
+        """Candidates, looked for deeper and deeper, and whether there may be more."""
+        seen: set[str] = set()
+        depths = paging.depths(self._candidates)
+        for depth in depths:
+            found = {
+                kind: candidates(self._store, scope, kind, query, limit=depth, where=where) for kind in KINDS
+            }
+            rows = [
+                row
+                for kind, of_kind in found.items()
+                for row in self._store.rows(scope, kind, sorted(of_kind.ids - seen))
+            ]
+            seen.update(*(of_kind.ids for of_kind in found.values()))
+            yield rows, depth < depths[-1] and not all(of_kind.all for of_kind in found.values())
 
-    def _log_odds(self, scored: list[Scored]) -> list[float]:
-        """A query of text and picture asks for both: the mean of the two log-odds."""
-        by_text = calibrated(LegScores.of([_weighed(one) for one in scored]), self._calibration)
-        pictures = LegScores.of([Legs(image=one.picture) for one in scored]).image
-        by_picture = image_query_log_odds(pictures, self._calibration)
-        values: list[float] = np.where(
-            np.isfinite(by_text) & np.isfinite(by_picture),
-            (by_text + by_picture) / 2,
-            np.maximum(by_text, by_picture),
-        )[0].tolist()
-        return values
+    def _page(
+        self,
+        windows: Iterable[tuple[list[Row], bool]],
+        query: EncodedQuery,
+        limit: int,
+        listing: SearchOptions,
+        cursor: Cursor | None,
+    ) -> _Page:
+        """What is listed on a page, from as many windows as it takes."""
+        found: list[Ranked] = []
+        listed: list[Grouped] = []
+        begin, more, fused = listing.offset, False, 0.0
+        for number, (rows, deeper) in enumerate(windows):
+            started = self._clock()
+            found += ranked(score(rows, query), self._calibration, number)
+            listed = diverse(grouped(found, listing.group), listing.diversity)
+            if cursor is not None:
+                begin = paging.first_after(listed, cursor, ordered=listing.diversity == 0)
+            more = deeper or len(listed) > begin + limit
+            fused += self._clock() - started
+            if len(listed) >= begin + limit:
+                break
+        return _Page(listed[begin : begin + limit], more, fused)
 
 
-def _weighed(one: Scored) -> Legs:
-    """A figure of a document is ranked by its texts: what encoders say of drawings misleads."""
-    item = one.row.item
-    if item.parent_id and not item.is_frame and one.legs.caption is not None:
-        return replace(one.legs, image=None)
-    return one.legs
-
-
-def _shown(one: Scored) -> Legs:
-    """The image leg shows the cosine to the picture of the query where there is one."""
-    return one.legs if one.picture is None else replace(one.legs, image=one.picture)
-
-
-def _check(query: Query, limit: int) -> None:
-    if not query.text.strip() and query.image is None:
-        raise InvalidInput("the query is empty: give a text, a picture or both")
-    if len(query.text) > MAX_QUERY_CHARACTERS:
-        raise InvalidInput(
-            f"the query has {len(query.text)} characters; the limit is {MAX_QUERY_CHARACTERS}: shorten it"
+def _hits(listed: Sequence[Grouped], before: int) -> list[Hit]:
+    return [
+        Hit(
+            rank,
+            one.ranked.item,
+            one.ranked.score,
+            probability(one.ranked.score),
+            shown(one.ranked.scored),
+            duplicates=one.duplicates,
+            more_parts=one.more_parts,
+            negative=one.ranked.negative,
         )
-    if not 1 <= limit <= 1000:
-        raise InvalidInput(f"limit is {limit}; it goes from 1 to 1000")
+        for rank, one in enumerate(listed, start=before + 1)
+        if rank <= paging.MAX_HITS
+    ]
+
+
+def _following(hits: Sequence[Hit], page: _Page, digest: str, until: int) -> str:
+    """The cursor after these hits; empty where no page follows."""
+    if not page.more or not hits or hits[-1].rank >= paging.MAX_HITS:
+        return ""
+    last = hits[-1]
+    window = page.listed[len(hits) - 1].ranked.window
+    return str(Cursor(digest, last.rank, window, last.score, last.item.id, until))
+
+
+def _narrowed(where: Filter | None, query: Query, cursor: Cursor | None) -> Filter | None:
+    """Without the items whose like is sought, and on later pages without what came since the first."""
+    parts = [] if where is None else [where]
+    if query.like:
+        parts.append(Not(Where("id", "in", query.like)))
+    if cursor is not None:
+        parts.append(Where("created_at", "le", cursor.until))
+    return AllOf(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None

@@ -26,6 +26,7 @@ from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.build import Olhar
 from rag.errors import NotFound
+from rag.retrieval.retriever import DEFAULT
 from rag.settings import Settings
 from rag.types import (
     Answer,
@@ -43,6 +44,7 @@ from rag.types import (
     Query,
     RerankState,
     Scope,
+    SearchOptions,
     SearchResult,
     content_hash,
 )
@@ -152,6 +154,7 @@ class Call:
     query: Query
     limit: int | None
     where: Filter | None
+    listing: SearchOptions
     rerank: bool
 
 
@@ -173,9 +176,10 @@ class FakePipeline:
         *,
         limit: int | None = None,
         where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
         rerank: bool = False,
     ) -> SearchResult:
-        self._called(Call(scope, query, limit, where, rerank))
+        self._called(Call(scope, query, limit, where, listing, rerank))
         return SearchResult((HIT,), ("careful",))
 
     def ask(
@@ -185,9 +189,10 @@ class FakePipeline:
         *,
         limit: int | None = None,
         where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
         rerank: bool = True,
     ) -> Answer:
-        self._called(Call(scope, query, limit, where, rerank))
+        self._called(Call(scope, query, limit, where, listing, rerank))
         return self.answer
 
     def _called(self, call: Call) -> None:

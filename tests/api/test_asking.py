@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rag.images import WORKING_SIDE, working_picture
-from rag.types import Scope, Where
+from rag.types import AllOf, Scope, SearchOptions, Where
 from tests.api.conftest import FakeSystem, png, problem
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
@@ -18,8 +18,12 @@ URI = "data:image/png;base64," + base64.b64encode(png()).decode()
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/ask"])
 def test_json_and_form_ask_for_the_same(client: httpx.Client, system: FakeSystem, path: str) -> None:
     where = {"field": "tags", "op": "contains", "value": "cat"}
-    as_json = {"text": "chat à la fenêtre", "image": URI, "collection": "c", "limit": 3, "filter": where}
-    as_form = {"text": "chat à la fenêtre", "collection": "c", "limit": "3", "filter": json.dumps(where)}
+    more = {"where": "page>2", "group": "all", "negative": ["dog", "red ball"], "like": "b" * 32}
+    as_json = {"image": URI, "limit": 3, "filter": where, "diversity": 0.5, **more}
+    as_form = {"limit": "3", "filter": json.dumps(where), "diversity": "0.5", **more}
+    as_form["negative"] = json.dumps(more["negative"])
+    for body in (as_json, as_form):
+        body |= {"text": "chat à la fenêtre", "collection": "c"}
     assert client.post(path, json=as_json).status_code == 200
     assert client.post(path, data=as_form, files={"image": ("a.png", png())}).status_code == 200
     for call in system.pipeline.calls:
@@ -28,7 +32,9 @@ def test_json_and_form_ask_for_the_same(client: httpx.Client, system: FakeSystem
         assert call.query.image is not None
         np.testing.assert_array_equal(call.query.image[0, 0], [200, 30, 30])
         assert call.limit == 3
-        assert call.where == Where("tags", "contains", "cat")
+        assert call.where == AllOf((Where("tags", "contains", "cat"), Where("page", "gt", 2)))
+        assert (call.query.negative, call.query.like) == (("dog", "red ball"), ("b" * 32,))
+        assert call.listing == SearchOptions("all", 0.5)
     assert len(system.pipeline.calls) == 2
 
 
@@ -41,7 +47,7 @@ def test_what_is_left_out_comes_from_the_settings(client: httpx.Client, system: 
 
 def test_a_search_answers_in_its_shape(client: httpx.Client) -> None:
     body = client.post("/v1/search", json={"text": "x"}).json()
-    assert body.keys() == {"hits", "rerank", "warnings"}
+    assert body.keys() == {"hits", "rerank", "warnings", "next"}
     assert body["hits"][0]["legs"] == {"image": 0.3, "caption": 0.7, "bm25": None, "rerank": None}
 
 
@@ -53,6 +59,21 @@ def test_answers_are_reranked_unless_told_not_to_and_searches_when_told(
     client.post("/v1/search", data={"text": "x", "rerank": "true"}, files={"image": ("a.png", png())})
     client.post("/v1/ask", json={"text": "x", "rerank": False})
     assert [call.rerank for call in system.pipeline.calls] == [False, True, True, False]
+
+
+def test_a_search_takes_several_pictures_a_page_and_all_collections(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    files = [("image", (f"{n}.png", png())) for n in range(2)]
+    page = {"offset": "20", "everywhere": "true"}
+    assert client.post("/v1/search", data=page, files=files).status_code == 200
+    body = {"images": [URI, URI], "offset": 20, "everywhere": True}
+    assert client.post("/v1/search", json=body).status_code == 200
+    for call in system.pipeline.calls:
+        assert len(call.query.pictures) == 2
+        assert call.scope == Scope("default", None)
+        assert call.listing.offset == 20
+    problem(client.post("/v1/ask", json={"text": "x", "offset": 20}), 422)
 
 
 def test_an_answer_has_its_shape(client: httpx.Client) -> None:
@@ -75,11 +96,19 @@ def test_an_answer_has_its_shape(client: httpx.Client) -> None:
         ({"json": {"image": URI + "é"}}, 400),
         ({"files": {"image": ("a.png", png(side=101))}}, 400),
         ({"files": {"image": ("a.png", b"x" * 20_001)}}, 413),
-        ({"files": [("image", ("a.png", png())), ("image", ("b.png", png()))]}, 400),
+        ({"files": [("image", (f"{n}.png", png())) for n in range(11)]}, 400),
+        ({"json": {"text": "x", "where": "tags<x"}}, 422),
+        ({"json": {"text": "x", "group": "tags"}}, 422),
+        ({"json": {"text": "x", "diversity": 1.1}}, 422),
+        ({"json": {"text": "x", "offset": -1}}, 422),
+        ({"json": {"text": "x", "everywhere": True, "collection": "c"}}, 422),
+        ({"json": {"negative": "x"}}, 422),
+        ({"json": {"text": "x", "images": [URI] * 10, "image": URI}}, 422),
+        ({"files": {"image": ("a.png", png())}, "data": {"like": "[1"}}, 422),
         ({"files": {"image": ("a.png", png())}, "data": {"filter": "{"}}, 422),
         ({"files": {"image": ("a.png", png())}, "data": {"limit": "many"}}, 422),
         ({"files": {"image": ("a.png", png())}, "data": {"text": ["a", "b"]}}, 422),
-        ({"files": {"image": ("a.png", png()), "text": ("t", b"x")}}, 400),
+        ({"files": {"image": ("a.png", png()), "text": ("t", b"x")}}, 422),
     ],
 )
 def test_what_cannot_be_asked(client: httpx.Client, system: FakeSystem, arguments: Any, status: int) -> None:

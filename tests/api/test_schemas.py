@@ -37,10 +37,15 @@ def test_a_search_has_the_documented_keys() -> None:
                 "legs": {"image": 0.2, "caption": None, "bm25": None, "rerank": None},
                 "tags": ["x"],
                 "labels": [],
+                "collection": "c",
+                "duplicates": 0,
+                "more_parts": 0,
+                "negative": None,
             }
         ],
         "rerank": {"state": "skipped", "reason": "not asked for"},
         "warnings": ["w"],
+        "next": None,
     }
 
 

@@ -74,7 +74,7 @@ def check_everything(photos: Path) -> None:
     assert as_json("ingest", photos, "--collection", "mine")["counts"]["unchanged"] == 4
 
     found = as_json("search", "ancient coins", "--collection", "mine", "--limit", "2")
-    assert set(found) == {"hits", "rerank", "warnings"}
+    assert set(found) == {"hits", "rerank", "warnings", "next"}
     assert found["rerank"] == {"state": "skipped", "reason": "not asked for"}
     assert len(found["hits"]) == 2
     best = found["hits"][0]

@@ -18,7 +18,7 @@ from api.cli.doctor import examine
 from api.cli.local import Local
 from api.cli.remote import Remote
 from api.owner import Server, acquire, decided
-from api.query_schemas import QueryIn
+from api.query_schemas import SearchIn
 from api.schemas import FileOut, IngestOut
 from ingest.descriptions import CAPTION_BYTES, Description
 from ingest.receipts import FileReceipt
@@ -178,8 +178,8 @@ def test_a_search_asks_for_as_many_as_are_set(
         return {"hits": [], "warnings": []}
 
     monkeypatch.setattr(remote, "_post", post)
-    remote.search(QueryIn(text="x"), [])
-    remote.search(QueryIn(text="x", limit=3), [])
+    remote.search(SearchIn(text="x"), [])
+    remote.search(SearchIn(text="x", limit=3), [])
     assert asked == [parts.settings.limit, 3]
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rag.evaluation.scoring import LEGS, Gallery, alone, only
+from rag.retrieval.encoding import EncodedQuery, EncodedText
 from rag.retrieval.fusion import calibrated, log_odds
-from rag.retrieval.legs import EncodedQuery, score
+from rag.retrieval.legs import score
 from rag.types import Calibration, Item, LegWeights, Matrix, Row
 
 CALIBRATION = Calibration(
@@ -44,7 +45,7 @@ def test_legs_and_fusion_are_those_of_retrieval(captions: list[str], pictures: b
         for place, caption in enumerate(captions)
     ]
     for q, text in enumerate(QUERIES):
-        query = EncodedQuery(by_image[q], None, by_text[q], text)
+        query = EncodedQuery(EncodedText(by_image[q], by_text[q], text), None, None)
         for place, one in enumerate(score(rows, query)):
             assert fused[q, place] == pytest.approx(log_odds(one.legs, CALIBRATION), abs=1e-5)
             for leg in LEGS:

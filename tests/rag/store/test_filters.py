@@ -90,23 +90,23 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def holds(part: Filter, item: Item) -> bool | None:
+def holds(part: Filter, item: Item, *, has_image: bool = True) -> bool | None:
     """The oracle. None is neither: an ordering of two things that have none."""
     if isinstance(part, Not):
-        inner = holds(part.part, item)
+        inner = holds(part.part, item, has_image=has_image)
         return None if inner is None else not inner
     if isinstance(part, AllOf | AnyOf):
-        results = {holds(p, item) for p in part.parts}
+        results = {holds(p, item, has_image=has_image) for p in part.parts}
         decides = isinstance(part, AnyOf)
         return decides if decides in results else None if None in results else not decides
     if part.op == "ne":
-        return not holds(Where(part.field, "eq", part.value), item)
+        return not holds(Where(part.field, "eq", part.value), item, has_image=has_image)
     if part.field.startswith("metadata."):
         value: Any = item.metadata.get(part.field.removeprefix("metadata."))
         if value is None:
             return False
     else:
-        value = True if part.field == "has_image" else getattr(item, part.field)
+        value = has_image if part.field == "has_image" else getattr(item, part.field)
     try:
         return bool(OPERATORS[part.op](value, part.value))
     except TypeError:

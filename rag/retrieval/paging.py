@@ -1,0 +1,108 @@
+"""Pages: how deep is looked, and cursors that go on where a page ended."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rag.errors import InvalidInput
+from rag.retrieval.grouping import Grouped
+from rag.types import Filter, Query, Scope, SearchOptions
+
+MAX_HITS = 1000
+"""No page goes beyond this hit."""
+DEEPER = (400, 1000)
+"""Candidates of each leg, once those of the depth before are used up.
+
+What was not found before comes after what was, so that no hit's place hangs on the size of the pages."""
+FOREIGN = (
+    "the cursor belongs to another query: send the same query, filter and options with it, or begin anew"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last hit of a page: its place, and what it was ordered by.
+
+    ``until`` is when paging began, in Unix seconds.
+    """
+
+    digest: str
+    rank: int
+    window: int
+    score: float
+    item_id: str
+    until: int
+
+    def __str__(self) -> str:
+        text = json.dumps(list(asdict(self).values()), separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, digest: str) -> Cursor:
+        """Raises InvalidInput for what is no cursor, or not of the query with this digest."""
+        try:
+            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            found = cls(*json.loads(data))
+            fits = list(map(type, asdict(found).values())) == [str, int, int, float, str, int]
+        except (binascii.Error, ValueError, TypeError, RecursionError):
+            fits = False
+        if not fits or not 0 < found.rank <= MAX_HITS or not math.isfinite(found.score):
+            raise InvalidInput("the cursor is none that a search gave: send it as it came, or begin anew")
+        if found.digest != digest:
+            raise InvalidInput(FOREIGN)
+        return found
+
+
+def digest(scope: Scope, query: Query, where: Filter | None, options: SearchOptions) -> str:
+    """What a cursor knows its query by."""
+    told = (
+        scope,
+        query.text.strip(),
+        query.like,
+        query.negative,
+        where,
+        options.group,
+        options.diversity,
+    )
+    seen = hashlib.sha256(repr(told).encode("utf-8", "surrogatepass"))
+    for picture in query.pictures:
+        seen.update(repr(picture.shape).encode())
+        seen.update(picture.tobytes())
+    return seen.hexdigest()[:16]
+
+
+def depths(candidates: int) -> tuple[int, ...]:
+    """Candidates of each leg, window by window."""
+    return (candidates, *(depth for depth in DEEPER if depth > candidates))
+
+
+def check_page(limit: int, options: SearchOptions) -> None:
+    """Raises InvalidInput for a page that lies too deep, or is none."""
+    if not 1 <= limit <= MAX_HITS:
+        raise InvalidInput(f"limit is {limit}; it goes from 1 to {MAX_HITS}")
+    if options.offset and options.cursor:
+        raise InvalidInput("give an offset or a cursor, not both")
+    if options.offset < 0 or options.offset + limit > MAX_HITS:
+        raise InvalidInput(
+            f"offset {options.offset} and limit {limit}: pages go from 0 to hit {MAX_HITS}; "
+            "narrow the search by a filter, or list all items"
+        )
+    if not 0 <= options.diversity <= 1:
+        raise InvalidInput(f"diversity is {options.diversity}; it goes from 0 to 1")
+
+
+def first_after(hits: Sequence[Grouped], cursor: Cursor, *, ordered: bool) -> int:
+    """The place in ``hits`` after the cursor's. ``ordered``: hits stand in the order of their keys."""
+    for place, hit in enumerate(hits):
+        if hit.ranked.item.id == cursor.item_id:
+            return place + 1
+    if not ordered:
+        return cursor.rank - 1  # the last hit went meanwhile
+    key = (cursor.window, -cursor.score, cursor.item_id)
+    return sum(hit.ranked.key < key for hit in hits)
