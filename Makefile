@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
+# Processes that run the tests, a file each at a time; each takes up to 3 GB.
+WORKERS ?= 2
 CHECKED := rag ingest api tests benchmarks
 
 .PHONY: demo test install lint types unit chaos serve clean
@@ -35,7 +37,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 chaos: install  ## 200 kills while jobs are under way; Postgres has to be installed, takes an hour or so
 	$(BIN)/python -m benchmarks.chaos

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ingest.retrying import Patience
 from ingest.run import ingest
 from ingest.sources import walk
 from rag.errors import InvalidInput, ModelUnavailable, StoreUnavailable
@@ -176,7 +177,7 @@ def test_without_room_for_the_original_there_is_no_item(photos: Path, tmp_path: 
     parts = FakeParts(tmp_path / "parts")
     save(tmp_path / "parts" / "originals", "a file where the folder should be")
     add(photos, 2)
-    report = ingest(parts, SCOPE, walk([photos]))
+    report = ingest(parts, SCOPE, walk([photos]), patience=Patience((0.0,)))
     assert report.counts["failed"] == 2
     assert "OLHAR_BLOBS" in report.files[0].reason
     assert not parts.store.saved
