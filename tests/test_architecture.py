@@ -114,6 +114,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "langchain_ollama": ("rag.generation",),
     "xllamacpp": ("rag.generation",),
     "ollama": ("rag.ollama",),
+    "jinja2": ("rag.evaluation.report",),
     "pypdfium2": ("ingest.documents",),
     "rapidocr": ("ingest.ocr",),
     "lxml": ("ingest.documents",),

@@ -291,6 +291,9 @@ def evaluate(
     through_store: Annotated[
         bool, typer.Option("--through-store", help="Also by the real search over a Milvus Lite file.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page (HTML, one file) with pictures.", dir_okay=False)
+    ] = None,
     drop_captions: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the stored captions to take away, at random.")
     ] = 0.0,
@@ -311,6 +314,7 @@ def evaluate(
         queries=queries,
         rerank=rerank,
         through_store=through_store,
+        report=report,
         drop_captions=drop_captions,
         seed=seed,
     )

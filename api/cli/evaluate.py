@@ -21,6 +21,7 @@ from rag.evaluation.encoding import Watch
 from rag.evaluation.prepared import Options, Prepared
 from rag.evaluation.protocols import Protocol
 from rag.evaluation.rankings import Ranker
+from rag.evaluation.report import write_report
 from rag.evaluation.reranking import Reranked
 from rag.evaluation.retrieval import Evaluation, evaluate
 from rag.evaluation.scoring import LEGS
@@ -53,6 +54,7 @@ class Request:
     queries: int | None = None
     rerank: bool = False
     through_store: bool = False
+    report: Path | None = None
     drop_captions: float = 0.0
     seed: int = 0
 
@@ -67,8 +69,15 @@ class Request:
 
 def run(settings: Settings, request: Request, *, as_json: bool) -> None:
     """Evaluate OLHAR_ENCODER on a data set, and print the figures."""
+    if request.report is not None and not request.report.absolute().parent.is_dir():
+        raise InvalidInput(f"--report {request.report}: its folder is not there")
     with build(settings) as olhar, _progress(quiet=as_json) as watch:
         evaluation = _evaluated(olhar, request, watch)
+        if request.report is not None:
+            title = request.dataset.resolve().name
+            write_report(
+                evaluation, request.dataset, request.report, title=title, max_pixels=settings.max_pixels
+            )
     if as_json:
         typer.echo(json.dumps(as_object(evaluation), ensure_ascii=False))
     else:

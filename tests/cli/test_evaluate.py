@@ -94,14 +94,30 @@ def test_what_there_is_not_is_refused_with_what_there_is(
 
 
 def test_the_real_search_over_a_store_finds_the_same(dataset: Path) -> None:
-    command = ["eval", str(dataset), "--protocol", "captioned", "--through-store", "--json"]
+    page = dataset.parent / "page.html"
+    command = [
+        "eval",
+        str(dataset),
+        "--protocol",
+        "captioned",
+        "--through-store",
+        "--json",
+        "--report",
+        str(page),
+    ]
     told = json.loads(CliRunner().invoke(app, command).stdout)
     stored = told["rankings"][-1]
     assert (stored["kind"], stored["notes"]["another first item"]) == ("stored", 0)
     assert all(one["difference"]["mean"] == 0 for one in told["comparisons"] if one["name"] == stored["name"])
     assert {"write to the store", "search: search"} <= set(told["latency"]["stages"])
+    assert stored["name"] in page.read_text("utf-8")
 
 
 def test_reranking_without_a_reranker_is_said(dataset: Path) -> None:
     done = CliRunner().invoke(app, ["eval", str(dataset), "--rerank", "--json"])
     assert "OLHAR_RERANKER" in json.loads(done.stdout)["warnings"][0]
+
+
+def test_a_report_without_a_folder_to_lie_in_is_refused_before_the_work(dataset: Path) -> None:
+    done = CliRunner().invoke(app, ["eval", str(dataset), "--report", str(dataset / "gone" / "page.html")])
+    assert isinstance(done.exception, InvalidInput)
