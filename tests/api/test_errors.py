@@ -187,10 +187,10 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
     assert found == [
         "ask", "cancel_job", "chat_completions", "collections", "delete_collection", "delete_item",
-        "delete_source", "duplicates", "edit_item", "embed_image", "embed_text", "health", "ingest", "ingest_urls",
-        "item", "items", "job", "job_events", "job_files", "jobs", "models", "original", "parked",
-        "read_pictures", "reconcile", "reconciled", "retry_job", "search", "similarity", "sources",
-        "thumbnail",
+        "delete_source", "duplicates", "edit_item", "embed_image", "embed_text", "health", "ingest",
+        "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs", "models", "original",
+        "parked", "read_pictures", "reconcile", "reconciled", "retry_job", "search", "similarity",
+        "sources", "thumbnail",
     ]  # fmt: skip
 
 
