@@ -20,10 +20,12 @@ import numpy as np
 
 from rag import languages
 from rag.build import Olhar, build
-from rag.folding import fold_query, words
+from rag.evaluation.scoring import Gallery
 from rag.images import decode
 from rag.models import encoder_row
 from rag.protocols import WordByWord
+from rag.retrieval.fusion import calibrated
+from rag.retrieval.insight import Insight
 from rag.settings import load_settings
 from rag.types import Matrix
 
@@ -43,14 +45,6 @@ def read_captions(folder: Path) -> dict[str, str]:
     lines = (folder / "captions.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]
     return {row["file"]: row["captions"][0] for row in rows}
-
-
-def coverage(queries: Sequence[str], captions: Sequence[str]) -> Matrix:
-    """The BM25 leg: the share of a query's words that each caption holds, shape (queries, captions)."""
-    asked = [frozenset(fold_query(query).split()) for query in queries]
-    held = [words(caption) for caption in captions]
-    shares = [[len(some & others) / max(len(some), 1) for others in held] for some in asked]
-    return np.array(shares, np.float32)
 
 
 def recall(scores: Matrix, right: Sequence[int]) -> dict[str, float]:
@@ -75,7 +69,10 @@ def measure(olhar: Olhar, folder: Path, queries: Sequence[tuple[str, str]]) -> d
     by_picture, by_caption = encoder.encode_text_queries(texts), olhar.text_encoder.encode_queries(texts)
     warned = [languages.warning(text, encoder.languages, model="", setting="") is not None for text in texts]
     unknown = [encoder.not_understood(text) for text in texts] if isinstance(encoder, WordByWord) else []
-    weights = encoder_row(olhar.model_name).calibration.full
+    told = Insight.of(encoder, olhar.text_encoder)
+    gallery = Gallery(pictures, dict(enumerate(stored)), list(captions.values()), told)
+    legs = gallery.scores(texts, by_picture, by_caption)
+    fused = calibrated(legs, encoder_row(olhar.model_name).calibration)
     return {
         "encoder": encoder.fingerprint.name,
         "text_encoder": olhar.text_encoder.fingerprint.name,
@@ -83,12 +80,7 @@ def measure(olhar: Olhar, folder: Path, queries: Sequence[tuple[str, str]]) -> d
         "queries": len(queries),
         "pictures": recall(by_picture @ pictures.T, right),
         "captions": recall(by_caption @ stored.T, right),
-        "fused": recall(
-            weights.image * (by_picture @ pictures.T)
-            + weights.caption * (by_caption @ stored.T)
-            + weights.bm25 * coverage(texts, list(captions.values())),
-            right,
-        ),
+        "fused": recall(np.asarray(fused, np.float32), right),
         "english_pictures": recall(encoder.encode_text_queries(english) @ pictures.T, right),
         "warned": sum(warned),
         "with_unknown_words": sum(map(bool, unknown)),

@@ -15,7 +15,7 @@ import numpy as np
 from rag.arrays import cached
 from rag.blobs import Blobs
 from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
-from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
+from rag.encoders.compact import CompactEncoder, CompactTextEncoder, MiniLMEncoder, TextTower
 from rag.encoders.compact.classes import everyday_words
 from rag.encoders.compact.heads import PACKAGED, tuned_heads
 from rag.encoders.exported import is_exported, read_manifest
@@ -98,7 +98,7 @@ class Olhar:
         if not settings.text_encoder:
             return None
         if settings.text_encoder == MINILM:
-            return CompactTextEncoder(self._text_tower)
+            return MiniLMEncoder(self._text_tower)
         from rag.encoders.sentence_transformer import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(
@@ -121,7 +121,7 @@ class Olhar:
         if self.model_name == COMPACT:
             heads = tuned_heads(settings.encoder) or PACKAGED
             compact = CompactEncoder(self.models, self._text_tower, heads=heads)
-            return compact, CompactTextEncoder(self._text_tower)
+            return compact, CompactTextEncoder(self._text_tower, heads=heads)
         if settings.encoder.startswith(OPEN_CLIP):
             from rag.encoders.open_clip import OpenClipEncoder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
 """Accents of Latin, Greek and Cyrillic. Vowel signs of other scripts stand elsewhere, and are kept."""
@@ -56,3 +57,61 @@ def fold_query(text: str) -> str:
     """A query's words, folded; without English and Portuguese stop words unless only those are there."""
     found = _WORD.findall(fold(text))
     return " ".join([word for word in found if word not in STOP_WORDS] or found)
+
+
+_ENDINGS = ("ando", "endo", "indo", "ing", "ed")
+_VOWELS = frozenset("aeiouy")
+_LEAST_STEM = 3
+
+
+@lru_cache(65_536)
+def stem(word: str) -> str:
+    """A folded word without the endings that English and Portuguese give it: “dogs” and “dog”, “running” and
+    “runs”, “cachorros” and “cachorra” meet.
+
+    Light on purpose, after the first step of Porter 1980, “An algorithm for suffix stripping”: number, gender
+    and the forms of verbs go, nothing that makes another word. Other scripts stay as they are.
+    """
+    word = _singular(word)
+    for ending in _ENDINGS:
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) >= _LEAST_STEM and not _VOWELS.isdisjoint(rest) and word[-3:] != "eed":
+            return _plain(rest)
+    return _plain(word)
+
+
+def stems(text: str) -> frozenset[str]:
+    """The stems of the words of a text."""
+    return frozenset(stem(word) for word in _WORD.findall(fold(text)))
+
+
+def query_stems(text: str) -> frozenset[str]:
+    """The stems of the words of ``fold_query``."""
+    return frozenset(stem(word) for word in fold_query(text).split())
+
+
+def _singular(word: str) -> str:
+    if len(word) <= _LEAST_STEM or not word.endswith("s"):
+        return word
+    for plural, singular in _PLURALS:
+        if word.endswith(plural):
+            return word.removesuffix(plural) + singular
+    return word if word.endswith(("ss", "us", "is")) else word[:-1]
+
+
+_PLURALS = (
+    ("ies", "y"), ("oes", "ao"), ("aes", "ao"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"),
+    ("zes", "z"), ("ais", "al"), ("eis", "el"), ("ns", "n"),
+)  # fmt: skip
+
+
+def _plain(word: str) -> str:
+    """Without a last vowel and a doubled consonant: “riding” and “ride”, “running” and “run”.
+
+    A last m becomes n, for “jovem” and “jovens”.
+    """
+    if len(word) > _LEAST_STEM and word[-1] in "aeo":
+        word = word[:-1]
+    if len(word) > _LEAST_STEM and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        word = word[:-1]
+    return word[:-1] + "n" if len(word) > _LEAST_STEM and word[-1] == "m" else word

@@ -181,8 +181,8 @@ ENCODERS: tuple[EncoderRow, ...] = (
         languages=("en", "pt"),
         licence="Apache-2.0 (both towers); heads trained on Flickr8k (research), see their model card",
         calibration=Calibration(
-            full=LegWeights(bias=-5.7, image=5.2, caption=7.6, bm25=1.0),
-            image_only=LegWeights(bias=-5.9, image=14.0),
+            full=LegWeights(bias=-5.1, image=6.2, caption=7.8, bm25=0.7, agreement=-3.4, named=1.5),
+            image_only=LegWeights(bias=-5.0, image=10.5, named=8.0),
             text_only=LegWeights(bias=-4.8, caption=10.0, bm25=1.5),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),

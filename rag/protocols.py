@@ -97,6 +97,26 @@ class WordByWord(Protocol):
         """The words of ``text``, as written, that its list lacks; none for a language it reads itself."""
 
 
+@runtime_checkable
+class Naming(Protocol):
+    """What an image encoder is besides, when it knows some things by name."""
+
+    def named(self, queries: Matrix, images: Matrix) -> Matrix | None:
+        """For vectors of text queries and of pictures, shape (queries, pictures), in [-1, 1].
+
+        Above 0 where a picture shows what the query names, below where it shows something else, the more the
+        surer; 0 when the query names nothing that is known. None when nothing can be said.
+        """
+
+
+@runtime_checkable
+class Agreeing(Protocol):
+    """What a text encoder is besides, when its vectors tell how well a caption fits a picture."""
+
+    def agreement(self, captions: Matrix, images: Matrix) -> Vector | None:
+        """For each caption and its picture, in [-1, 1], shape (n,); None when nothing can be said."""
+
+
 class Store(Protocol):
     """Where items and vectors live. Every call is bounded by a scope; nothing crosses a tenant."""
 

@@ -176,12 +176,14 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True)
 class LegWeights:
-    """Log-odds that an item answers a query: ``bias`` + Σ weight × score over the legs it has."""
+    """Log-odds that an item answers a query: ``bias`` + Σ weight × score over what is known of it."""
 
     bias: float
     image: float = 0.0
     caption: float = 0.0
     bm25: float = 0.0
+    agreement: float = 0.0
+    named: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +223,22 @@ class Legs:
     """An item's score on each leg; ``None`` where the item or the query has no such leg.
 
     ``image`` and ``caption`` are cosines in [-1, 1]. ``bm25`` is in [0, 1]: the share of
-    the query's words, stop words left out, that the item's texts hold. BM25 finds by those words; its raw
-    scores do not compare across back ends. ``rerank`` is the reranker's probability in [0, 1], where one
-    looked at the item.
+    the query's words, stop words left out, that the item's texts hold in any of their forms. BM25 finds by
+    those words; its raw scores do not compare across back ends. ``rerank`` is the reranker's
+    probability in [0, 1], where one looked at the item.
+
+    Two more are no legs, since nothing is found by them. ``agreement``, in [-1, 1]: how near the item's own
+    picture and caption are; where they say the same they count for less than where each says its own.
+    ``named``, in [-1, 1]: above 0 where the picture shows what the query names, below where it shows
+    something else, 0 where the query names nothing that the encoder knows by name.
     """
 
     image: float | None = None
     caption: float | None = None
     bm25: float | None = None
     rerank: float | None = None
+    agreement: float | None = None
+    named: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from rag.build import COMPACT, MINILM, build
-from rag.encoders.compact import CompactTextEncoder
+from rag.encoders.compact import MiniLMEncoder
 from rag.errors import InvalidInput
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.settings import Settings
 from rag.types import Fingerprint, Leg
 
-PACKAGED = {COMPACT: COMPACT, CompactTextEncoder.fingerprint.name: MINILM}
+PACKAGED = {COMPACT: COMPACT, MiniLMEncoder.fingerprint.name: MINILM}
 """What the settings call the encoders that come with Olhar, by the names in their fingerprints."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.protocols import ImageEncoder, TextEncoder, WordByWord
-from rag.types import Fingerprint, Matrix, Pixels
+from rag.protocols import Agreeing, ImageEncoder, Naming, TextEncoder, WordByWord
+from rag.types import Fingerprint, Matrix, Pixels, Vector
 
 
 class WrappedImageEncoder:
@@ -40,6 +40,9 @@ class WrappedImageEncoder:
     def not_understood(self, text: str) -> tuple[str, ...]:
         return self._encoder.not_understood(text) if isinstance(self._encoder, WordByWord) else ()
 
+    def named(self, queries: Matrix, images: Matrix) -> Matrix | None:
+        return self._encoder.named(queries, images) if isinstance(self._encoder, Naming) else None
+
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images)
 
@@ -73,6 +76,9 @@ class WrappedTextEncoder:
 
     def overlong_queries(self, texts: Sequence[str]) -> Mapping[int, int]:
         return self._encoder.overlong_queries(texts)
+
+    def agreement(self, captions: Matrix, images: Matrix) -> Vector | None:
+        return self._encoder.agreement(captions, images) if isinstance(self._encoder, Agreeing) else None
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
         return self._encoder.encode_documents(texts)

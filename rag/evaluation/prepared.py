@@ -11,6 +11,7 @@ from rag.evaluation.measures import Truth
 from rag.evaluation.protocols import Plan, Protocol, plan, sampled, without_captions
 from rag.evaluation.scoring import LEGS, Gallery
 from rag.retrieval.fusion import CALIBRATED, LegScores
+from rag.retrieval.insight import Insight
 from rag.types import Leg, Matrix, Vector
 
 
@@ -81,7 +82,7 @@ def prepare(dataset: Dataset, protocol: Protocol, encoders: Encoders, options: O
         Truth.of(todo.relevant, todo.grades),
         images,
         texts,
-        Gallery(images, texts, todo.stored),
+        Gallery(images, texts, todo.stored, Insight.of(encoders.images, encoders.texts)),
         encoders.for_images(todo.queries) if images is not None else None,
         encoders.for_texts(todo.queries) if texts else None,
     )

@@ -22,6 +22,8 @@ from rag.types import Calibration, Legs, LegWeights
 Scores: TypeAlias = NDArray[np.float64]
 """Shape (queries, items)."""
 
+FIELDS: Final = ("image", "caption", "bm25", "agreement", "named")
+"""What of ``Legs`` is fused."""
 RRF_K: Final = 60
 TEMPERATURES: Final = (0.05, 0.08, 0.25)
 """Of the softmax over the items, for image, caption and bm25; the first two chosen by recall on photos."""
@@ -37,11 +39,13 @@ class LegScores:
     image: Scores
     caption: Scores
     bm25: Scores
+    agreement: Scores | None = None
+    named: Scores | None = None
 
     @classmethod
     def of(cls, legs: Sequence[Legs]) -> Self:
         """The items of one query, as one row."""
-        return cls(*(_row(getattr(one, name) for one in legs) for name in ("image", "caption", "bm25")))
+        return cls(**{name: _row(getattr(one, name) for one in legs) for name in FIELDS})
 
     def each(self) -> tuple[Scores, Scores, Scores]:
         return self.image, self.caption, self.bm25
@@ -160,6 +164,8 @@ def _linear(legs: LegScores, weights: LegWeights) -> Scores:
         + weights.image * _present(legs.image)
         + weights.caption * _present(legs.caption)
         + weights.bm25 * _present(legs.bm25)
+        + (0.0 if legs.agreement is None else weights.agreement * _present(legs.agreement))
+        + (0.0 if legs.named is None else weights.named * _present(legs.named))
     )
 
 

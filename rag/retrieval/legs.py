@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.folding import fold_query, words
+from rag.folding import query_stems, stems
 from rag.protocols import Store
 from rag.retrieval.encoding import EncodedQuery, EncodedText
+from rag.retrieval.insight import NOTHING, Insight
 from rag.types import Filter, Item, Kind, Leg, Legs, Row, Scope, Vector
 
 
@@ -57,27 +58,63 @@ def candidates(
     return Found(ids, all(len(hits) < limit for hits in found))
 
 
-def score(rows: Sequence[Row], query: EncodedQuery) -> list[Scored]:
-    """Exact scores of all legs, in the order of ``rows``."""
-    by_text = _legs(rows, query.text)
+def score(rows: Sequence[Row], query: EncodedQuery, insight: Insight = NOTHING) -> list[Scored]:
+    """Exact scores of all legs, in the order of ``rows``, and what ``insight`` tells beside them."""
+    by_text = _legs(rows, query.text, insight)
     images, captions = [row.image_vector for row in rows], [row.caption_vector for row in rows]
     picture, like = _cosines(images, query.picture), _cosines(captions, query.like)
-    unwanted = [_legs(rows, text) for text in query.negative]
+    unwanted = [_legs(rows, text, insight) for text in query.negative]
     return [
         Scored(row, by_text[n], picture[n], like[n], tuple(legs[n] for legs in unwanted))
         for n, row in enumerate(rows)
     ]
 
 
-def _legs(rows: Sequence[Row], text: EncodedText) -> list[Legs]:
+def _legs(rows: Sequence[Row], text: EncodedText, insight: Insight) -> list[Legs]:
     image = _cosines([row.image_vector for row in rows], text.image)
     caption = _cosines([row.caption_vector for row in rows], text.caption)
-    asked = frozenset(fold_query(text.words).split())
-    return [Legs(image[i], caption[i], _coverage(asked, row.item)) for i, row in enumerate(rows)]
+    named, agreement = _named(rows, text, image, insight), _agreement(rows, text, insight)
+    asked = query_stems(text.words)
+    return [
+        Legs(
+            image[i],
+            caption[i],
+            _coverage(asked, row.item),
+            agreement=agreement.get(i),
+            named=named.get(i),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _named(
+    rows: Sequence[Row], text: EncodedText, cosines: Sequence[float | None], insight: Insight
+) -> dict[int, float]:
+    """By the row's place, for rows with a picture."""
+    there = {i: row.image_vector for i, row in enumerate(rows) if row.image_vector is not None}
+    if text.image is None or not there:
+        return {}
+    nearness = np.array([cosines[i] for i in there], np.float32)
+    told = insight.named_nearest(text.image, np.stack(list(there.values())), nearness)
+    return {} if told is None else dict(zip(there, told.tolist(), strict=True))
+
+
+def _agreement(rows: Sequence[Row], text: EncodedText, insight: Insight) -> dict[int, float]:
+    """By the row's place, for rows with a picture and a caption that are asked for by a text."""
+    pairs = {
+        i: (row.caption_vector, row.image_vector)
+        for i, row in enumerate(rows)
+        if row.caption_vector is not None and row.image_vector is not None
+    }
+    if text.caption is None or not pairs:
+        return {}
+    captions, images = (np.stack(side) for side in zip(*pairs.values(), strict=True))
+    told = insight.agreement(captions, images)
+    return {} if told is None else dict(zip(pairs, told.tolist(), strict=True))
 
 
 def _coverage(asked: frozenset[str], item: Item) -> float | None:
-    """The share of the words asked for that the item's texts hold; None when it has no text.
+    """The share of the stems asked for that the item's texts hold; None when it has no text.
 
     BM25 finds; this scores. BM25's own numbers depend on the back end and on how its rows happen to be
     split into segments, so they order the matches of one search and mean nothing beyond it.
@@ -85,7 +122,7 @@ def _coverage(asked: frozenset[str], item: Item) -> float | None:
     text = " ".join((item.caption, item.ocr, item.text, *item.tags))
     if not asked or not text.strip():
         return None
-    return len(asked & words(text)) / len(asked)
+    return len(asked & stems(text)) / len(asked)
 
 
 def _cosines(vectors: Sequence[Vector | None], query: Vector | None) -> list[float | None]:

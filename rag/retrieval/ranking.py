@@ -85,7 +85,8 @@ def _unwanted(scored: Sequence[Scored], calibration: Calibration) -> tuple[Score
 
 def _zeros(legs: Legs) -> Legs:
     """The scores of an item that has nothing to do with a text."""
-    return Legs(*(None if value is None else 0.0 for value in (legs.image, legs.caption, legs.bm25)))
+    zeros = {leg: None if getattr(legs, leg) is None else 0.0 for leg in ("image", "caption", "bm25")}
+    return replace(legs, named=None, **zeros)
 
 
 def _weighed(one: Scored, legs: Legs) -> Legs:

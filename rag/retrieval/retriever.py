@@ -13,6 +13,7 @@ from rag.retrieval.encoding import MAX_CHARACTERS as MAX_QUERY_CHARACTERS
 from rag.retrieval.encoding import EncodedQuery
 from rag.retrieval.fusion import probability
 from rag.retrieval.grouping import Grouped, grouped
+from rag.retrieval.insight import Insight
 from rag.retrieval.legs import candidates, score
 from rag.retrieval.lengths import overlong_query
 from rag.retrieval.paging import Cursor
@@ -149,9 +150,10 @@ class Retriever:
         found: list[Ranked] = []
         listed: list[Grouped] = []
         begin, more, fused = listing.offset, False, 0.0
+        insight = Insight.of(self._images, self._texts)
         for number, (rows, deeper) in enumerate(windows):
             started = self._clock()
-            found += ranked(score(rows, query), self._calibration, number)
+            found += ranked(score(rows, query, insight), self._calibration, number)
             listed = diverse(grouped(found, listing.group), listing.diversity)
             if cursor is not None:
                 begin = paging.first_after(listed, cursor, ordered=listing.diversity == 0)

@@ -157,4 +157,4 @@ def test_everything_is_healthy(real: httpx.Client) -> None:
     body = real.get("/health").json()
     assert body["status"] == "ok", body
     assert body["parts"]["encoder"]["detail"]["name"]
-    assert body["parts"]["text_encoder"]["detail"]["name"] == "all-MiniLM-L6-v2"
+    assert body["parts"]["text_encoder"]["detail"]["name"] == "compact"

@@ -169,7 +169,7 @@ def test_doctor_names_the_text_encoder_and_does_not_blame_the_encoder_for_it(
 ) -> None:
     reports = {report["part"]: report for report in as_json("doctor")}
     assert reports["text encoder"]["chosen"] == "compact"
-    assert "all-MiniLM-L6-v2, dimension 384, reads 256 tokens" in reports["text encoder"]["detail"]
+    assert "compact, dimension 896, reads 256 tokens" in reports["text encoder"]["detail"]
     monkeypatch.setenv("OLHAR_TEXT_ENCODER", "olhar/no-such-model")
     monkeypatch.setenv("OLHAR_DATA", str(tmp_path / "another"))
     reports = {report["part"]: report for report in as_json("doctor", code=1)}

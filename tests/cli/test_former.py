@@ -27,9 +27,12 @@ def now(tmp_path: Path, models: Path) -> Settings:
 
 def test_packaged_encoders_are_told_by_their_names(now: Settings, models: Path, tmp_path: Path) -> None:
     packaged = build(Settings(data=tmp_path, models=models))
-    former = FormerEncoders(now, by("compact", "all-MiniLM-L6-v2"), [])
+    former = FormerEncoders(now, by("compact"), [])
     assert former.encoder.fingerprint == packaged.encoder.fingerprint
     assert former.text_encoder.fingerprint == packaged.text_encoder.fingerprint
+    beside = FormerEncoders(now, by("compact", "all-MiniLM-L6-v2"), [])
+    assert beside.encoder.fingerprint == packaged.encoder.fingerprint
+    assert beside.text_encoder.fingerprint.name == "all-MiniLM-L6-v2"
 
 
 @pytest.mark.parametrize(

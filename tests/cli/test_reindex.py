@@ -129,10 +129,10 @@ def captioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Path) -> 
         if photo.path is not None and photo.description.caption:
             (folder / photo.path.name).write_bytes(photo.path.read_bytes())
             (folder / photo.path.name).with_suffix(".txt").write_text(photo.description.caption)
+    monkeypatch.setenv("OLHAR_TEXT_ENCODER", "minilm")
     assert CliRunner().invoke(app, ["ingest", str(folder)]).exit_code == 0
     clip = tiny_clip(tmp_path / "clip")
     monkeypatch.setenv("OLHAR_ENCODER", str(clip))
-    monkeypatch.setenv("OLHAR_TEXT_ENCODER", "minilm")
     return clip
 
 

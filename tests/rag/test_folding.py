@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.folding import fold, fold_query
+from rag.folding import fold, fold_query, query_stems, stem, stems
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 )
 def test_a_query_drops_stop_words_unless_nothing_would_be_left(query: str, words: str) -> None:
     assert fold_query(query) == words
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        "dog dogs", "run runs running", "ride rides riding", "jump jumps jumped jumping", "box boxes",
+        "baby babies", "dress dresses", "cachorro cachorra cachorros cachorras", "jovem jovens",
+        "balao baloes", "animal animais", "correndo corre",
+    ],
+)  # fmt: skip
+def test_forms_of_a_word_meet(forms: str) -> None:
+    assert len({stem(form) for form in forms.split()}) == 1
+
+
+@pytest.mark.parametrize("apart", ["red reed ride", "bus business", "glass glad", "cat cart", "speed spell"])
+def test_other_words_stay_apart(apart: str) -> None:
+    assert len({stem(word) for word in apart.split()}) == len(apart.split())
+
+
+def test_a_question_and_a_text_meet_by_their_stems() -> None:
+    assert query_stems("Where are the dogs running?") == stems("a dog runs") - {"a"}
+    assert query_stems("¿犬?") == {"犬"}

@@ -17,7 +17,8 @@ import numpy as np
 
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
-from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest
+from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest, loaded
+from rag.encoders.compact.naming import named
 from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.portuguese import not_understood
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
@@ -43,32 +44,6 @@ PREPROCESSING = (
     f"/stretch-260-bicubic/pt-{lexicon_digest()}"
 )
 LEARNED_DIMENSION = 512
-TEXT_FINGERPRINT = Fingerprint(
-    "all-MiniLM-L6-v2", TEXT.sha256[:16], f"wordpiece-256/mean/pt-{lexicon_digest()}", TEXT_DIMENSION
-)
-"""Another lexicon puts captions in Portuguese elsewhere, so it is another space."""
-
-
-class CompactTextEncoder:
-    """A ``TextEncoder``: all-MiniLM-L6-v2 for captions and passages. Vectors of shape (n, 384)."""
-
-    fingerprint = TEXT_FINGERPRINT
-    device = "cpu"
-    max_tokens = MAX_TOKENS
-
-    def __init__(self, tower: TextTower) -> None:
-        self._tower = tower
-
-    def overlong_documents(self, texts: Sequence[str]) -> dict[int, int]:
-        return self._tower.overlong(texts)
-
-    overlong_queries = overlong_documents
-
-    def encode_documents(self, texts: Sequence[str]) -> Matrix:
-        return self._tower(texts)
-
-    def encode_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._tower(texts)
 
 
 class CompactEncoder:
@@ -118,9 +93,13 @@ class CompactEncoder:
             return np.zeros((0, self.fingerprint.dimension), np.float32)
         return text_vectors(self._heads, self._text.features(texts), self._wordings, self._classes)
 
+    def named(self, queries: Matrix, images: Matrix) -> Matrix:
+        """What ``rag.protocols.Naming`` says."""
+        return named(_conse(queries), _conse(images), self._centred)
+
     @once
     def _heads(self) -> Heads:
-        return Heads.load(self._file)
+        return loaded(self._file, digest(self._file))
 
     @once
     def _wordings(self) -> Vector:
@@ -129,6 +108,10 @@ class CompactEncoder:
     @once
     def _classes(self) -> Matrix:
         return class_vectors(self._folder, self._text)
+
+    @once
+    def _centred(self) -> Matrix:
+        return unit(self._classes - self._classes.mean(axis=0))
 
 
 def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
@@ -144,6 +127,11 @@ def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matr
     nearest = (sentences @ unit(classes - classes.mean(axis=0)).T).max(axis=1, keepdims=True)
     length = TEXT_LENGTH * np.maximum(nearest, 0) ** NAMED
     return unit(np.concatenate([heads.text(features), length * sentences], axis=1))
+
+
+def _conse(vectors: Matrix) -> Matrix:
+    half = vectors[:, LEARNED_DIMENSION:]  # of length 0 for a text that is near to no class at all
+    return np.asarray(half / np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def mix(logits: Matrix, classes: Matrix) -> Matrix:

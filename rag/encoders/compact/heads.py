@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -92,6 +93,12 @@ class Heads:
                 f"{path} holds no heads of the compact encoder ({error}): reinstall Olhar, or give the "
                 "folder that `olhar train compact` wrote"
             ) from None
+
+
+@lru_cache(maxsize=2)
+def loaded(path: Path, _digest: str) -> Heads:
+    """As ``Heads.load``; both sides of an encoder share what was read of one file."""
+    return Heads.load(path)
 
 
 def tuned_heads(encoder: str) -> Path | None:

@@ -8,17 +8,22 @@ import pytest
 from rag.evaluation.scoring import LEGS, Gallery, alone, only
 from rag.retrieval.encoding import EncodedQuery, EncodedText
 from rag.retrieval.fusion import calibrated, log_odds
+from rag.retrieval.insight import Insight
 from rag.retrieval.legs import score
 from rag.types import Calibration, Item, LegWeights, Matrix, Row
 
 CALIBRATION = Calibration(
-    full=LegWeights(-3, image=5, caption=7, bm25=2),
-    image_only=LegWeights(-4, image=9),
+    full=LegWeights(-3, image=5, caption=7, bm25=2, agreement=-2, named=1),
+    image_only=LegWeights(-4, image=9, named=3),
     text_only=LegWeights(-1),
     image_query=LegWeights(-2),
 )
 CAPTIONS = ["a red dog in the snow", "", "two cats", "the sea", "", "Red beach, red CAT"]
-QUERIES = ["red dog", "a cat on the beach", "where is the", "nothing of that", "CÁT"]
+INSIGHT = Insight(
+    named=lambda queries, images: np.minimum(queries @ images.T, 0),
+    agreement=lambda captions, images: (captions * images[:, :5]).sum(axis=1),
+)
+QUERIES = ["red dogs", "a cat on the beach", "where is the", "nothing of that", "CÁT"]
 
 
 def random(rng: np.random.Generator, *shape: int) -> Matrix:
@@ -33,7 +38,7 @@ def test_legs_and_fusion_are_those_of_retrieval(captions: list[str], pictures: b
     images, words = random(rng, len(captions), 8), random(rng, len(captions), 5)
     by_image, by_text = random(rng, len(QUERIES), 8), random(rng, len(QUERIES), 5)
     texts = {place: words[place] for place, caption in enumerate(captions) if caption}
-    gallery = Gallery(images if pictures else None, texts, captions)
+    gallery = Gallery(images if pictures else None, texts, captions, INSIGHT)
     legs = gallery.scores(QUERIES, by_image, by_text)
     fused = calibrated(legs, CALIBRATION)
     rows = [
@@ -46,7 +51,7 @@ def test_legs_and_fusion_are_those_of_retrieval(captions: list[str], pictures: b
     ]
     for q, text in enumerate(QUERIES):
         query = EncodedQuery(EncodedText(by_image[q], by_text[q], text), None, None)
-        for place, one in enumerate(score(rows, query)):
+        for place, one in enumerate(score(rows, query, INSIGHT)):
             assert fused[q, place] == pytest.approx(log_odds(one.legs, CALIBRATION), abs=1e-5)
             for leg in LEGS:
                 known = getattr(one.legs, leg)
