@@ -24,18 +24,28 @@ from api.routes import (
     health,
     items,
     jobs,
+    openai_embeddings,
     reconciling,
 )
-from api.routes.chat_schemas import ChatIn
+from api.routes.chat_schemas import ChatChunk, ChatIn
+from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
+from api.turns import Turns
 from ingest.queue import Queue
 from rag import __version__
 from rag.build import Olhar
 
 WAITING = 16
 """Uploads that are received, or waited for, at the same time."""
-READ_BY_HAND: tuple[type[BaseModel], ...] = (QueryIn, SearchIn, TextIn, ChatIn)
-"""Bodies that routes read themselves: FastAPI does not describe them."""
+READ_BY_HAND: tuple[type[BaseModel], ...] = (
+    QueryIn,
+    SearchIn,
+    TextIn,
+    ChatIn,
+    ChatChunk,
+    EmbeddingsIn,
+)
+"""Bodies that routes read or write themselves: FastAPI does not describe them."""
 
 
 def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI:
@@ -55,9 +65,21 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.started = int(time.time())
     app.state.health_threads = health.threads()
     app.state.waiting = CapacityLimiter(WAITING)
+    app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
     app.state.administration = Administration(olhar, wake)
-    for part in (asking, collections, duplicates, jobs, items, reconciling, chat, embedding, health):
+    for part in (
+        asking,
+        collections,
+        duplicates,
+        jobs,
+        items,
+        reconciling,
+        chat,
+        openai_embeddings,
+        embedding,
+        health,
+    ):
         app.include_router(part.router)
     docs.install(app)
     errors.install(app)

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from rag.errors import (
     BadImage,
     BadSettings,
+    Busy,
     Conflict,
     InvalidInput,
     NotFound,
@@ -30,6 +31,7 @@ STATUS: Mapping[type[OlharError], int] = {
     InvalidInput: 422,
     NotFound: 404,
     Conflict: 409,
+    Busy: 429,
     Unavailable: 503,
     OlharError: 500,
 }
@@ -49,7 +51,7 @@ class ModelNotFound(NotFound):
 
 def speaks_openai(path: str) -> bool:
     """Whether errors of this path have OpenAI's shape."""
-    return path == "/v1/models" or path.startswith(("/v1/models/", "/v1/chat/"))
+    return path in ("/v1/models", "/v1/embeddings") or path.startswith(("/v1/models/", "/v1/chat/"))
 
 
 def failure(
@@ -103,8 +105,8 @@ def status_of(error: type[OlharError]) -> int:
 async def _on_olhar_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, OlharError)
     status = status_of(type(error))
-    headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 and error.retryable else None
-    return failure(request.url.path, status, str(error), kind=_kebab(type(error).__name__), headers=headers)
+    headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
+    return failure(request.url.path, status, str(error), kind=kebab(type(error).__name__), headers=headers)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -147,13 +149,22 @@ def _openai(
     headers: Mapping[str, str] | None,
 ) -> Response:
     status = 400 if status == 422 else status  # OpenAI has no 422
-    error = {
-        "message": detail,
-        "type": "server_error" if status >= 500 else "invalid_request_error",
-        "param": errors[0]["where"] if errors else None,
-        "code": kind.replace("-", "_") or None,
+    return _response(status, openai_error(status, detail, kind, errors), "application/json", headers)
+
+
+def openai_error(
+    status: int, detail: str, kind: str = "", errors: Sequence[Mapping[str, str]] = ()
+) -> dict[str, object]:
+    """An error as OpenAI's clients read it, also as an event of a stream."""
+    types = {429: "rate_limit_error", **dict.fromkeys(range(500, 600), "server_error")}
+    return {
+        "error": {
+            "message": detail,
+            "type": types.get(status, "invalid_request_error"),
+            "param": errors[0]["where"] if errors else None,
+            "code": kind.replace("-", "_") or None,
+        }
     }
-    return _response(status, {"error": error}, "application/json", headers)
 
 
 def _response(
@@ -168,5 +179,6 @@ def _where(location: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in location if part != "body")
 
 
-def _kebab(name: str) -> str:
+def kebab(name: str) -> str:
+    """A class's name as it stands in problems."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

@@ -11,6 +11,7 @@ OlharError
 ├── Conflict               the thing asked for contradicts what is stored
 │   ├── FingerprintMismatch   the collection was built by another encoder
 │   └── DataFolderBusy        another process owns the data folder
+├── Busy                   more is asked for at a time than is taken on; waiting helps
 └── Unavailable            a part outside Olhar cannot be had now; `retryable` says if waiting helps
     ├── ModelUnavailable
     ├── SourceUnavailable
@@ -66,6 +67,12 @@ class FingerprintMismatch(Conflict):
 
 class DataFolderBusy(Conflict):
     """Another process owns the data folder, and it is not a server that could do the work."""
+
+    retryable = True
+
+
+class Busy(OlharError):
+    """More is asked for at a time than is taken on."""
 
     retryable = True
 

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     )
     llm_load_seconds: float = Field(120, gt=0, le=3600, description="deadline of loading the model")
     llm_answer_seconds: float = Field(120, gt=0, le=3600, description="deadline of a whole answer")
+    llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
+    llm_waiting: int = Field(
+        16, ge=0, le=10_000, description="questions that wait for their turn; one more is refused with 429"
+    )
 
     milvus_uri: str = Field(
         "", description="empty: a Milvus Lite file in the data folder; else a server's URI or a `.db` file"

@@ -338,7 +338,8 @@ class GenerationOptions:
     """How an answer is to be written; ``None`` leaves it to the model's own form.
 
     ``temperature`` lies in [0, 2], ``max_tokens`` bounds what the model writes, ``stop`` are texts that end
-    it, ``schema`` is a JSON schema that the whole answer has to follow.
+    it, ``schema`` is a JSON schema that the whole answer has to follow, ``instructions`` are those of the
+    application that asks.
     """
 
     temperature: float | None = None
@@ -346,6 +347,7 @@ class GenerationOptions:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     schema: Mapping[str, JSON] | None = None
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,70 +5,47 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from api.deps import System
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
-from api.querying import Asked
-from api.routes.chat_schemas import (
-    ChatIn,
-    ChatOut,
-    Choice,
-    ImagePart,
-    Message,
-    ModelOut,
-    ModelsOut,
-    Reply,
-    TextPart,
-)
+from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOut, ModelsOut, text_of
+from api.routes.chat_stream import NOT_KEPT, Chat, completion, events, open_stream
 from api.routes.forms import json_body, json_schema
 from api.routes.queries import resolve
-from api.schemas import AskOut
 from rag.build import Olhar
 from rag.errors import InvalidInput
+from rag.types import Turn
 
 router = APIRouter(tags=["openai"])
 
 MODEL = re.compile(r"olhar(?:/([A-Za-z0-9][A-Za-z0-9_.-]{0,63}))?")
 """``olhar`` is the collection of the settings, ``olhar/<name>`` another."""
 
-SILENT = frozenset(
-    {"user", "metadata", "store", "service_tier", "stream_options", "safety_identifier", "prompt_cache_key"}
-)
+SILENT = frozenset({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
 """Parameters that do not change an answer."""
 IGNORED = frozenset(
-    {
-        "frequency_penalty", "logit_bias", "max_completion_tokens", "max_tokens", "presence_penalty",
-        "reasoning_effort", "seed", "stop", "temperature", "top_p", "verbosity",
-    }
-)  # fmt: skip
+    {"frequency_penalty", "logit_bias", "presence_penalty", "reasoning_effort", "top_p", "verbosity"}
+)
 """Parameters that chat programs send with every request; a warning says that they had no effect."""
 AS_IF_ABSENT: Mapping[str, tuple[object, ...]] = {
     "n": (1,),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True,),
-    "response_format": ({"type": "text"},),
     "modalities": (["text"],),
     "top_logprobs": (0,),
+    "top_p": (1,),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
 }
 """Values that ask for nothing beyond what is done anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A chat request, understood."""
-
-    model: str
-    collection: str | None
-    asked: Asked
-    warnings: tuple[str, ...]
 
 
 async def _chat(request: Request, olhar: System) -> Chat:
@@ -80,47 +57,58 @@ async def _chat(request: Request, olhar: System) -> Chat:
     "/v1/chat/completions",
     operation_id="chat_completions",
     openapi_extra={"requestBody": {"required": True, "content": json_schema("ChatIn")}},
+    response_model=ChatOut,
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatChunk"}}},
+            "description": "The answer, or with `stream` its chunks, each an event, and last `[DONE]`.",
+        }
+    },
 )
-def chat_completions(chat: Annotated[Chat, Depends(_chat)], olhar: System) -> ChatOut:
+async def chat_completions(
+    chat: Annotated[Chat, Depends(_chat)], request: Request, olhar: System
+) -> Response:
     """Answer the last user message from a collection; ``model`` names it: ``olhar/<collection>``."""
-    asked = chat.asked
-    answer = olhar.pipeline.ask(asked.scope, asked.query)
-    if chat.collection and not answer.evidence and not _exists(olhar, chat.collection):
-        raise ModelNotFound(f"there is no model {chat.model!r}; /v1/models lists them")
-    answer = replace(answer, warnings=(*answer.warnings, *chat.warnings))
-    shown = AskOut.of(answer)
-    return ChatOut(
-        id=f"chatcmpl-{uuid.uuid4().hex}",
-        created=int(time.time()),
-        model=chat.model,
-        choices=[Choice(message=Reply(content=shown.answer))],
-        olhar=shown,
-    )
+    opened = await open_stream(request, olhar, chat)
+    if chat.stream:
+        return StreamingResponse(events(opened), media_type="text/event-stream", headers=NOT_KEPT)
+    answer = await opened.whole(request)
+    return Response(completion(chat, answer).model_dump_json(), media_type="application/json")
 
 
 @router.get("/v1/models", operation_id="models")
 def models(request: Request, olhar: System) -> ModelsOut:
-    """The collections, as models to chat with."""
+    """The collections, as models to chat with, and the encoder, as one to embed with."""
     created: int = request.app.state.started
-    names = ["olhar", *(f"olhar/{c.name}" for c in olhar.store.collections(olhar.settings.tenant))]
+    names = [
+        olhar.encoder.fingerprint.name,
+        "olhar",
+        *(f"olhar/{c.name}" for c in olhar.store.collections(olhar.settings.tenant)),
+    ]
     return ModelsOut(data=[ModelOut(id=name, created=created) for name in names])
 
 
 def _understand(body: ChatIn, olhar: Olhar) -> Chat:
-    if body.stream:
-        raise InvalidInput('streaming is not supported yet; send "stream": false')
     match = MODEL.fullmatch(body.model)
     if match is None:
-        raise ModelNotFound(f"there is no model {body.model!r}; /v1/models lists them")
-    warnings = _parameters(body.model_extra or {})
+        raise ModelNotFound(f"there is no model {body.model!r} to chat with; /v1/models lists them")
     question, earlier = _question(body.messages)
-    if earlier:
-        warnings += ("only the last user message is read; what came before it has no effect yet",)
     try:
         wanted = QueryIn(collection=match[1], **question)
     except ValidationError as error:
         raise invalid(error, "messages") from None
-    return Chat(body.model, match[1], resolve(olhar, wanted), warnings)
+    return Chat(
+        id=f"chatcmpl-{uuid.uuid4().hex}",
+        created=int(time.time()),
+        model=body.model,
+        collection=match[1],
+        asked=resolve(olhar, wanted),
+        options=body.options(),
+        history=earlier,
+        warnings=_parameters(body.model_extra or {}),
+        stream=bool(body.stream),
+        with_usage=bool(body.stream_options and body.stream_options.include_usage),
+    )
 
 
 def _parameters(given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -136,20 +124,19 @@ def _parameters(given: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"these parameters have no effect: {', '.join(sorted(asking))}",) if asking else ()
 
 
-def _question(messages: list[Message]) -> tuple[dict[str, str], bool]:
-    """The last user message as a query, and whether there is anything before it."""
+def _question(messages: list[Message]) -> tuple[dict[str, Any], tuple[Turn, ...]]:
+    """The last user message as a query, and what was said before it."""
     place = max((n for n, message in enumerate(messages) if message.role == "user"), default=None)
     if place is None:
         raise InvalidInput('messages: there is none of role "user"')
     content = messages[place].content or ""
-    if isinstance(content, str):
-        return {"text": content}, place > 0
-    question = {"text": "\n".join(part.text for part in content if isinstance(part, TextPart))}
-    pictures = [part.image_url.url for part in content if isinstance(part, ImagePart)]
-    if len(pictures) > 1:
-        raise InvalidInput(f"messages: {len(pictures)} pictures in a question; send one")
-    return question | ({"image": pictures[0]} if pictures else {}), place > 0
+    parts = content if isinstance(content, list) else []
+    pictures = [part.image_url.url for part in parts if isinstance(part, ImagePart)]
+    return {"text": text_of(content), "images": pictures}, tuple(_turns(messages[:place]))
 
 
-def _exists(olhar: Olhar, collection: str) -> bool:
-    return any(c.name == collection for c in olhar.store.collections(olhar.settings.tenant))
+def _turns(messages: list[Message]) -> Iterator[Turn]:
+    for message in messages:
+        text = text_of(message.content)
+        if text.strip() and (message.role == "user" or message.role == "assistant"):
+            yield Turn(message.role, text)

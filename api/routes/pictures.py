@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import base64
 import binascii
+from io import BytesIO
 
 from starlette.exceptions import HTTPException
 
 from api.routes.forms import Form
-from rag.errors import BadImage, InvalidInput
+from ingest.sources import Reading
+from rag.build import Olhar
+from rag.errors import BadImage, InvalidInput, NotFound
 from rag.images import working_picture
 from rag.settings import Settings
-from rag.types import Pixels
+from rag.types import Pixels, Scope
+
+ITEM = "olhar:"
+"""Begins the name of a stored picture: ``olhar:<item id>``."""
+FORMS = "a data URI in base64 (data:image/jpeg;base64,…), olhar:<item id>, or a URL of http or https"
 
 
-def bytes_of(uri: str) -> bytes:
-    """The content of a data URI in base64; the type it declares is not believed.
+def picture_bytes(uri: str, olhar: Olhar, scope: Scope) -> bytes:
+    """The picture that a request names: in the name itself, an item of ``scope``, or on the web.
 
-    Raises BadImage for any other URI: nothing is downloaded.
+    The type that a data URI declares is not believed. Raises BadImage for any other name, NotFound, and
+    BadSource or SourceUnavailable as ``Fetcher.fetch``: only public addresses are asked.
     """
+    if uri.startswith(ITEM):
+        for item in olhar.store.get(scope, "image", [uri.removeprefix(ITEM)]):
+            return olhar.blobs.get(item.content_hash)
+        raise NotFound(f"there is no picture {uri.removeprefix(ITEM):.80} in this collection")
+    if uri.partition("://")[0].lower() in ("http", "https"):
+        sink = BytesIO()
+        Reading.of(olhar.settings, local=False).fetcher.fetch(uri, sink, max_bytes=olhar.settings.max_bytes)
+        return sink.getvalue()
+    return _inline(uri)
+
+
+def _inline(uri: str) -> bytes:
     head, comma, content = uri.partition(",")
     if not comma or not head.lower().startswith("data:") or not head.lower().endswith(";base64"):
-        raise BadImage("a picture has to be a data URI in base64 (data:image/jpeg;base64,…)")
+        raise BadImage(f"a picture has to be {FORMS}")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):

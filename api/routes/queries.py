@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System
+from api.deps import System, scope_of
 from api.errors import invalid
 from api.query_schemas import QueryIn, SearchIn
 from api.querying import Asked, asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.pictures import bytes_of, pixels_of
+from api.routes.pictures import picture_bytes, pixels_of
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.types import Group
@@ -42,7 +42,8 @@ def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Asked:
     Raises InvalidInput when nothing is looked for, and BadImage.
     """
     uris = (*([] if wanted.image is None else [wanted.image]), *wanted.images)
-    pictures = [*map(bytes_of, uris), *sent]
+    scope = scope_of(olhar, wanted.collection)
+    pictures = [*(picture_bytes(uri, olhar, scope) for uri in uris), *sent]
     if len(pictures) > PICTURES:
         raise InvalidInput(f"{len(pictures)} pictures; {PICTURES} are allowed")
     return asked(olhar.settings, wanted, [pixels_of(data, olhar.settings) for data in pictures])

@@ -14,12 +14,13 @@ from typing import Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from rag.generation.grounding import ended
-from rag.types import NOT_FOUND, Evidence, Item, Turn
+from rag.types import NOT_FOUND, Evidence, GenerationOptions, Item, Turn
 
 MAX_EVIDENCE = 1_200
 MAX_EVIDENCE_TOTAL = 16_000
 MAX_QUESTION = 2_000
 MAX_HISTORY = 6_000
+MAX_INSTRUCTIONS = 4_000
 """All in characters."""
 
 _MARKER = re.compile(r"[\[［【]\s*(\d[\d\s,;]*)[\]］】]")
@@ -56,7 +57,10 @@ def framed(text: str, limit: int = MAX_EVIDENCE) -> str:
 
 
 def large_messages(
-    question: str, evidence: Sequence[Evidence], history: Sequence[Turn] = ()
+    question: str,
+    evidence: Sequence[Evidence],
+    history: Sequence[Turn] = (),
+    options: GenerationOptions | None = None,
 ) -> list[BaseMessage]:
     """Instructions, the end of the conversation, all the evidence with its numbers, the question."""
     limit = min(MAX_EVIDENCE, MAX_EVIDENCE_TOTAL // max(len(evidence), 1))
@@ -64,10 +68,18 @@ def large_messages(
     numbered = "\n".join(("<evidence>", *lines, "</evidence>"))
     asked = framed(question, MAX_QUESTION)
     return [
-        SystemMessage(INSTRUCTIONS),
+        SystemMessage(_instructions(options)),
         *_earlier(history),
         HumanMessage(f"{numbered}\n\nQuestion: {asked}"),
     ]
+
+
+def _instructions(options: GenerationOptions | None) -> str:
+    if options is None:
+        return INSTRUCTIONS
+    by_schema = "The answer is JSON; put the numbers into its texts." if options.schema else ""
+    theirs = f"Besides:\n{options.instructions[:MAX_INSTRUCTIONS]}" if options.instructions else ""
+    return "\n".join(part for part in (INSTRUCTIONS, by_schema, theirs) if part)
 
 
 def _earlier(history: Sequence[Turn]) -> list[BaseMessage]:

@@ -23,6 +23,11 @@ from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
 SURE = 0.5
 """The relevance from which evidence is quoted even when it shares no word with the question."""
 
+ONLY_THE_QUESTION = (
+    "is too small for a conversation: earlier messages and instructions have no effect on how it writes; "
+    "set OLHAR_LLM to a larger model"
+)
+
 Pieces: TypeAlias = Iterator[str | Draft]
 """Texts, and last the draft whose text they make."""
 
@@ -36,7 +41,7 @@ def write_large(
 ) -> Pieces:
     """The model's own words with its own markers, those that point at nothing left out."""
     speech, checked, end, shown = Speech(), Checked(evidence), Written(), ""
-    for piece in chat.stream(large_messages(question, evidence, history), options):
+    for piece in chat.stream(large_messages(question, evidence, history, options), options):
         if isinstance(piece, Written):
             end = piece
         elif text := checked.feed(speech.feed(piece)):
@@ -59,7 +64,7 @@ def write_small(
     question: str,
     evidence: Sequence[Evidence],
     options: GenerationOptions,
-    history: Sequence[Turn],  # noqa: ARG001  # a small model loses its way in a conversation
+    history: Sequence[Turn],
 ) -> Pieces:
     """One sentence about the best evidence, which the program cites: nothing else was shown.
 
@@ -81,6 +86,8 @@ def write_small(
             written, end = chat.complete(chat.form.messages(question, evidence), options)
             text = supported(written, question, statement)
     shown, citations, warnings = check(f"{text} [{best.marker}]", (best,))
+    if history or options.instructions:
+        warnings += (f"{chat.name} {ONLY_THE_QUESTION}",)
     yield shown
     yield Draft(shown, citations, warnings, usage=end.usage, finish=end.finish)
 
@@ -97,7 +104,7 @@ def write_json(
     Its citations are the markers in its texts that point at evidence.
     """
     shown, end = "", Written()
-    for piece in chat.stream(large_messages(question, evidence, history), options):
+    for piece in chat.stream(large_messages(question, evidence, history, options), options):
         if isinstance(piece, Written):
             end = piece
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,11 +22,13 @@ from PIL import Image
 
 from api.app import create_app
 from api.routes import health
+from api.turns import Turns
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.build import Olhar
 from rag.errors import NotFound
+from rag.pipeline import PLAIN
 from rag.retrieval.retriever import DEFAULT
 from rag.settings import Settings
 from rag.types import (
@@ -35,6 +38,7 @@ from rag.types import (
     Evidence,
     Filter,
     Fingerprint,
+    GenerationOptions,
     Hit,
     Item,
     Kind,
@@ -46,6 +50,8 @@ from rag.types import (
     Scope,
     SearchOptions,
     SearchResult,
+    Turn,
+    Usage,
     content_hash,
 )
 from tests.reads_all import ReadsAll
@@ -73,6 +79,7 @@ ANSWER = Answer(
     abstained=False,
     citations=(Citation(1, CAT.id, CAT.source),),
     evidence=(Evidence(1, HIT, "a cat on a wall"),),
+    usage=Usage(12, 3),
     rerank=RerankState("skipped", "no reranker is set"),
     model="fake:model",
     timings_ms={"answer": 1.5},
@@ -166,6 +173,9 @@ class FakePipeline:
     answer: Answer = ANSWER
     error: Exception | None = None
     wait: Callable[[], object] = lambda: None
+    between: Callable[[], object] = lambda: None
+    told: tuple[GenerationOptions, tuple[Turn, ...]] = (PLAIN, ())
+    ended: int = 0
 
     reranks: Mapping[str, int] = field(default_factory=lambda: {"applied": 2, "degraded": 1, "skipped": 0})
 
@@ -194,6 +204,29 @@ class FakePipeline:
     ) -> Answer:
         self._called(Call(scope, query, limit, where, listing, rerank))
         return self.answer
+
+    def stream(
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        limit: int | None = None,
+        where: Filter | None = None,
+        listing: SearchOptions = DEFAULT,
+        rerank: bool = True,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
+        self._called(Call(scope, query, limit, where, listing, rerank))
+        self.told = (options, tuple(history))
+        try:
+            yield self.answer.evidence
+            for word in re.findall(r"\s*\S+", self.answer.text):
+                self.between()
+                yield word
+            yield self.answer
+        finally:
+            self.ended += 1
 
     def _called(self, call: Call) -> None:
         self.calls.append(call)
@@ -336,6 +369,7 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
     system = FakeSystem(small_settings(tmp_path))
     served.app.state.olhar = system
     served.app.state.health_threads = health.threads()
+    served.app.state.turns = Turns(2, 1)
     return system
 
 

@@ -89,7 +89,7 @@ def test_an_answer_has_its_shape(client: httpx.Client) -> None:
     [
         ({"json": {"text": "  "}}, 422),
         ({"json": {}}, 422),
-        ({"json": {"image": "https://example.org/a.png"}}, 400),
+        ({"json": {"image": "http://127.0.0.1:9/a.png"}}, 422),  # not a public address
         ({"json": {"image": "file:///etc/passwd"}}, 400),
         ({"json": {"image": "data:image/png;base64,@@@"}}, 400),
         ({"json": {"image": "data:image/png;base64,"}}, 400),

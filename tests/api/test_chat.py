@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import base64
+import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import openai
 import pytest
 from openai import OpenAI
 
-from rag.types import Scope
+from rag.errors import StoreUnavailable
+from rag.types import JSON, GenerationOptions, Scope, Turn
 from tests.api.conftest import ANSWER, FakeSystem, png
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
@@ -33,7 +40,7 @@ def test_openais_own_client_gets_the_answer_and_its_evidence(chat: OpenAI, syste
     assert completion.choices[0].message.content == "A cat [1]."
     assert completion.choices[0].finish_reason == "stop"
     assert completion.model == "olhar/default"
-    assert completion.usage is None  # tokens are not counted
+    assert completion.usage.total_tokens == 15
     assert completion.olhar["citations"] == [{"marker": 1, "item_id": "a" * 32, "source": "photos/cat.png"}]
     assert completion.olhar["evidence"][0]["marker"] == 1
     assert completion.olhar["rerank"]["state"] == "skipped"
@@ -52,35 +59,190 @@ def test_a_picture_can_be_part_of_the_question(chat: OpenAI, system: FakeSystem)
     assert call.query.image is not None
 
 
-def test_the_last_user_message_is_the_question(chat: OpenAI, system: FakeSystem) -> None:
-    messages: Any = [
-        {"role": "system", "content": "be brief"},
-        {"role": "user", "content": "first"},
-        {"role": "assistant", "content": "well"},
-        {"role": "user", "content": "second"},
-    ]
-    completion: Any = chat.chat.completions.create(model="olhar", messages=messages)
+CONVERSATION: Any = [
+    {"role": "system", "content": "be brief"},
+    {"role": "user", "content": "first"},
+    {"role": "assistant", "content": "well"},
+    {"role": "user", "content": "second"},
+]
+
+
+def test_the_last_user_message_is_the_question_and_the_rest_is_told(chat: OpenAI, system: FakeSystem) -> None:
+    chat.chat.completions.create(model="olhar", messages=CONVERSATION)
     assert system.pipeline.calls[0].query.text == "second"
-    assert any("last user message" in warning for warning in completion.olhar["warnings"])
+    options, history = system.pipeline.told
+    assert history == (Turn("user", "first"), Turn("assistant", "well"))
+    assert options.instructions == "be brief"
+
+
+def test_how_it_is_to_be_written_is_handed_on(chat: OpenAI, system: FakeSystem) -> None:
+    schema: dict[str, JSON] = {"type": "object", "properties": {"animal": {"type": "string"}}}
+    ask(
+        chat,
+        temperature=0.2,
+        max_tokens=100,
+        seed=7,
+        stop=["END"],
+        n=1,
+        stream=False,
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+    )
+    assert system.pipeline.told[0] == GenerationOptions(0.2, 100, 7, ("END",), schema)
+    ask(chat, response_format={"type": "json_object"}, stop="END")
+    assert system.pipeline.told[0] == GenerationOptions(stop=("END",), schema={"type": "object"})
 
 
 def test_parameters_without_effect_are_said(chat: OpenAI) -> None:
-    completion = ask(chat, temperature=0.2, max_tokens=100, n=1, stream=False, tools=[], user="me")
-    assert completion.olhar["warnings"] == ["these parameters have no effect: max_tokens, temperature"]
+    completion = ask(chat, top_p=0.2, logit_bias={"1": 2}, presence_penalty=0, tools=[], user="me")
+    assert completion.olhar["warnings"] == ["these parameters have no effect: logit_bias, top_p"]
     assert ask(chat, user="me", response_format={"type": "text"}).olhar["warnings"] == []
+
+
+def test_a_stream_is_the_plain_answer_in_pieces(chat: OpenAI) -> None:
+    plain = ask(chat)
+    chunks = list(ask(chat, stream=True, stream_options={"include_usage": True}))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == plain.choices[0].message.content
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert chunks[0].olhar["evidence"] == plain.olhar["evidence"]
+    assert [chunk.choices[0].finish_reason for chunk in chunks[-3:-1]] == [None, "stop"]
+    assert chunks[-2].olhar == plain.olhar
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage == plain.usage
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_a_stream_tells_of_tokens_only_when_asked(chat: OpenAI) -> None:
+    assert all(chunk.usage is None for chunk in ask(chat, stream=True))
+
+
+def test_events_end_as_openai_ends_them(client: httpx.Client) -> None:
+    body = {"model": "olhar", "stream": True, "messages": [{"role": "user", "content": "what"}]}
+    response = client.post("/v1/chat/completions", json=body)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.text.endswith("data: [DONE]\n\n")
+
+
+def test_what_fails_before_the_first_word_has_a_status(chat: OpenAI, system: FakeSystem) -> None:
+    system.pipeline.error = StoreUnavailable("no store")
+    with pytest.raises(openai.InternalServerError) as caught:
+        ask(chat, stream=True)
+    assert caught.value.status_code == 503
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("the store went"), RuntimeError("a bug")])
+def test_what_fails_on_the_way_is_an_event(chat: OpenAI, system: FakeSystem, error: Exception) -> None:
+    system.pipeline.between = Mock(side_effect=[None, error])
+    stream = ask(chat, stream=True)
+    with pytest.raises(openai.APIError) as caught:
+        list(stream)
+    assert ("store went" if isinstance(error, StoreUnavailable) else "server's log") in str(caught.value)
+    assert "a bug" not in str(caught.value)
+    assert system.pipeline.ended == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_hangs_up_stops_the_model(url: str, system: FakeSystem, stream: bool) -> None:
+    words, asked = 2000, threading.Event()
+    system.pipeline.answer = replace(ANSWER, text="word " * words)
+    told: list[int] = []
+
+    def between() -> None:
+        told.append(1)
+        asked.set()
+        time.sleep(0.01)
+
+    system.pipeline.between = between
+    body = {"model": "olhar", "stream": stream, "messages": [{"role": "user", "content": "what"}]}
+    data = json.dumps(body).encode()
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            + f"content-length: {len(data)}\r\n\r\n".encode()
+            + data
+        )
+        assert asked.wait(10)
+    for _ in range(500):
+        if system.pipeline.ended:
+            break
+        time.sleep(0.01)
+    assert system.pipeline.ended == 1
+    assert len(told) < words
+
+
+def test_too_many_questions_at_a_time_are_told_to_wait(
+    client: httpx.Client, url: str, system: FakeSystem
+) -> None:
+    go = threading.Event()
+    system.pipeline.wait = lambda: go.wait(20)
+    body = {"model": "olhar", "messages": [{"role": "user", "content": "what"}]}
+
+    def post() -> httpx.Response:
+        return httpx.post(f"{url}/v1/chat/completions", json=body, timeout=30, trust_env=False)
+
+    with ThreadPoolExecutor(3) as others:
+        waiting = [others.submit(post) for _ in range(3)]  # two are answered, one waits
+        for _ in range(500):
+            refused = client.post("/v1/chat/completions", json=body) if all_in(system, waiting) else None
+            if refused is not None:
+                break
+            time.sleep(0.01)
+        go.set()
+        assert [one.result().status_code for one in waiting] == [200, 200, 200]
+    assert refused is not None
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert client.post("/v1/chat/completions", json=body).status_code == 200
+
+
+def all_in(system: FakeSystem, _: object) -> bool:
+    """Two are with the pipeline; a moment later the third waits."""
+    if len(system.pipeline.calls) < 2:
+        return False
+    time.sleep(0.3)
+    return True
+
+
+def test_json_without_an_answer_is_a_refusal(chat: OpenAI, system: FakeSystem) -> None:
+    system.pipeline.answer = replace(ANSWER, text="not here", abstained=True, evidence=(), citations=())
+    form = {"type": "json_object"}
+    message = ask(chat, model="olhar/default", response_format=form).choices[0].message
+    assert (message.content, message.refusal) == (None, "not here")
+    deltas = [c.choices[0].delta for c in ask(chat, response_format=form, stream=True)]
+    assert "".join(delta.refusal or "" for delta in deltas) == "not here"
+    assert not any(delta.content for delta in deltas)
+
+
+def test_a_picture_may_be_an_item(chat: OpenAI, system: FakeSystem) -> None:
+    ask(chat, [{"type": "image_url", "image_url": {"url": "olhar:" + "a" * 32}}])
+    assert system.pipeline.calls[0].query.image is not None
+    with pytest.raises(openai.NotFoundError, match="no picture"):
+        ask(chat, [{"type": "image_url", "image_url": {"url": "olhar:" + "b" * 32}}])
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/a.png", "http://169.254.169.254/a", "ftp://a/b.png"])
+def test_pictures_are_fetched_from_public_addresses_only(chat: OpenAI, address: str) -> None:
+    with pytest.raises(openai.BadRequestError):
+        ask(chat, [{"type": "image_url", "image_url": {"url": address}}])
 
 
 @pytest.mark.parametrize(
     ("parameters", "named"),
     [
-        ({"stream": True}, "stream"),
         ({"n": 2}, "n"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "json_schema"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"temperature": 3}, "temperature"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": ["a"] * 5}, "stop"),
         ({"logprobs": True}, "logprobs"),
         ({"extra_body": {"nonsense": 1}}, "nonsense"),
-        ({"content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]}, "data URI"),
-        ({"content": [{"type": "image_url", "image_url": {"url": URI}}] * 2}, "one"),
+        ({"content": [{"type": "image_url", "image_url": {"url": "a.png"}}]}, "data URI"),
+        ({"content": [{"type": "image_url", "image_url": {"url": URI}}] * 11}, "images"),
         ({"content": [{"type": "input_audio"}]}, "messages"),
         ({"content": "  "}, "nothing to look for"),
         ({"content": "a\0b"}, "NUL"),
@@ -120,4 +282,4 @@ def test_no_user_message_is_no_question(client: httpx.Client) -> None:
 
 
 def test_collections_are_models(chat: OpenAI) -> None:
-    assert [model.id for model in chat.models.list()] == ["olhar", "olhar/default"]
+    assert [model.id for model in chat.models.list()] == ["fake", "olhar", "olhar/default"]

@@ -16,6 +16,7 @@ from rag.errors import (
     BadImage,
     BadSettings,
     BadSource,
+    Busy,
     Conflict,
     Crashed,
     DataFolderBusy,
@@ -44,6 +45,7 @@ EXPECTED: dict[type[OlharError], int] = {
     Conflict: 409,
     FingerprintMismatch: 409,
     DataFolderBusy: 409,
+    Busy: 429,
     Unavailable: 503,
     ModelUnavailable: 503,
     RecordsUnavailable: 503,
@@ -98,7 +100,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 31
+    assert len(walked) == 32
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -140,7 +142,7 @@ def test_an_error_of_the_library_is_told(
     body = problem(response, EXPECTED[kind])
     assert body["detail"] == "the \ud800 reason"
     assert body["type"] == "urn:olhar:problem:" + re.sub(r"\B([A-Z])", r"-\1", kind.__name__).lower()
-    assert ("retry-after" in response.headers) == (EXPECTED[kind] == 503)
+    assert ("retry-after" in response.headers) == (EXPECTED[kind] in (429, 503))
     chat = client.post(
         "/v1/chat/completions", json={"model": "olhar", "messages": [{"role": "user", "content": "x"}]}
     )
@@ -187,10 +189,10 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
     assert found == [
         "ask", "cancel_job", "chat_completions", "collections", "delete_collection", "delete_item",
-        "delete_source", "duplicates", "edit_item", "embed_image", "embed_text", "health", "ingest",
-        "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs", "models", "original",
-        "parked", "read_pictures", "reconcile", "reconciled", "retry_job", "search", "similarity",
-        "sources", "thumbnail",
+        "delete_source", "duplicates", "edit_item", "embed_image", "embed_text", "embeddings",
+        "health", "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs",
+        "models", "original", "parked", "read_pictures", "reconcile", "reconciled", "retry_job",
+        "search", "similarity", "sources", "thumbnail",
     ]  # fmt: skip
 
 

@@ -94,6 +94,17 @@ def test_a_question_is_answered_from_the_photo_cited(real: httpx.Client) -> None
     assert chat["choices"][0]["message"]["content"] == chat["olhar"]["answer"]
 
 
+def test_a_chat_streams_what_it_answers(real: httpx.Client) -> None:
+    question = [{"role": "user", "content": "Where is the rocket standing?"}]
+    body: dict[str, Any] = {"model": "olhar/photos", "messages": question, "stream": True}
+    lines = real.post("/v1/chat/completions", json=body).text.split("\n\n")
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines if "{" in line]
+    said = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert said == chunks[-1]["olhar"]["answer"]
+    assert chunks[-1]["olhar"]["citations"]
+
+
 def test_an_unknown_collection_is_no_model(real: httpx.Client) -> None:
     body = {"model": "olhar/nowhere", "messages": [{"role": "user", "content": "a cat"}]}
     response = real.post("/v1/chat/completions", json=body)

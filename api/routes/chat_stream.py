@@ -1,0 +1,188 @@
+"""An answer on its way to a chat client: whole, or piece by piece as server-sent events."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Generator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+import anyio
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from api.errors import ModelNotFound, kebab, openai_error, status_of
+from api.querying import Asked
+from api.routes.chat_schemas import (
+    ChatChunk,
+    ChatOut,
+    Choice,
+    ChunkChoice,
+    Delta,
+    EvidenceListOut,
+    Reply,
+    UsageOut,
+)
+from api.schemas import AskOut, EvidenceOut
+from api.turns import Turns
+from rag.build import Olhar
+from rag.errors import OlharError
+from rag.types import Answer, Evidence, GenerationOptions, Turn
+
+logger = logging.getLogger(__name__)
+
+NOT_KEPT: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+"""Neither caches nor proxies in between may hold an answer back."""
+DONE: Final = "data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat request, understood."""
+
+    id: str
+    created: int
+    model: str
+    collection: str | None
+    asked: Asked
+    options: GenerationOptions
+    history: tuple[Turn, ...]
+    warnings: tuple[str, ...]
+    stream: bool
+    with_usage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer whose evidence was found and whose text is still to come. Close it."""
+
+    chat: Chat
+    evidence: tuple[Evidence, ...]
+    pieces: Generator[tuple[Evidence, ...] | str | Answer]
+    turn: AsyncExitStack
+
+    async def next(self) -> str | Answer:
+        """The next piece of text; last, the answer that they make."""
+        piece = await run_in_threadpool(next, self.pieces)
+        assert not isinstance(piece, tuple)
+        if isinstance(piece, Answer):
+            return replace(piece, warnings=(*piece.warnings, *self.chat.warnings))
+        return piece
+
+    async def whole(self, request: Request) -> Answer:
+        """The answer; the model is stopped when the client hangs up. Raises ClientDisconnect."""
+        try:
+            while isinstance(piece := await self.next(), str):
+                if await request.is_disconnected():
+                    raise ClientDisconnect
+            return piece
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Stop the model, and let the next question have its turn."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await run_in_threadpool(self.pieces.close)
+            finally:
+                await self.turn.aclose()
+
+
+async def open_stream(request: Request, olhar: Olhar, chat: Chat) -> Opened:
+    """Wait for a turn, and find the evidence.
+
+    What fails until here has a status of its own. Raises Busy, ModelNotFound, and what the pipeline raises.
+    """
+    turns: Turns = request.app.state.turns
+    async with AsyncExitStack() as turn:
+        await turn.enter_async_context(turns.taken())
+        asked = chat.asked
+        pieces = cast(
+            "Generator[tuple[Evidence, ...] | str | Answer]",
+            olhar.pipeline.stream(
+                asked.scope, asked.query, where=asked.where, options=chat.options, history=chat.history
+            ),
+        )
+        evidence = await run_in_threadpool(next, pieces)
+        assert isinstance(evidence, tuple)
+        if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.collection):
+            raise ModelNotFound(f"there is no model {chat.model!r}; /v1/models lists them")
+        return Opened(chat, evidence, pieces, turn.pop_all())
+    raise AssertionError  # the block returns or raises
+
+
+def completion(chat: Chat, answer: Answer) -> ChatOut:
+    """The whole answer, as OpenAI's clients read it."""
+    shown = AskOut.of(answer)
+    refused = _refused(chat, answer)
+    reply = Reply(content=None, refusal=shown.answer) if refused else Reply(content=shown.answer)
+    return ChatOut(
+        id=chat.id,
+        created=chat.created,
+        model=chat.model,
+        choices=[Choice(message=reply, finish_reason=answer.finish)],
+        usage=UsageOut.of(answer.usage),
+        olhar=shown,
+    )
+
+
+async def events(opened: Opened) -> AsyncIterator[str]:
+    """The same answer, a chunk for each piece. What fails on the way is an event too."""
+    chat = opened.chat
+    try:
+        found = EvidenceListOut(evidence=[EvidenceOut.of_evidence(piece) for piece in opened.evidence])
+        yield _event(_chunk(chat, Delta(role="assistant", content=""), olhar=found))
+        waiting = ""
+        while isinstance(piece := await opened.next(), str):
+            # Without evidence the only text is that there is no answer: no JSON, if that was asked for.
+            if opened.evidence or chat.options.schema is None:
+                yield _event(_chunk(chat, Delta(content=piece)))
+            else:
+                waiting += piece
+        if waiting:
+            yield _event(_chunk(chat, Delta(refusal=waiting)))
+        last = _chunk(chat, Delta(), olhar=AskOut.of(piece))
+        last.choices[0].finish_reason = piece.finish
+        yield _event(last)
+        if chat.with_usage:
+            usage = UsageOut.of(piece.usage)
+            yield _event(
+                ChatChunk(id=chat.id, created=chat.created, model=chat.model, choices=[], usage=usage)
+            )
+        yield DONE
+    except OlharError as error:
+        yield _failure(status_of(type(error)), str(error), kebab(type(error).__name__))
+    except Exception:  # the status is sent already: say it in the stream
+        logger.exception("an answer broke while it was streamed")
+        yield _failure(500, "something broke inside; the server's log says what")
+    finally:
+        await opened.close()
+
+
+def _refused(chat: Chat, answer: Answer) -> bool:
+    return chat.options.schema is not None and not answer.evidence
+
+
+def _chunk(chat: Chat, delta: Delta, olhar: EvidenceListOut | AskOut | None = None) -> ChatChunk:
+    return ChatChunk(
+        id=chat.id, created=chat.created, model=chat.model, choices=[ChunkChoice(delta=delta)], olhar=olhar
+    )
+
+
+def _event(chunk: ChatChunk) -> str:
+    """As OpenAI writes it: what has nothing to say is left out, only ``finish_reason`` may be null."""
+    fields = chunk.model_dump(exclude={key for key in ("usage", "olhar") if getattr(chunk, key) is None})
+    for choice in fields["choices"]:
+        choice["delta"] = {key: value for key, value in choice["delta"].items() if value is not None}
+    return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"
+
+
+def _failure(status: int, detail: str, kind: str = "") -> str:
+    return f"data: {json.dumps(openai_error(status, detail, kind))}\n\n"
+
+
+def _exists(olhar: Olhar, collection: str) -> bool:
+    return any(c.name == collection for c in olhar.store.collections(olhar.settings.tenant))

@@ -1,0 +1,113 @@
+"""OpenAI's embeddings: vectors of texts, and of pictures, in the space of the pictures."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import System, scope_of
+from api.errors import ModelNotFound
+from api.query_schemas import Text
+from api.routes.chat_schemas import UsageOut
+from api.routes.forms import json_body, json_schema
+from api.routes.pictures import picture_bytes, pixels_of
+from rag.build import Olhar
+from rag.errors import InvalidInput
+from rag.types import NO_USAGE, Matrix, Pixels
+
+router = APIRouter(tags=["openai"])
+
+MOST = 2048
+"""Inputs of one request, as at OpenAI."""
+PICTURE = "data:"
+
+Line = Annotated[Text, StringConstraints(min_length=1)]
+Picture = Annotated[str, StringConstraints(pattern=r"^(?i:data):")]
+
+
+class EmbeddingsIn(BaseModel):
+    """Texts to embed; one that is a data URI (``data:image/…``) is a picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    input: Picture | Line | Annotated[list[Picture | Line], Field(min_length=1, max_length=MOST)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
+    user: str | None = None
+
+
+class VectorOut(BaseModel):
+    """A vector of length 1; in base64 its little-endian 32-bit floats."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsOut(BaseModel):
+    """The vectors, in the order of the input. Tokens are not counted."""
+
+    object: Literal["list"] = "list"
+    model: str
+    data: list[VectorOut]
+    usage: UsageOut
+
+
+async def _body(request: Request) -> EmbeddingsIn:
+    return await json_body(request, EmbeddingsIn)
+
+
+@router.post(
+    "/v1/embeddings",
+    operation_id="embeddings",
+    openapi_extra={"requestBody": {"required": True, "content": json_schema("EmbeddingsIn")}},
+)
+async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: System) -> EmbeddingsOut:
+    """Vectors of the image encoder, in which texts and pictures compare by their cosine."""
+    encoder = olhar.encoder
+    if body.model not in (encoder.fingerprint.name, olhar.settings.encoder):
+        raise ModelNotFound(
+            f"there is no model {body.model!r} to embed with; it is {encoder.fingerprint.name!r}"
+        )
+    if body.dimensions not in (None, encoder.fingerprint.dimension):
+        raise InvalidInput(
+            f"dimensions: {encoder.fingerprint.name} has {encoder.fingerprint.dimension}; leave it out"
+        )
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    vectors = await run_in_threadpool(_encoded, olhar, inputs)
+    return EmbeddingsOut(
+        model=body.model,
+        data=[
+            VectorOut(index=n, embedding=_written(vector, body.encoding_format))
+            for n, vector in enumerate(vectors)
+        ],
+        usage=UsageOut.of(NO_USAGE),
+    )
+
+
+def _encoded(olhar: Olhar, inputs: list[str]) -> Matrix:
+    """A row for each input. Raises BadImage, naming which."""
+    pictures = [n for n, text in enumerate(inputs) if text[: len(PICTURE)].lower() == PICTURE]
+    texts = [n for n in range(len(inputs)) if n not in set(pictures)]
+    rows = np.zeros((len(inputs), olhar.encoder.fingerprint.dimension), np.float32)
+    if texts:
+        rows[texts] = olhar.encoder.encode_text_queries([inputs[n] for n in texts])
+    if pictures:
+        rows[pictures] = olhar.encoder.encode_images([_pixels(olhar, inputs[n]) for n in pictures])
+    return rows
+
+
+def _pixels(olhar: Olhar, uri: str) -> Pixels:
+    return pixels_of(picture_bytes(uri, olhar, scope_of(olhar, None)), olhar.settings)
+
+
+def _written(vector: Any, form: str) -> list[float] | str:
+    if form == "base64":
+        return base64.b64encode(np.asarray(vector, "<f4").tobytes()).decode()
+    return [float(number) for number in vector]
