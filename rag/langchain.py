@@ -18,6 +18,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 
 from rag.build import Olhar
+from rag.filter_text import parse_filter
 from rag.pipeline import Pipeline, describe
 from rag.types import AllOf, Filter, Hit, Query, Scope
 
@@ -25,9 +26,9 @@ from rag.types import AllOf, Filter, Hit, Query, Scope
 class OlharRetriever(BaseRetriever):
     """Searches a collection; a document is what a language model should read of a hit.
 
-    ``limit``, ``relevance`` and ``where`` may be given anew with each call: ``retriever.invoke(text,
-    limit=3)``. An asynchronous call runs in a thread. The retriever uses an open ``Olhar`` and does not close
-    it.
+    ``limit``, ``relevance``, ``rerank`` and ``where`` may be given anew with each call:
+    ``retriever.invoke(text, limit=3)``. An asynchronous call runs in a thread. The retriever uses an open
+    ``Olhar`` and does not close it.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -38,8 +39,10 @@ class OlharRetriever(BaseRetriever):
     """At most so many documents."""
     relevance: float = Field(0.0, ge=0, le=1)
     """Hits below this relevance are left out; 0 keeps all."""
-    where: Filter | None = None
-    """What the documents have to fulfil, besides those of the call."""
+    rerank: bool = False
+    """Whether the reranker of OLHAR_RERANKER looks at the hits."""
+    where: Filter | str | None = None
+    """What the documents have to fulfil, besides those of the call: a filter, or one in text."""
 
     @classmethod
     def of(cls, olhar: Olhar, collection: str | None = None, **options: Any) -> Self:
@@ -66,16 +69,25 @@ class OlharRetriever(BaseRetriever):
         *,
         limit: int | None = None,
         relevance: float | None = None,
-        where: Filter | None = None,
+        rerank: bool | None = None,
+        where: Filter | str | None = None,
     ) -> list[Document]:
-        """Documents, best first. Raises InvalidInput for an empty query or a limit out of bounds."""
+        """Documents, best first. Raises InvalidInput for an empty query, a bad filter, or a bad limit."""
         least = self.relevance if relevance is None else relevance
-        both = tuple(one for one in (self.where, where) if one is not None)
+        both = tuple(_filter(one) for one in (self.where, where) if one)
         found = self.pipeline.search(
-            self.scope, Query(query), limit=limit or self.limit, where=AllOf(both) if both else None
+            self.scope,
+            Query(query),
+            limit=limit or self.limit,
+            where=AllOf(both) if both else None,
+            rerank=self.rerank if rerank is None else rerank,
         )
         kept = [hit for hit in found.hits if hit.relevance >= least]
         return [document(hit, found.warnings) for hit in self.pipeline.described(self.scope, kept)]
+
+
+def _filter(given: Filter | str) -> Filter:
+    return parse_filter(given) if isinstance(given, str) else given
 
 
 def document(hit: Hit, warnings: tuple[str, ...] = ()) -> Document:

@@ -92,7 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.languages",
     },
     "rag.build": {"rag"},
-    "rag.langchain": {"rag.types", "rag.pipeline", "rag.build"},
+    "rag.langchain": {"rag.types", "rag.pipeline", "rag.build", "rag.filter_text"},
     "ingest": {"rag"},
     "api": {"rag", "ingest"},
 }

@@ -22,8 +22,9 @@ from rag.build import Olhar, build
 from rag.errors import InvalidInput
 from rag.images import working_picture
 from rag.langchain import OlharRetriever
+from rag.pipeline import Pipeline
 from rag.settings import Settings
-from rag.types import Item, Query, Row, Scope, Where, content_hash, item_id
+from rag.types import Item, Query, Row, Scope, SearchResult, Where, content_hash, item_id
 from tests.api.test_integration import CAPTIONS, photo
 from tests.ollama_server import OllamaServer, Script
 
@@ -96,9 +97,30 @@ def test_limit_filter_and_relevance_of_the_retriever_and_of_the_call(olhar: Olha
     captioned = OlharRetriever.of(olhar, where=Where("tags", "contains", "captioned"))
     assert sorted(sources(captioned.invoke("a photo"))) == sorted(CAPTIONS)
     assert len(captioned.invoke("a photo", limit=2)) == 2
+    assert sources(captioned.invoke("a photo", where="source:coffee.png")) == ["coffee.png"]
+    assert sorted(sources(OlharRetriever.of(olhar, where="tags:captioned").invoke("a photo"))) == sorted(
+        CAPTIONS
+    )
     assert captioned.invoke("a photo", where=Where("tags", "contains", "other")) == []
     assert sources(captioned.invoke("a cup of espresso", relevance=0.5)) == ["coffee.png"]
     assert sources(OlharRetriever.of(olhar, relevance=0.5).invoke("a cup of espresso")) == ["coffee.png"]
+
+
+def test_the_reranker_looks_at_the_hits_where_that_is_wanted(
+    olhar: Olhar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    search = Pipeline.search
+
+    def noted(self: Pipeline, *given: Any, rerank: bool, **options: Any) -> SearchResult:
+        asked.append(rerank)
+        return search(self, *given, rerank=rerank, **options)
+
+    monkeypatch.setattr(Pipeline, "search", noted)
+    OlharRetriever.of(olhar).invoke("a cat")
+    OlharRetriever.of(olhar).invoke("a cat", rerank=True)
+    OlharRetriever.of(olhar, rerank=True).invoke("a cat")
+    assert asked == [False, True, True]
 
 
 def test_asynchronous_calls_find_the_same(olhar: Olhar) -> None:
@@ -138,6 +160,8 @@ def test_what_olhar_refuses_it_refuses(olhar: Olhar) -> None:
         OlharRetriever.of(olhar).invoke(" ")
     with pytest.raises(InvalidInput):
         OlharRetriever.of(olhar).invoke("a cat", limit=1001)
+    with pytest.raises(InvalidInput):
+        OlharRetriever.of(olhar).invoke("a cat", where="(tags:")
 
 
 def test_a_warning_of_the_search_is_in_the_documents(olhar: Olhar) -> None:
