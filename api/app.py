@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api import errors
 from api.administration import Administration
 from api.limits import LOOPBACK, BodyLimit, Guard
-from api.query_schemas import QueryIn, SearchIn
+from api.query_schemas import AskIn, SearchIn
 from api.routes import (
     asking,
     chat,
@@ -38,7 +38,7 @@ from rag.build import Olhar
 WAITING = 16
 """Uploads that are received, or waited for, at the same time."""
 READ_BY_HAND: tuple[type[BaseModel], ...] = (
-    QueryIn,
+    AskIn,
     SearchIn,
     TextIn,
     ChatIn,

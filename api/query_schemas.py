@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -119,3 +119,18 @@ class SearchIn(QueryIn):
 
     offset: int = Field(0, ge=0, le=1000)
     cursor: Annotated[str, StringConstraints(max_length=1000)] = Field("", description="`next` of a page")
+
+
+class TurnIn(Body):
+    """What was said earlier."""
+
+    role: Literal["user", "assistant"]
+    text: Text
+
+
+class AskIn(QueryIn):
+    """A question to be answered, and what was said before it."""
+
+    history: list[TurnIn] = Field(
+        default_factory=list, description="earlier turns, oldest first", max_length=200
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.query_schemas import QueryIn, SearchIn
+from api.query_schemas import AskIn, QueryIn, SearchIn
 from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.settings import Settings
-from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions
+from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Asked:
     where: Filter | None
     listing: SearchOptions
     rerank: bool | None = None
+    history: tuple[Turn, ...] = ()
 
 
 def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Asked:
@@ -37,7 +38,12 @@ def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) 
     first = pictures[0] if pictures else None
     query = Query(wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative))
     scope = Scope(settings.tenant, collection)
-    return Asked(scope, query, wanted.limit, _filter(wanted), _listing(wanted), wanted.rerank)
+    listing, turns = _listing(wanted), _turns(wanted)
+    return Asked(scope, query, wanted.limit, _filter(wanted), listing, wanted.rerank, turns)
+
+
+def _turns(wanted: QueryIn) -> tuple[Turn, ...]:
+    return tuple(Turn(one.role, one.text) for one in (wanted.history if isinstance(wanted, AskIn) else ()))
 
 
 def _listing(wanted: QueryIn) -> SearchOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -135,6 +136,20 @@ class EvidenceOut(HitOut):
         return cls(marker=evidence.marker, prompt=evidence.text, **_hit(evidence.hit))
 
 
+class TraceOut(BaseModel):
+    """How the question was understood: its language, and what it was rewritten to, if it was.
+
+    ``state`` is ``rewritten``, ``unchanged``, ``failed`` (``reason``; the question was used as it is) or
+    ``skipped``.
+    """
+
+    language: str = ""
+    rewritten: Shown = ""
+    ms: float = 0.0
+    state: Literal["rewritten", "unchanged", "failed", "skipped"] = "skipped"
+    reason: Shown = ""
+
+
 class AskOut(BaseModel):
     """An answer with everything needed to check it."""
 
@@ -143,6 +158,7 @@ class AskOut(BaseModel):
     citations: list[CitationOut]
     evidence: list[EvidenceOut]
     rerank: RerankOut
+    trace: TraceOut = TraceOut()  # a server of before says nothing of it
     model: str
     warnings: list[Shown]
     timings_ms: dict[str, float]
@@ -157,6 +173,7 @@ class AskOut(BaseModel):
             ],
             evidence=[EvidenceOut.of_evidence(e) for e in answer.evidence],
             rerank=RerankOut.of(answer.rerank),
+            trace=TraceOut(**asdict(answer.trace)),
             model=answer.model,
             warnings=list(answer.warnings),
             timings_ms=dict(answer.timings_ms),

@@ -27,13 +27,14 @@ from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
-from rag.protocols import Generator, ImageEncoder, Reranker, Store, TextEncoder
+from rag.protocols import ImageEncoder, Reranker, Rewriter, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Pixels
 from rag.vision.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
+    from rag.generation.generator import ChatGenerator
     from rag.records.records import Records
 
 COMPACT = "compact"
@@ -170,11 +171,19 @@ class Olhar:
         return Records(self.settings.records_url)
 
     @once
-    def generator(self) -> Generator:
+    def generator(self) -> ChatGenerator:
         """Chosen by OLHAR_LLM. Loads or connects at first use."""
         from rag.generation import open_generator
 
         return open_generator(self.settings)
+
+    @once
+    def _rewriter(self) -> Rewriter | None:
+        """The language model again, unless OLHAR_REWRITE is off."""
+        settings = self.settings
+        return (
+            None if settings.rewrite == "off" else self.generator.rewriter(seconds=settings.rewrite_seconds)
+        )
 
     @once
     def reranker(self) -> Reranker | None:
@@ -219,6 +228,7 @@ class Olhar:
             self.zero_shot,
             self.generator,
             self.reranker,
+            self._rewriter,
             limit=settings.limit,
             evidence=settings.evidence,
             relevance=settings.relevance,

@@ -13,7 +13,7 @@ import numpy as np
 from rag import languages
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.languages import Reader
-from rag.protocols import Generator, ImageEncoder, Reranker, WordByWord
+from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter, WordByWord
 from rag.retrieval.retriever import DEFAULT, Retriever
 from rag.types import (
     NOT_FOUND,
@@ -31,6 +31,7 @@ from rag.types import (
     Scope,
     SearchOptions,
     SearchResult,
+    Trace,
     Turn,
 )
 from rag.vision.zero_shot import ZeroShot
@@ -55,6 +56,8 @@ class Found:
     warnings: tuple[str, ...]
     timings_ms: Mapping[str, float]
     started: float
+    query: Query
+    trace: Trace
 
 
 class Pipeline:
@@ -67,6 +70,7 @@ class Pipeline:
         zero_shot: ZeroShot,
         generator: Generator,
         reranker: Reranker | None = None,
+        rewriter: Rewriter | None = None,
         *,
         limit: int = 10,
         evidence: int = 5,
@@ -80,6 +84,7 @@ class Pipeline:
         self._zero_shot = zero_shot
         self._generator = generator
         self._reranker = reranker
+        self._rewriter = rewriter
         self._limit = limit
         self._evidence = evidence
         self._relevance = relevance
@@ -127,16 +132,17 @@ class Pipeline:
     ) -> Answer:
         """An answer from numbered evidence, or none when nothing in the collection is relevant enough.
 
+        With ``history`` the question is rewritten first, where there is a rewriter; ``trace`` says how.
         While the language model is away, the answer says so and carries the evidence.
         """
-        found = self._found(scope, query, limit, where, listing, rerank=rerank)
+        found = self._found(scope, query, limit, where, listing, history, rerank=rerank)
         started = self._clock()
         try:
-            *_, draft = self._pieces(query, found, options, history)
+            *_, draft = self._pieces(found, options, history)
             assert isinstance(draft, Draft)
         except ModelUnavailable as error:
             draft = Draft(AWAY, (), (f"degraded: {error}",))
-        return self._answered(query, found, draft, started)
+        return self._answered(found, draft, started)
 
     def stream(
         self,
@@ -155,11 +161,11 @@ class Pipeline:
         Closing the iterator stops the language model. When that breaks off, the text ends there, ``finish``
         is ``length``, and a warning says why.
         """
-        found = self._found(scope, query, limit, where, listing, rerank=rerank)
+        found = self._found(scope, query, limit, where, listing, history, rerank=rerank)
         yield found.evidence
         started, shown = self._clock(), ""
         try:
-            for piece in self._pieces(query, found, options, history):
+            for piece in self._pieces(found, options, history):
                 if isinstance(piece, str):
                     shown += piece
                     yield piece
@@ -173,7 +179,7 @@ class Pipeline:
                 if shown
                 else Draft(AWAY, (), (f"degraded: {error}",))
             )
-        yield self._answered(query, found, draft, started)
+        yield self._answered(found, draft, started)
 
     def _found(
         self,
@@ -182,26 +188,46 @@ class Pipeline:
         limit: int | None,
         where: Filter | None,
         listing: SearchOptions,
+        history: Sequence[Turn],
         *,
         rerank: bool,
     ) -> Found:
         started = self._clock()
+        query, trace = self._understood(query, history)
         wanted = max(limit or 0, self._evidence)
         found = self._retrieved(scope, query, wanted, where, listing, rerank=rerank)
         kept = [hit for hit in found.hits if hit.relevance >= self._relevance][: limit or self._evidence]
         evidence = number(self.described(scope, kept))
-        return Found(evidence, found.rerank, found.warnings, found.timings_ms, started)
+        return Found(evidence, found.rerank, found.warnings, found.timings_ms, started, query, trace)
+
+    def _understood(self, query: Query, history: Sequence[Turn]) -> tuple[Query, Trace]:
+        """The question that is searched for, and how it came about."""
+        started, text = self._clock(), query.text.strip()
+        language = languages.detect(text) or "" if text else ""
+        if self._rewriter is None or not history or not text:
+            why = "OLHAR_REWRITE is off" if history and text else "no earlier turns"
+            return query, Trace(language, reason=why)
+        try:
+            rewritten = self._rewriter.rewrite(text, history)
+        except ModelUnavailable as error:
+            return query, Trace(language, "", self._since(started), "failed", str(error))
+        if rewritten == text:
+            return query, Trace(language, "", self._since(started), "unchanged")
+        return replace(query, text=rewritten), Trace(language, rewritten, self._since(started), "rewritten")
+
+    def _since(self, started: float) -> float:
+        return (self._clock() - started) * 1e3
 
     def _pieces(
-        self, query: Query, found: Found, options: GenerationOptions, history: Sequence[Turn]
+        self, found: Found, options: GenerationOptions, history: Sequence[Turn]
     ) -> Iterator[str | Draft]:
         if not found.evidence:
             yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
             return
-        question = query.text.strip() or IMAGE_QUESTION
+        question = found.query.text.strip() or IMAGE_QUESTION
         yield from self._generator.stream(question, found.evidence, options=options, history=history)
 
-    def _answered(self, query: Query, found: Found, draft: Draft, started: float) -> Answer:
+    def _answered(self, found: Found, draft: Draft, started: float) -> Answer:
         ended = self._clock()
         timings = {"generate": (ended - started) * 1e3, "total": (ended - found.started) * 1e3}
         return Answer(
@@ -213,12 +239,13 @@ class Pipeline:
             model=self._generator.name,
             warnings=(
                 *found.warnings,
-                *self._warnings(query, self._finder, self._writer),
+                *self._warnings(found.query, self._finder, self._writer),
                 *draft.warnings,
             ),
             timings_ms={**found.timings_ms, **timings},
             usage=draft.usage,
             finish=draft.finish,
+            trace=found.trace,
         )
 
     @property

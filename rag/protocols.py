@@ -202,6 +202,13 @@ class Reranker(Protocol):
     def close(self) -> None: ...
 
 
+class Rewriter(Protocol):
+    """Turns a question that follows others into one that stands alone."""
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """Raises ModelUnavailable when it cannot be had in time, or what came is no such question."""
+
+
 class Generator(Protocol):
     """Writes an answer from numbered evidence."""
 

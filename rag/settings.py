@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     rerank_device: str = Field(
         "auto", description="of a cross-encoder: `auto`, `cpu`, `cuda`, `cuda:1`, `mps` …"
     )
+    rewrite: Literal["off", "llm"] = Field(
+        "off", description="`llm`: the language model rewrites a question that follows others to stand alone"
+    )
+    rewrite_seconds: float = Field(20, gt=0, le=3600, description="deadline of rewriting a question")
     llm: str = Field(
         "llamacpp:smollm2",
         pattern=r"^[A-Za-z0-9_-]+:.+$",

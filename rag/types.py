@@ -380,6 +380,23 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """How a question was understood. ``language`` is an ISO 639-1 code, or empty when it is hard to tell.
+
+    ``rewritten`` is what was searched for and answered, where that is not the question itself. ``unchanged``:
+    the model found that the question stands alone; ``failed``: it could not be had, or wrote no such
+    question (``reason``), and the question was used as it is; ``skipped``: nothing to rewrite, or
+    OLHAR_REWRITE is off. ``ms`` is the time that it took.
+    """
+
+    language: str = ""
+    rewritten: str = ""
+    ms: float = 0.0
+    state: Literal["rewritten", "unchanged", "failed", "skipped"] = "skipped"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it."""
 
@@ -393,6 +410,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Usage = NO_USAGE
     finish: Finish = "stop"
+    trace: Trace = Trace()
 
 
 def content_hash(data: bytes) -> str:

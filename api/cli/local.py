@@ -60,6 +60,7 @@ class Local:
             limit=asked.limit,
             where=asked.where,
             listing=asked.listing,
+            history=asked.history,
             rerank=asked.rerank is not False,
         )
         return AskOut.of(answer)

@@ -113,6 +113,8 @@ def answered(answer: AskOut, *, as_json: bool) -> None:
         return
     out = console()
     _warn(out, answer.warnings)
+    if answer.trace.state == "rewritten":
+        out.print(f"[dim]understood as: {escape(answer.trace.rewritten)}[/]")
     out.print(f"[bold]{escape(answer.answer)}[/]")
     cited = {citation.marker for citation in answer.citations}
     for evidence in answer.evidence:

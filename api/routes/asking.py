@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.deps import System
-from api.query_schemas import QueryIn, SearchIn
+from api.query_schemas import AskIn, SearchIn
 from api.routes.queries import AskedFor, SearchedFor, body
 from api.schemas import AskOut, SearchOut
 
@@ -26,7 +26,7 @@ def search(asked: SearchedFor, olhar: System) -> SearchOut:
     return SearchOut.of(found)
 
 
-@router.post("/v1/ask", operation_id="ask", openapi_extra=body(QueryIn))
+@router.post("/v1/ask", operation_id="ask", openapi_extra=body(AskIn))
 def ask(asked: AskedFor, olhar: System) -> AskOut:
     """Answer a question from a collection, with citations that were checked."""
     answer = olhar.pipeline.ask(
@@ -35,6 +35,7 @@ def ask(asked: AskedFor, olhar: System) -> AskOut:
         limit=asked.limit,
         where=asked.where,
         listing=asked.listing,
+        history=asked.history,
         rerank=asked.rerank is not False,
     )
     return AskOut.of(answer)

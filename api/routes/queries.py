@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import System, scope_of
 from api.errors import invalid
-from api.query_schemas import QueryIn, SearchIn
+from api.query_schemas import AskIn, QueryIn, SearchIn
 from api.querying import Asked, asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import picture_bytes, pixels_of
@@ -25,7 +25,7 @@ Schema = TypeVar("Schema", bound=QueryIn)
 
 
 async def _question(request: Request, olhar: System) -> Asked:
-    return await _read(request, olhar, QueryIn)
+    return await _read(request, olhar, AskIn)
 
 
 async def _search(request: Request, olhar: System) -> Asked:
@@ -60,7 +60,7 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
     fields = frozenset(schema.model_fields) - {"image", "images"}
     async with form_body(request, fields=fields, file_key="image", max_files=PICTURES) as form:
         values: dict[str, Any] = dict(form.fields)
-        for name in sorted(values.keys() & {"filter", "like", "negative"}):
+        for name in sorted(values.keys() & {"filter", "history", "like", "negative"}):
             values[name] = _parsed(name, values[name])
         try:
             wanted = schema.model_validate(values)
@@ -71,7 +71,7 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
 
 def _parsed(name: str, text: str) -> Any:
     """JSON in a form's field; one id or one text may stand as it is."""
-    if name != "filter" and not text.startswith("["):
+    if name in {"like", "negative"} and not text.startswith("["):
         return text
     try:
         return from_json(text)
@@ -86,6 +86,7 @@ def body(schema: type[QueryIn]) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": 1000}
     known: dict[str, Any] = {
         "filter": text | {"description": "JSON, as in the other form"},
+        "history": text | {"description": "JSON, as in the other form"},
         "like": several,
         "negative": several,
         "everywhere": {"type": "boolean"},

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rag.generation.chat_models import PLAIN, ChatModel, open_chat_model
+from rag.generation.rewriting import ChatRewriter
 from rag.generation.writers import WRITERS, write_json
 from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
 
@@ -29,6 +30,10 @@ class ChatGenerator:
     def __init__(self, chat: ChatModel) -> None:
         self._chat = chat
         self._write = WRITERS[chat.form.kind]
+
+    def rewriter(self, *, seconds: float) -> ChatRewriter:
+        """One that asks the same model."""
+        return ChatRewriter(self._chat, seconds=seconds)
 
     @property
     def name(self) -> str:

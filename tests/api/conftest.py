@@ -163,6 +163,7 @@ class Call:
     where: Filter | None
     listing: SearchOptions
     rerank: bool
+    history: Sequence[Turn] = ()
 
 
 @dataclass
@@ -200,9 +201,10 @@ class FakePipeline:
         limit: int | None = None,
         where: Filter | None = None,
         listing: SearchOptions = DEFAULT,
+        history: Sequence[Turn] = (),
         rerank: bool = True,
     ) -> Answer:
-        self._called(Call(scope, query, limit, where, listing, rerank))
+        self._called(Call(scope, query, limit, where, listing, rerank, history))
         return self.answer
 
     def stream(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag.images import WORKING_SIDE, working_picture
-from rag.types import AllOf, Scope, SearchOptions, Where
+from rag.types import AllOf, Scope, SearchOptions, Trace, Turn, Where
 from tests.api.conftest import FakeSystem, png, problem
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
@@ -74,6 +75,28 @@ def test_a_search_takes_several_pictures_a_page_and_all_collections(
         assert call.scope == Scope("default", None)
         assert call.listing.offset == 20
     problem(client.post("/v1/ask", json={"text": "x", "offset": 20}), 422)
+
+
+def test_earlier_turns_go_with_a_question_but_not_with_a_search(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    turns = [{"role": "user", "text": "Is there a dog?"}, {"role": "assistant", "text": "Yes."}]
+    assert client.post("/v1/ask", json={"text": "Where?", "history": turns}).status_code == 200
+    form = {"text": "Where?", "history": json.dumps(turns)}
+    assert client.post("/v1/ask", data=form, files={"image": ("a.png", png())}).status_code == 200
+    for call in system.pipeline.calls:
+        assert list(call.history) == [Turn("user", "Is there a dog?"), Turn("assistant", "Yes.")]
+    said = problem(client.post("/v1/search", json={"text": "Where?", "history": turns}), 422)
+    assert "history" in said["detail"]
+    problem(client.post("/v1/ask", json={"text": "x", "history": [{"role": "tool", "text": "y"}]}), 422)
+
+
+def test_how_the_question_was_understood_is_shown(client: httpx.Client, system: FakeSystem) -> None:
+    trace = Trace("en", "Where is the dog?", 12.5, "rewritten")
+    system.pipeline.answer = replace(system.pipeline.answer, trace=trace)
+    assert client.post("/v1/ask", json={"text": "Where?"}).json()["trace"] == {
+        "language": "en", "rewritten": "Where is the dog?", "ms": 12.5, "state": "rewritten", "reason": "",
+    }  # fmt: skip
 
 
 def test_an_answer_has_its_shape(client: httpx.Client) -> None:

@@ -200,4 +200,4 @@ def test_every_reference_of_the_api_document_resolves(app: FastAPI) -> None:
     document = app.openapi()
     references = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
     assert references <= document["components"]["schemas"].keys()
-    assert {"QueryIn", "ChatIn", "TextIn", "WhereIn"} <= references
+    assert {"AskIn", "SearchIn", "ChatIn", "TextIn", "WhereIn"} <= references

@@ -121,12 +121,13 @@ class Script:
 
 
 class LlamaCpp:
-    """A real model: a .gguf file, run by llama.cpp."""
+    """A real model: a .gguf file, run by llama.cpp; ``parallel`` requests at a time."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, parallel: int = 1) -> None:
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(file)
-        parameters.n_ctx = 2048
+        parameters.n_ctx = 2048 * parallel
+        parameters.n_parallel = parallel
         parameters.verbosity = -1
         parameters.cache_ram_mib = 0
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1

@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import ModelUnavailable
 from rag.pipeline import AWAY, PLAIN, Pipeline, describe, number
-from rag.protocols import Reranker
+from rag.protocols import Reranker, Rewriter
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
 from rag.types import (
@@ -94,13 +94,26 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusStore]:
 
 
 def pipeline(
-    store: MilvusStore, generator: Echo, *, calibrated: bool = True, reranker: Reranker | None = None
+    store: MilvusStore,
+    generator: Echo,
+    *,
+    calibrated: bool = True,
+    reranker: Reranker | None = None,
+    rewriter: Rewriter | None = None,
 ) -> Pipeline:
     toy = ToyEncoder()
     retriever = Retriever(store, toy, toy, TOY)
     zero_shot = ZeroShot(toy, WORDS[:3])
     return Pipeline(
-        retriever, toy, zero_shot, generator, reranker, relevance=0.5, rerank_hits=2, calibrated=calibrated
+        retriever,
+        toy,
+        zero_shot,
+        generator,
+        reranker,
+        rewriter,
+        relevance=0.5,
+        rerank_hits=2,
+        calibrated=calibrated,
     )
 
 
@@ -219,6 +232,62 @@ def test_a_picture_alone_is_a_question(store: MilvusStore) -> None:
     answer = pipeline(store, echo).ask(SCOPE, Query(image=colour(240, 0, 0)))
     assert answer.citations[0].source == "red.jpg"
     assert echo.asked[0][0].endswith("?")
+
+
+class Filling:
+    """A rewriter that says one thing, or is away."""
+
+    def __init__(self, rewritten: str | Exception) -> None:
+        self.rewritten = rewritten
+        self.asked: list[tuple[str, tuple[Turn, ...]]] = []
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        self.asked.append((question, tuple(history)))
+        if isinstance(self.rewritten, Exception):
+            raise self.rewritten
+        return self.rewritten
+
+
+EARLIER = (Turn("user", "Is there a dog?"), Turn("assistant", "Yes, on the beach. [1]"))
+
+
+def test_a_question_that_follows_others_is_rewritten_searched_and_answered(store: MilvusStore) -> None:
+    echo, filling = Echo(), Filling("dog beach")
+    asking = pipeline(store, echo, rewriter=filling)
+    answer = asking.ask(SCOPE, Query("Where is it?"), history=EARLIER)
+    assert filling.asked == [("Where is it?", EARLIER)]
+    assert (answer.trace.state, answer.trace.rewritten) == ("rewritten", "dog beach")
+    assert answer.trace.ms > 0
+    assert echo.asked[0][0] == "dog beach"
+    assert answer.citations[0].source == "dog.jpg"
+    *_, streamed = asking.stream(SCOPE, Query("Where is it?"), history=EARLIER)
+    assert isinstance(streamed, Answer)
+    assert streamed.trace.rewritten == "dog beach"
+
+
+def test_without_earlier_turns_or_a_rewriter_nothing_is_rewritten(store: MilvusStore) -> None:
+    filling = Filling("snow")
+    first = pipeline(store, Echo(), rewriter=filling).ask(SCOPE, Query("dog beach"))
+    off = pipeline(store, Echo()).ask(SCOPE, Query("dog beach"), history=EARLIER)
+    assert filling.asked == []
+    assert (first.trace.state, first.trace.reason) == ("skipped", "no earlier turns")
+    assert (off.trace.state, off.trace.reason) == ("skipped", "OLHAR_REWRITE is off")
+    assert first.citations == off.citations
+
+
+def test_a_rewriter_that_is_away_leaves_the_question_and_says_so(store: MilvusStore) -> None:
+    echo = Echo()
+    away = Filling(ModelUnavailable("OLHAR_REWRITE=llm: away"))
+    answer = pipeline(store, echo, rewriter=away).ask(SCOPE, Query("dog beach"), history=EARLIER)
+    assert (answer.trace.state, answer.trace.reason) == ("failed", "OLHAR_REWRITE=llm: away")
+    assert answer.trace.rewritten == ""
+    assert echo.asked[0][0] == "dog beach"
+
+
+def test_a_question_that_stands_alone_is_unchanged_and_its_language_told(store: MilvusStore) -> None:
+    asked = "Onde está o cachorro que corre na praia?"
+    answer = pipeline(store, Echo(), rewriter=Filling(asked)).ask(SCOPE, Query(asked), history=EARLIER)
+    assert (answer.trace.state, answer.trace.rewritten, answer.trace.language) == ("unchanged", "", "pt")
 
 
 def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStore) -> None:
