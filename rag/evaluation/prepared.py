@@ -32,9 +32,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """``images`` has a row for each photo, ``texts`` a vector for each stored text by its item's place."""
+    """``images`` has a row for each photo, ``texts`` a vector for each stored text by its item's place.
+
+    ``names``: what each item is called, the file of a photo, the name of a passage.
+    """
 
     dataset: Dataset
+    names: Sequence[str]
     options: Options
     plan: Plan
     truth: Truth
@@ -43,14 +47,6 @@ class Prepared:
     gallery: Gallery
     by_image: Matrix | None
     by_text: Matrix | None
-
-    @property
-    def names(self) -> Sequence[str]:
-        """What each item is called: the file of a photo, the name of a passage."""
-        folder = self.dataset.folder
-        if self.dataset.passages:
-            return [passage.name for passage in self.dataset.passages]
-        return [photo.path.relative_to(folder).as_posix() for photo in self.dataset.photos]
 
     def has(self, leg: Leg) -> bool:
         """Whether any item has a score on the leg."""
@@ -77,6 +73,7 @@ def prepare(dataset: Dataset, protocol: Protocol, encoders: Encoders, options: O
     texts = dict(zip(texted, vectors, strict=True))
     return Prepared(
         dataset,
+        _names(dataset),
         options,
         todo,
         Truth.of(todo.relevant, todo.grades),
@@ -86,6 +83,12 @@ def prepare(dataset: Dataset, protocol: Protocol, encoders: Encoders, options: O
         encoders.for_images(todo.queries) if images is not None else None,
         encoders.for_texts(todo.queries) if texts else None,
     )
+
+
+def _names(dataset: Dataset) -> list[str]:
+    if dataset.passages:
+        return [passage.name for passage in dataset.passages]
+    return [photo.path.relative_to(dataset.folder).as_posix() for photo in dataset.photos]
 
 
 def _planned(dataset: Dataset, protocol: Protocol, options: Options) -> Plan:

@@ -86,9 +86,15 @@ class Gallery:
 
 
 def only(legs: LegScores, chosen: Sequence[Leg]) -> LegScores:
-    """The scores with all legs missing that were not chosen."""
+    """The scores with all legs missing that were not chosen, and what is told by them."""
     missing = np.full(legs.image.shape, np.nan)
-    return replace(legs, **{leg: missing for leg in LEGS if leg not in chosen})
+    pictures, both = "image" in chosen, {"image", "caption"} <= set(chosen)
+    return replace(
+        legs,
+        agreement=legs.agreement if both else None,
+        named=legs.named if pictures else None,
+        **{leg: missing for leg in LEGS if leg not in chosen},
+    )
 
 
 def alone(legs: LegScores, leg: Leg) -> Scores:

@@ -61,11 +61,16 @@ def test_legs_and_fusion_are_those_of_retrieval(captions: list[str], pictures: b
 
 def test_a_leg_that_was_not_chosen_is_missing() -> None:
     rng = np.random.default_rng(0)
-    gallery = Gallery(random(rng, 2, 8), {0: random(rng, 1, 5)[0]}, ["red", ""])
-    legs = only(gallery.scores(["red"], random(rng, 1, 8), random(rng, 1, 5)), ["image", "bm25"])
+    gallery = Gallery(random(rng, 2, 8), {0: random(rng, 1, 5)[0]}, ["red", ""], INSIGHT)
+    scores = gallery.scores(["red"], random(rng, 1, 8), random(rng, 1, 5))
+    legs = only(scores, ["image", "bm25"])
     assert np.isnan(legs.caption).all()
     assert not np.isnan(legs.image).any()
     assert not np.isnan(legs.bm25[0, 0])
+    # Nor does what is told by two legs, or by pictures, count without them.
+    assert (legs.agreement is None, legs.named is None) == (True, False)
+    assert only(scores, ["caption"]).named is None
+    assert only(scores, ["image", "caption"]).agreement is not None
 
 
 def test_bm25_alone_does_not_find_what_holds_none_of_the_words() -> None:
