@@ -237,10 +237,11 @@ class MilvusStore:
                 timeout=CALL_SECONDS,
             )[0],
         )
+        pairs = zip(found.ids, found.distances, strict=True)
         if leg in VECTORS:
-            return [(hit["id"], min(1.0, max(-1.0, float(hit["distance"])))) for hit in found]
+            return [(item_id, min(1.0, max(-1.0, float(distance)))) for item_id, distance in pairs]
         # Milvus Lite gives BM25 scores below zero, a server above; both best first.
-        scores = [(hit["id"], abs(float(hit["distance"]))) for hit in found]
+        scores = [(item_id, abs(float(distance))) for item_id, distance in pairs]
         return [(item_id, score) for item_id, score in scores if score > 0]
 
     def _by_id(self, scope: Scope, kind: Kind, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
@@ -259,6 +260,7 @@ class MilvusStore:
                 filter=condition,
                 output_fields=list(fields),
                 timeout=CALL_SECONDS,
+                strict_float32=True,  # vectors as arrays: as lists of numbers they take longer than the call
                 **options,
             ),
         )
