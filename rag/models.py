@@ -186,7 +186,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
             text_only=LegWeights(bias=-4.8, caption=10.0, bm25=1.5),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),
-        dimension=896,
+        dimension=897,
     ),
     _clip(
         "sentence-transformers/clip-ViT-B-32",

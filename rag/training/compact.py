@@ -9,15 +9,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from rag.encoders.compact.classes import class_names, class_vectors, general_words, wording_mean
 from rag.encoders.compact.compile import IMAGE, packaged
-from rag.encoders.compact.encoder import LEARNED_DIMENSION, picture_vectors, text_vectors
-from rag.encoders.compact.heads import COMMON, FILE, FORMAT, Heads
-from rag.encoders.compact.towers import TEXT_DIMENSION, ImageTower, TextTower
+from rag.encoders.compact.encoder import (
+    HALVES,
+    LEARNED_DIMENSION,
+    picture_halves,
+    picture_vectors,
+    text_halves,
+    text_vectors,
+)
+from rag.encoders.compact.heads import ASKED, FILE, FORMAT, USUAL, Heads
+from rag.encoders.compact.hubs import Hubs
+from rag.encoders.compact.packing import pack, unpack
+from rag.encoders.compact.towers import TEXT_DIMENSION, Floats, ImageTower, TextTower
 from rag.errors import InvalidInput
+from rag.training.asked import drawn, questions
 from rag.training.budget import Budget, interpolate
 from rag.training.card import Card
 from rag.training.datasets import BadRow, read_photos
@@ -103,9 +113,19 @@ def train_compact(
     training, validation = split(found, plan.validation, plan.recipe.seed)
     replay = _features(plan.replay, VIEWS, plan, image, text, on_photos) if plan.replay else None
     start = _start(plan.start) if plan.start else None
-    weights, outcomes = _train(training, replay, validation, start, plan, text, on_epoch)
+    said, classes = class_wordings()
+    names = text.features(said)
+    more = (torch.from_numpy(names), classes)
+    weights, outcomes = _train(training, replay, validation, start, plan, more, on_epoch)
     plan.out.mkdir(parents=True, exist_ok=True)
     draft = plan.out / f"{FILE}.part"
+    if start is not None and plan.mix == 0:
+        weights = start
+    else:
+        plain = names[np.unique(classes, return_index=True)[1]]
+        known = [training] if replay is None else [training, replay]
+        asked = start[ASKED] if start is not None else None
+        weights |= judge.asked(weights, known, plain, seed=plan.recipe.seed, before=asked)
     save_heads(weights, draft)
     figures = {"validation": judge.recall(draft, validation)}
     if plan.reference is not None:
@@ -139,10 +159,8 @@ def split(found: Features, share: float, seed: int) -> tuple[Features, Features]
 
 
 def save_heads(weights: Mapping[str, Tensor], path: Path) -> None:
-    """The weights of ``together`` as safetensors, matrices in half precision."""
-    # Half precision cannot hold the spread of a feature that hardly varies.
-    small = {k: v.half() if k.endswith("weight") or k == COMMON else v.float() for k, v in weights.items()}
-    save_file({name: value.contiguous() for name, value in small.items()}, path, {"format": FORMAT})
+    """The weights of ``together`` with the questions beside them as safetensors, matrices in eight bits."""
+    save_file(pack(_numpy(weights)), path, {"format": FORMAT})
 
 
 def class_wordings() -> tuple[list[str], list[int]]:
@@ -179,6 +197,34 @@ class Judge:
         right = scores[np.arange(len(owners)), owners]
         ranks = (scores > right[:, None]).sum(1)
         return {f"recall@{k}": round(float((ranks < k).mean()), 4) for k in RECALLS}
+
+    def asked(
+        self,
+        weights: Mapping[str, Tensor],
+        known: Sequence[Features],
+        names: Floats,
+        *,
+        seed: int,
+        before: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """The questions at large of ``Hubs`` for these heads, and how near to them the photos are.
+
+        ``names`` are features of “a photo of a *class*” for every class; ``before`` the questions of the
+        heads that were gone on from.
+        """
+        unasked = {**weights, ASKED: torch.zeros(1, HALVES), USUAL: torch.zeros(1)}
+        heads = Heads.of(unpack(pack(_numpy(unasked))), "")
+        captions = drawn([torch.from_numpy(one.text) for one in known], seed).numpy()
+        said, plain = (
+            torch.from_numpy(text_halves(heads, texts, self._wordings, self._classes))
+            for texts in (captions, names)
+        )
+        found = questions(said, plain, seed=seed, before=before)
+        hubs = Hubs(unpack(pack({ASKED: found.numpy()}))[ASKED], 0.0)
+        near = [
+            hubs.nearness(picture_halves(heads, one.image[0], one.logits, self._classes)) for one in known
+        ]
+        return {ASKED: found, USUAL: torch.tensor([float(np.concatenate(near).mean())])}
 
 
 def _features(
@@ -234,10 +280,12 @@ def _train(
     validation: Features,
     start: Mapping[str, Tensor] | None,
     plan: Plan,
-    text: TextTower,
+    wordings: tuple[Tensor, Sequence[int]],
     on_epoch: Callable[[Epoch], None],
 ) -> tuple[dict[str, Tensor], list[Outcome]]:
-    """The weights of all members, mixed with those of ``start``, and how each went."""
+    """The weights of all members, mixed with those of ``start``, and how each went. ``wordings`` are features
+    of phrases for the classes, and the class of each.
+    """
     recipe = plan.recipe
     old, common = apart(start) if start is not None else ([], None)
     if old:
@@ -245,8 +293,7 @@ def _train(
         recipe = replace(recipe, learning_rate=rate, members=len(old))
     pairs = _pairs(training) if replay is None else pairs_with_replay(_pairs(training), _pairs(replay))
     pairs = replace(pairs, said=_said(pairs.text, pairs.owners))
-    wordings, classes = class_wordings()
-    more = ClassPairs(classifier_rows(), pairs.image[0], torch.from_numpy(text.features(wordings)), classes)
+    more = ClassPairs(classifier_rows(), pairs.image[0], *wordings)
     outcomes = train_members(
         lambda number: _heads(pairs, recipe, old[number] if old else None),
         pairs,
@@ -281,7 +328,11 @@ def _heads(pairs: Pairs, recipe: Recipe, weights: Mapping[str, Tensor] | None) -
 def _start(path: Path) -> dict[str, Tensor]:
     """The weights in a file of heads. Raises ModelUnavailable when it cannot be used."""
     Heads.load(path)
-    return {name: value.float() for name, value in load_file(path).items()}
+    return {name: torch.from_numpy(value) for name, value in unpack(load_file(path)).items()}
+
+
+def _numpy(weights: Mapping[str, Tensor]) -> dict[str, Matrix]:
+    return {name: value.numpy() for name, value in weights.items()}
 
 
 def classifier_rows() -> Tensor:

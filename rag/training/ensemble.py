@@ -69,10 +69,10 @@ def together(members: Sequence[Weights], common: Tensor) -> dict[str, Tensor]:
 
 
 def apart(weights: Weights) -> tuple[list[dict[str, Tensor]], Tensor]:
-    """What ``together`` put together."""
+    """What ``together`` put together, whatever else is beside it."""
     members: dict[int, dict[str, Tensor]] = {}
     for name, value in weights.items():
-        if name != COMMON:
+        if "." in name:
             number, _, rest = name.partition(".")
             members.setdefault(int(number), {})[rest] = value
     return [members[number] for number in sorted(members)], weights[COMMON]

@@ -5,7 +5,8 @@ ConSE (Norouzi et al. 2014, “Zero-Shot Learning by Convex Combination of Seman
 picture is a convex mix of the text embeddings of the classes that it looks like. There both sides are
 centred, pictures by the mean class and texts by the mean wording, so that what is unrelated has a cosine
 near zero.
-The first knows scenes, people and what they do; the second knows objects that no caption named.
+The first knows scenes, people and what they do; the second knows objects that no caption named. One number
+more holds back pictures that are near to everything (``hubs.py``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.encoders.compact import hubs
 from rag.encoders.compact.classes import class_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
 from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest, loaded
@@ -41,13 +43,17 @@ LOGIT_SCALE = 20.0
 
 PREPROCESSING = (
     f"heads-{FORMAT}+conse-3/top{TOP_CLASSES}/t{TEMPERATURE}/x{PICTURE_LENGTH}x{TEXT_LENGTH}"
+    f"/hubs-t{hubs.TEMPERATURE}x{hubs.SHARE}x{hubs.WIDTH}"
     f"/stretch-260-bicubic/pt-{lexicon_digest()}"
 )
 LEARNED_DIMENSION = 512
+HALVES = LEARNED_DIMENSION + TEXT_DIMENSION
+DIMENSION = HALVES + 1
+"""The last number tells hubs (``hubs.py``)."""
 
 
 class CompactEncoder:
-    """An ``ImageEncoder``. Vectors of shape (n, 896).
+    """An ``ImageEncoder``. Vectors of shape (n, 897).
 
     ``heads`` is a file that ``olhar train compact`` wrote. Loads at first use: what only compares
     fingerprints never waits for a model. Raises ModelUnavailable when a file is missing or damaged.
@@ -70,7 +76,7 @@ class CompactEncoder:
             name="compact",
             weights=f"{IMAGE.sha256[:16]}+{TEXT.sha256[:16]}+{digest(self._file)}",
             preprocessing=PREPROCESSING,
-            dimension=LEARNED_DIMENSION + TEXT_DIMENSION,
+            dimension=DIMENSION,
         )
 
     def overlong_queries(self, texts: Sequence[str]) -> dict[int, int]:
@@ -115,14 +121,24 @@ class CompactEncoder:
 
 
 def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
-    """Both halves of pictures, shape (n, 896), from what the image tower gives and ``class_vectors``."""
+    """Vectors of pictures, shape (n, 897), from what the image tower gives and ``class_vectors``."""
+    return heads.hubs.lowered(picture_halves(heads, features, logits, classes))
+
+
+def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
+    """Vectors of texts, shape (n, 897), from ``TextTower.features`` and what they are compared with."""
+    return heads.hubs.asking(text_halves(heads, features, wordings, classes))
+
+
+def picture_halves(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
+    """Both halves of pictures, shape (n, 896)."""
     # The mix of many unlike classes is near to their mean: what is left of it is short.
     mixed = mix(logits, classes) - classes.mean(axis=0)
     return unit(np.concatenate([heads.image(features), PICTURE_LENGTH * mixed], axis=1))
 
 
-def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
-    """Both halves of texts, shape (n, 896), from ``TextTower.features`` and what they are compared with."""
+def text_halves(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
+    """Both halves of texts, shape (n, 896)."""
     sentences = unit(features[:, :TEXT_DIMENSION] - WORDING_SHARE * wordings)
     nearest = (sentences @ unit(classes - classes.mean(axis=0)).T).max(axis=1, keepdims=True)
     length = TEXT_LENGTH * np.maximum(nearest, 0) ** NAMED
@@ -130,7 +146,7 @@ def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matr
 
 
 def _conse(vectors: Matrix) -> Matrix:
-    half = vectors[:, LEARNED_DIMENSION:]  # of length 0 for a text that is near to no class at all
+    half = vectors[:, LEARNED_DIMENSION:HALVES]  # of length 0 for a text that is near to no class at all
     return np.asarray(half / np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-9), np.float32)
 
 

@@ -12,14 +12,16 @@ from typing import Self
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from rag.encoders.compact.hubs import Hubs
+from rag.encoders.compact.packing import unpack
 from rag.errors import ModelUnavailable
 from rag.types import Matrix
 
 FILE = "compact-heads.safetensors"
 PACKAGED = Path(__file__).with_name(FILE)
-FORMAT = "2"
+FORMAT = "3"
 """Kept in the file; goes up when heads of before can no longer be used."""
-COMMON = "common"
+COMMON, ASKED, USUAL = "common", "asked", "usual"
 PARTS = ("mean", "spread", "first.weight", "first.bias", "second.weight", "second.bias")
 
 
@@ -52,11 +54,13 @@ class Heads:
     The unit vectors of the heads of one side are put one behind the other, and ``common`` (their numbers
     together, outputs), one matrix for both sides, takes that to the vector that is kept. Heads that were
     trained from other random starts err in other places: together they are better than the best of them.
+    ``hubs`` works on the whole vector, of which this is a half.
     """
 
     images: tuple[Head, ...]
     texts: tuple[Head, ...]
     common: Matrix
+    hubs: Hubs
     digest: str
 
     def image(self, features: Matrix) -> Matrix:
@@ -81,18 +85,26 @@ class Heads:
         try:
             with safe_open(path, framework="numpy") as file:
                 told = (file.metadata() or {}).get("format")
-                arrays = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118  # no mapping
+                packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
             if told != FORMAT:
                 raise ModelUnavailable(
                     f"{path} holds heads of format {told or 1}, this Olhar uses format {FORMAT}: train them "
                     "again with `olhar train compact`, and rebuild collections with `olhar reindex`"
                 )
-            return cls(*_heads(arrays), digest(path))
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            return cls.of(unpack(packed), digest(path))
+        except (OSError, SafetensorError, KeyError, ValueError, IndexError) as error:
             raise ModelUnavailable(
                 f"{path} holds no heads of the compact encoder ({error}): reinstall Olhar, or give the "
                 "folder that `olhar train compact` wrote"
             ) from None
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Matrix], digest: str) -> Self:
+        """From unpacked arrays. Raises KeyError and ValueError when they are none of heads."""
+        asked = arrays[ASKED]
+        if not np.isfinite(asked).all():
+            raise ValueError("the questions beside the heads have numbers that are not finite")
+        return cls(*_heads(arrays), Hubs(asked, float(arrays[USUAL].item())), digest)
 
 
 @lru_cache(maxsize=2)
@@ -124,7 +136,7 @@ def gelu(x: Matrix) -> Matrix:
 
 
 def _heads(arrays: Mapping[str, Matrix]) -> tuple[tuple[Head, ...], tuple[Head, ...], Matrix]:
-    members = sorted({int(name.split(".")[0]) for name in arrays if name != COMMON})
+    members = sorted({int(name.split(".")[0]) for name in arrays if "." in name})
     images, texts = (tuple(_head(arrays, f"{n}.{side}") for n in members) for side in ("image", "text"))
     common = arrays[COMMON]
     for side in (images, texts):

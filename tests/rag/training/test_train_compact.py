@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 from torch.nn.functional import normalize
 
 from rag.encoders.compact import CompactEncoder, TextTower
 from rag.encoders.compact.classes import class_names
 from rag.encoders.compact.compile import packaged
-from rag.encoders.compact.heads import FILE, PACKAGED, Heads
+from rag.encoders.compact.heads import ASKED, FILE, PACKAGED, USUAL, Heads
+from rag.encoders.compact.packing import unpack
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.training import compact, ensemble
 from rag.training.budget import Budget, RegressionTooLarge
@@ -76,7 +77,7 @@ def test_the_result_is_an_encoder_with_a_report_and_a_card(plan: Plan, models: P
     tower = TextTower(models)
     tuned, shipped = CompactEncoder(models, tower, heads=trained.file), CompactEncoder(models, tower)
     assert tuned.fingerprint != shipped.fingerprint
-    assert tuned.encode_text_queries(["a cat"]).shape == (1, 896)
+    assert tuned.encode_text_queries(["a cat"]).shape == (1, 897)
 
 
 def test_a_repeated_run_writes_the_same_bytes_also_without_the_cache(
@@ -106,28 +107,29 @@ def test_a_run_that_broke_off_in_a_later_member_ends_with_the_same_bytes(
 def test_numpy_gives_what_torch_was_trained_to_give(tmp_path: Path) -> None:
     torch.manual_seed(0)
     members = [TwoHeads(7, 5, hidden=6, outputs=4).eval() for _ in range(3)]
-    features, common = torch.randn(9, 7), torch.randn(12, 5).half().float()
+    features, common = torch.randn(9, 7), torch.randn(12, 5)
+    asked = {ASKED: torch.zeros(1, 5), USUAL: torch.zeros(1)}
     for heads in members:
         heads.image.standardise_on(features)
     path = tmp_path / FILE
-    compact.save_heads(together([heads.state_dict() for heads in members], common), path)
+    compact.save_heads(together([heads.state_dict() for heads in members], common) | asked, path)
     side_by_side = torch.cat([heads.image(features) for heads in members], dim=1)
     expected = normalize(side_by_side @ common, dim=1).detach().numpy()
-    np.testing.assert_allclose(Heads.load(path).image(features.numpy()), expected, atol=2e-3)
+    np.testing.assert_allclose(Heads.load(path).image(features.numpy()), expected, atol=2e-2)
 
 
 def test_heads_of_an_older_form_are_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / FILE
     save_file(load_file(PACKAGED), path)
-    with pytest.raises(ModelUnavailable, match="format 1, this Olhar uses format 2: train them again"):
+    with pytest.raises(ModelUnavailable, match="format 1, this Olhar uses format 3: train them again"):
         Heads.load(path)
 
 
 def test_fine_tuning_starts_where_the_packaged_heads_are(plan: Plan, models: Path) -> None:
     gentle = replace(plan, start=PACKAGED, recipe=replace(RECIPE, learning_rate=1e-9))
-    weights, packaged_ = load_file(train_compact(gentle, models).file), load_file(PACKAGED)
+    weights, packaged_ = (unpack(load_file(file)) for file in (train_compact(gentle, models).file, PACKAGED))
     for name in ("0.image.first.weight", "3.text.second.weight", "1.image.mean", "common"):
-        torch.testing.assert_close(weights[name], packaged_[name], atol=1e-3, rtol=1e-3)
+        np.testing.assert_allclose(weights[name], packaged_[name], atol=1e-3, rtol=1e-3)
 
 
 def test_none_of_the_new_weights_are_the_old_ones(plan: Plan, models: Path) -> None:
