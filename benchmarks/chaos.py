@@ -194,7 +194,12 @@ def play(kind: str, options: argparse.Namespace, share: int) -> list[str]:
         run.ask("GET", "/v1/jobs")
         with ThreadPoolExecutor(LANES + 1) as threads:
             futures = [threads.submit(kill, run), *(threads.submit(work, run, lane) for lane in lanes)]
-            problems = [f"{type(e).__name__}: {e}" for e in (future.exception() for future in futures) if e]
+            try:
+                errors = [future.exception() for future in futures]
+            except BaseException:
+                run.deadline = 0  # what is told to end ends, with its threads
+                raise
+            problems = [f"{type(error).__name__}: {error}" for error in errors if error]
         if run.left():
             problems.append(f"only {run.killed.total()} kills in {options.minutes / share:g} minutes")
         system.rest()

@@ -8,7 +8,8 @@ is prepared and one written while one is encoded), and gives no receipts. “Job
 `olhar ingest` does it; “queue” is a job put down for a worker in this process, as `olhar serve` has it. Each
 begins with a data folder of its own, models loaded. Prints the plain run's time divided by theirs, by clock
 and by processor time. With `--memory`: the peak memory of a job of so many files, and of six times as many,
-each in a new process.
+each in a new process; once with Milvus Lite in the same process, which holds all vectors in memory, and once
+with it in a process of its own.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ from rag.build import Olhar, build
 from rag.images import working_picture
 from rag.settings import load_settings
 from rag.types import Row, Scope
+from tests.milvus_server import serving
 
 SCOPE = Scope("default", "default")
 TIMES = 6
+STARTING_S = 15
+"""For Milvus Lite's server to be there."""
 WAYS = ("plain", "job", "queue")
 
 
@@ -139,23 +143,24 @@ def compare(files: Sequence[SourceFile], rounds: int) -> None:
 
 def memory(folder: Path, limit: int) -> None:
     """Print the peak memory of jobs of ``limit`` files and of six times as many."""
-    for count in (limit, TIMES * limit):
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.durable_speed",
-            str(folder),
-            "--peak",
-            "--limit",
-            str(count),
-        ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        print(done.stdout.strip(), flush=True)
+    for apart in (False, True):
+        print("Milvus Lite in a process of its own:" if apart else "Milvus Lite in the same process:")
+        for count in (limit, TIMES * limit):
+            command = [sys.executable, "-m", "benchmarks.durable_speed", str(folder)]
+            command += ["--peak", "--limit", str(count), *(["--apart"] if apart else [])]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            print(done.stdout.strip(), flush=True)
 
 
-def peak(files: Sequence[SourceFile]) -> None:
-    with tempfile.TemporaryDirectory() as folder, build(load_settings(data=Path(folder))) as olhar:
-        job(olhar, files)
+def peak(files: Sequence[SourceFile], *, apart: bool) -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        given: dict[str, str | Path] = {"data": folder / "data"}
+        if apart:
+            (folder / "milvus").mkdir()
+            given["milvus_uri"] = stack.enter_context(serving(folder / "milvus"))
+            time.sleep(STARTING_S)
+        job(stack.enter_context(build(load_settings(**given))), files)
     print(f"{len(files)} photos: peak of {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
@@ -172,13 +177,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="compare peak memory, not time")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         memory(options.folder, options.limit)
         return
     files = list(islice((file for file in walk([options.folder]) if file.refused is None), options.limit))
     if options.peak:
-        peak(files)
+        peak(files, apart=options.apart)
     else:
         compare(files, options.rounds)
 

@@ -17,6 +17,7 @@ from rag.types import Scope
 
 PAGE: Final = 1000
 POLL_S: Final = 0.05
+LONGEST_POLL_S: Final = 0.5
 LOST_S: Final = 30.0
 """A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
 
@@ -61,17 +62,21 @@ class Queue:
 
         Raises NotFound, and Unavailable when workers should do it and none is there; the job stays put down.
         """
-        after = 0
+        after, seen, pause = 0, -1, POLL_S
         while True:
             if self._others_work and not self._parts.records.workers.alive(LOST_S):
                 raise Unavailable(f"the job {job_id} waits: no worker is running (`olhar worker`)")
-            ended = self._parts.records.jobs.get(tenant, job_id).finished_at is not None
-            for row in self.settled(tenant, job_id, after):
-                on_file(receipt_of(row))
-                after = row.number or after
-            if ended:
+            job = self._parts.records.jobs.get(tenant, job_id)
+            # Looking takes its time of the work that is waited for: less often while nothing comes.
+            pause = POLL_S if job.done != seen else min(1.5 * pause, LONGEST_POLL_S)
+            if job.done != seen or job.finished_at is not None:
+                for row in self.settled(tenant, job_id, after):
+                    on_file(receipt_of(row))
+                    after = row.number or after
+            if job.finished_at is not None:
                 return
-            time.sleep(POLL_S)
+            seen = job.done
+            time.sleep(pause)
 
     def report(self, scope: Scope, job_id: str) -> IngestReport:
         """The receipts of a job, in the order of its files; files that still wait are not among them."""

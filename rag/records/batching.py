@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from rag.records.database import Database
-from rag.records.rows import to_file
+from rag.records.rows import FILE, to_file
 from rag.records.schema import batches, files, jobs
 from rag.records.settling import settle
 from rag.records.types import Batch, Outcome
@@ -122,9 +122,9 @@ class Batching:
             connection.execute(
                 update(batches).where(batches.c.id == batch_id).values(state="running", crashes=crashes)
             )
-            found = connection.execute(select(files).where(mine).order_by(files.c.id)).mappings().all()
+            found = connection.execute(select(*FILE).where(mine).order_by(files.c.id)).all()
             now = self._clock()
-            begun = jobs.c.id.in_({file["job_id"] for file in found}) & jobs.c.started_at.is_(None)
+            begun = jobs.c.id.in_({file.job_id for file in found}) & jobs.c.started_at.is_(None)
             connection.execute(update(jobs).where(begun).values(started_at=now))
             return Batch(
                 id=batch_id,

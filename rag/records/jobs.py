@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from rag.errors import Conflict, NotFound
 from rag.records.batching import CANCELLED
 from rag.records.database import Database
-from rag.records.rows import to_file, to_job
+from rag.records.rows import FILE, to_file, to_job
 from rag.records.schema import files, jobs
 from rag.records.settling import end, settle
 from rag.records.types import FileRow, Job, NewFile, Outcome
@@ -267,8 +267,8 @@ class Jobs:
         self, *conditions: ColumnElement[bool], order: ColumnElement[Any], limit: int
     ) -> list[FileRow]:
         with self._database.reading() as connection:
-            found = connection.execute(select(files).where(*conditions).order_by(order).limit(limit))
-            return [to_file(row) for row in found.mappings()]
+            found = connection.execute(select(*FILE).where(*conditions).order_by(order).limit(limit))
+            return [to_file(row) for row in found]
 
 
 def _chunks(given: Iterable[NewFile]) -> Iterator[tuple[int, list[NewFile]]]:

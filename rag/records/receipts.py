@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, select, update
 
 from rag.records.database import Database
-from rag.records.rows import to_file
+from rag.records.rows import FILE, to_file
 from rag.records.schema import files, jobs
 from rag.records.types import FileRow
 from rag.types import Scope
@@ -69,8 +69,8 @@ class Receipts:
 
     def _read(self, *conditions: ColumnElement[bool]) -> list[FileRow]:
         with self._database.reading() as connection:
-            found: Any = connection.execute(select(files).where(*conditions).order_by(files.c.id))
-            return [to_file(row) for row in found.mappings()]
+            found: Any = connection.execute(select(*FILE).where(*conditions).order_by(files.c.id))
+            return [to_file(row) for row in found]
 
 
 def _of(scope: Scope) -> ColumnElement[bool]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+from rag.records.schema import files
 from rag.records.types import FileRow, Job
 from rag.types import Scope
 
-FIELDS = frozenset(FileRow.__dataclass_fields__)
+FILE = tuple(files.c[field.name] for field in fields(FileRow))
+"""The columns to be selected for ``to_file``, in their order."""
 
 
-def to_file(row: Mapping[Any, Any]) -> FileRow:
-    """A row of ``files``."""
-    return FileRow(**{name: value for name, value in row.items() if name in FIELDS})
+def to_file(row: Sequence[Any]) -> FileRow:
+    """A row of the columns ``FILE``, by their order: names take longer, and every file is read often."""
+    return FileRow(*row)
 
 
 def to_job(row: Mapping[Any, Any], counts: Mapping[str, int]) -> Job:
