@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         le=3600,
         description="deadline of loading the reranker, and again of trying it on known answers",
     )
+    rerank_weights: str = Field(
+        "",
+        pattern=r"^(-?\d+(\.\d+)?,\d+(\.\d+)?,\d+(\.\d+)?)?$",
+        description="bias, and weights of the fusion and of the reranker, fitted to questions: three numbers "
+        "with commas between; empty: 0,0.5,0.5",
+    )
     rerank_parallel: int = Field(
         4, ge=1, le=64, description="requests to Ollama's reranker at a time; as many as OLLAMA_NUM_PARALLEL"
     )

@@ -17,6 +17,8 @@ class RerankerSettings(Protocol):
     @property
     def reranker(self) -> str: ...
     @property
+    def rerank_weights(self) -> str: ...
+    @property
     def rerank_device(self) -> str: ...
     @property
     def rerank_parallel(self) -> int: ...
@@ -28,9 +30,7 @@ class RerankerSettings(Protocol):
     def rerank_load_seconds(self) -> float: ...
 
 
-def open_reranker(
-    settings: RerankerSettings, pictures: Pictures, *, weights: RerankWeights | None = None
-) -> ScoringReranker | None:
+def open_reranker(settings: RerankerSettings, pictures: Pictures) -> ScoringReranker | None:
     """The reranker that the setting chooses, None for ``none``. It loads or connects at first use.
 
     ``pictures`` gives the picture with a SHA-256 to a model that sees, or None when it cannot be had.
@@ -40,10 +40,18 @@ def open_reranker(
         return None
     return ScoringReranker(
         _scorer(settings, pictures),
-        weights,
+        weights_of(settings.rerank_weights),
         seconds=settings.rerank_seconds,
         load_seconds=settings.rerank_load_seconds,
     )
+
+
+def weights_of(text: str) -> RerankWeights:
+    """Bias, weight of the fusion and of the reranker; the default ones for an empty text."""
+    if not text:
+        return RerankWeights()
+    bias, fusion, rerank = map(float, text.split(","))
+    return RerankWeights(bias, fusion, rerank, fitted=True)
 
 
 def _scorer(settings: RerankerSettings, pictures: Pictures) -> Scorer:
