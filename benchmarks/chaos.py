@@ -45,7 +45,9 @@ LANES = 2
 BATCH = 32
 POLL_S = 0.3
 PATIENCE_S = 20.0
-"""A kill does not wait longer than this for a receipt."""
+"""A kill does not wait longer than this for a receipt, once the server answers."""
+STARTING_S = 180.0
+"""Nor longer than this for the server: a machine so busy that nothing ever starts would show nothing."""
 SPREAD_S = 1.5
 ANY_MOMENT = 1 / 8
 TIMEOUT = httpx.Timeout(60)
@@ -155,11 +157,12 @@ def kill(run: Run) -> None:
         time.sleep(run.random.uniform(0, SPREAD_S))
         program = run.random.choice(run.system.programs)
         run.killed[program.name] += program.kill()
+        print(f"{run.killed.total()} of {run.kills} kills, {program.name}", flush=True)
 
 
 def wait_for_receipt(run: Run) -> None:
-    before, until = None, time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+    before, until = None, time.monotonic() + STARTING_S
+    while time.monotonic() < until and not run.over():
         try:
             jobs = httpx.get(f"{run.system.url}/v1/jobs?limit=1000", timeout=5).json()["jobs"]
         except (httpx.TransportError, ValueError, KeyError):
@@ -168,7 +171,8 @@ def wait_for_receipt(run: Run) -> None:
             done = sum(job["done"] for job in jobs)
             if before is not None and done > before:
                 return
-            before = done if before is None else before
+            if before is None:
+                before, until = done, time.monotonic() + PATIENCE_S
         time.sleep(POLL_S / 3)
 
 

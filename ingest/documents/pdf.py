@@ -60,7 +60,7 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
         said = str(error).lower()
         if "password" in said or "security" in said:
             raise BadDocument("it is encrypted: save it without a password") from None
-        raise BadDocument(f"the file is broken: {error}") from None
+        raise BadDocument("the file is broken: it cannot be opened as a PDF") from error
     try:
         yield document
     finally:
