@@ -15,11 +15,12 @@ from api.record_schemas import (
     JobOut,
     JobsOut,
     LastReconciledOut,
-    OcrOut,
+    PassOut,
     ReconciledOut,
     SourcesOut,
 )
 from api.schemas import CollectionOut, CollectionsOut
+from ingest.caption_pass import describe_anew
 from ingest.editing import Change, edit_item
 from ingest.ocr_pass import catch_up
 from ingest.reconcile import CHORE, reconcile
@@ -83,21 +84,38 @@ class Administration:
         """The collections, with the number of items in each."""
         found = self._olhar.store.collections(self._tenant)
         ocr = self._olhar.records.readings.counts(self._tenant)
+        captions = self._olhar.records.captionings.counts(self._tenant)
         return CollectionsOut(
             collections=[
-                CollectionOut(name=c.name, images=c.images, passages=c.passages, ocr=ocr.get(c.name, {}))
+                CollectionOut(
+                    name=c.name,
+                    images=c.images,
+                    passages=c.passages,
+                    ocr=ocr.get(c.name, {}),
+                    captions=captions.get(c.name, {}),
+                )
                 for c in found
             ]
         )
 
-    def read_pictures(self, collection: str) -> OcrOut:
+    def read_pictures(self, collection: str) -> PassOut:
         """Have the text read of pictures that were not read yet, or were skipped.
 
         Raises InvalidInput when OLHAR_OCR is off.
         """
         catch_up(self._olhar, self._scope(collection))
         self._wake()
-        return OcrOut(**self._olhar.records.readings.counts(self._tenant).get(collection, {}))
+        return PassOut(**self._olhar.records.readings.counts(self._tenant).get(collection, {}))
+
+    def describe(self, collection: str, *, again: bool = False) -> PassOut:
+        """Have pictures described that nobody described; ``again``: also those that a model did.
+
+        Raises InvalidInput when OLHAR_CAPTIONER is none, and ModelUnavailable when its model cannot see or is
+        not installed.
+        """
+        describe_anew(self._olhar, self._scope(collection), again=again)
+        self._wake()
+        return PassOut(**self._olhar.records.captionings.counts(self._tenant).get(collection, {}))
 
     def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
         """Items in the order of their ids, those after ``after``."""

@@ -218,8 +218,8 @@ class SyncOut(IngestOut):
     removed: list[str]
 
 
-class OcrOut(BaseModel):
-    """Of how many pictures the text is still to be read, was read, or was given up."""
+class PassOut(BaseModel):
+    """How many pictures are still to be read or described, were, or were given up."""
 
     pending: int = 0
     done: int = 0

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    Field,
 )
 
 from ingest.receipts import FileReceipt, IngestReport, Status
@@ -209,13 +210,17 @@ class IngestOut(BaseModel):
 
 
 class CollectionOut(BaseModel):
-    """A collection and how many items of each kind it holds."""
+    """A collection and how many items of each kind it holds.
+
+    ``ocr`` and ``captions``: pictures whose text is wanted, and that are to be described: how many are
+    ``pending``, ``done``, ``skipped``.
+    """
 
     name: str
     images: int
     passages: int
-    ocr: dict[str, int] = {}
-    """Pictures whose text is wanted: how many are ``pending``, ``done``, ``skipped``."""
+    ocr: dict[str, int]
+    captions: dict[str, int] = Field(default_factory=dict)
 
 
 class CollectionsOut(BaseModel):

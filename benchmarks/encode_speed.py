@@ -49,6 +49,7 @@ from rag.protocols import ImageEncoder, TextEncoder
 from rag.records.records import Records
 from rag.settings import Settings, load_settings
 from rag.types import Pixels, Scope
+from rag.vision.zero_shot import ZeroShot
 
 BATCH = 64
 LOOP_BATCH = 32
@@ -69,6 +70,11 @@ class Parts:
     staged: Blobs
     records: Records
     store: DictStore = field(default_factory=DictStore)
+    captioner: None = None
+
+    @property
+    def zero_shot(self) -> ZeroShot:
+        return ZeroShot(self.encoder, ())
 
 
 def timed(work: Callable[[], object]) -> Times:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
 from ingest import frames, reading, steps
+from ingest.caption_pass import awaited_captions
 from ingest.decoding import picture
 from ingest.locating import taken_up
 from ingest.ocr_pass import awaited
@@ -184,11 +185,18 @@ class BatchRun:
                 # Should this be broken off, the next run knows whose work it finds, and where.
                 parts.records.batching.note({task.place: {"plan": task.plan} for task in todo})
                 places.add(scope, [_place(task) for task in todo])
-                ocr = parts.settings.ocr
-                parts.records.readings.expect(scope, [i for task in todo for i in awaited(task, ocr)])
+                self._expect(todo)
             self._writer.write(todo, settled)
             self._note_places(todo, before)
             self._timed("write", started)
+
+    def _expect(self, todo: Sequence[Task]) -> None:
+        """What the later passes are to look at."""
+        settings, records = self._parts.settings, self._parts.records
+        scope = self.batch.scope
+        records.readings.expect(scope, [i for task in todo for i in awaited(task, settings.ocr)])
+        described = [i for task in todo for i in awaited_captions(task, settings.captioner)]
+        records.captionings.expect(scope, described)
 
     def _note_places(self, written: Sequence[Task], before: Sequence[Place]) -> None:
         scope, places = self.batch.scope, self._parts.records.places

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from ingest.caption_pass import NONE
 from ingest.descriptions import CAPTION_BYTES, METADATA_BYTES, RESERVED, TAGS, Description, describe
 from ingest.layers import edit_of, layered, named_by, said_of
 from ingest.parts import follow, given, has_parts, words_of
@@ -66,6 +67,8 @@ def edit_item(
             parts.records.edits.put(scope, item_id, item.parent_id, edit)
         else:
             parts.records.edits.forget(scope, [item_id])
+        if parts.settings.captioner != NONE and item.kind == "image":
+            parts.records.captionings.expect(scope, [item_id])
     return item
 
 

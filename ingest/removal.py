@@ -62,6 +62,7 @@ def drop_unused(parts: Parts, sha256s: Iterable[str]) -> int:
         with records.originals():
             unused = set(some) - records.places.uses(some) - records.jobs.uses(some)
             gone += sum(parts.blobs.delete(sha256) for sha256 in sorted(unused))
+            records.model_captions.forget(sorted(unused))
     return gone
 
 
@@ -109,6 +110,7 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     records.jobs.forget_collection(scope)
     records.receipts.deleted(scope)
     records.readings.forget_collection(scope)
+    records.captionings.forget_collection(scope)
     records.edits.forget_collection(scope)
     return gone
 

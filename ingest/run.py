@@ -14,8 +14,9 @@ from contextlib import contextmanager
 
 from ingest.adopting import adopt
 from ingest.batch import Stage
+from ingest.caption_pass import refuse_blind
 from ingest.desk import Desk
-from ingest.ocr_pass import read_waiting
+from ingest.passes import finish_waiting
 from ingest.queue import Queue
 from ingest.receipts import FileReceipt, IngestReport, receipt_of
 from ingest.retrying import Patience
@@ -41,10 +42,12 @@ def ingest(
     """Put files into a collection, with a receipt for each; what is there already stays as it is.
 
     ``on_file`` gets each receipt as soon as it is known, in the calling thread. One bad file hurts no other.
-    Jobs that an earlier process left unfinished are finished too, and text in pictures is read last. Raises
-    InvalidInput when ``scope`` names no collection, and ModelUnavailable when the encoder cannot be had; what
-    has been indexed until then stays, and the rest waits for the next run.
+    Jobs that an earlier process left unfinished are finished too, and the later passes (text in pictures,
+    captions) come last. Raises InvalidInput when ``scope`` names no collection, and ModelUnavailable when the
+    encoder cannot be had; what has been indexed until then stays, and the rest waits for the next run. A
+    captioner that is not installed or cannot see is refused before anything is done.
     """
+    refuse_blind(parts)
     adopt(parts)
     queue = Queue(parts)
     job_id = queue.submit(scope, files, all_captions=all_captions)
@@ -59,7 +62,7 @@ def ingest(
     with Desk(parts, patience=patience, clock=clock) as desk:
         tell()
         drain(desk, tell)
-    read_waiting(parts)
+    finish_waiting(parts)
     return queue.report(scope, job_id)
 
 

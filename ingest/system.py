@@ -6,9 +6,10 @@ import os
 from typing import Final, Protocol
 
 from rag.blobs import Blobs
-from rag.protocols import ImageEncoder, Store, TextEncoder
+from rag.protocols import Captioner, ImageEncoder, Store, TextEncoder
 from rag.records.records import Records
 from rag.settings import Settings
+from rag.vision.zero_shot import ZeroShot
 
 BATCH: Final = 64
 """Most files that go through the steps together, and pictures that are encoded at a time."""
@@ -31,6 +32,13 @@ class Parts(Protocol):
 
     @property
     def text_encoder(self) -> TextEncoder: ...
+
+    @property
+    def captioner(self) -> Captioner | None:
+        """Who describes pictures that nobody described; None when no model is set to."""
+
+    @property
+    def zero_shot(self) -> ZeroShot: ...
 
     @property
     def blobs(self) -> Blobs:

@@ -15,7 +15,8 @@ from dbos import DBOS, DBOSConfig
 
 from ingest.adopting import adopt
 from ingest.desk import Desk
-from ingest.ocr_pass import OcrPass
+from ingest.later import LaterPass
+from ingest.passes import open_passes
 from ingest.queue import LOST_S
 from ingest.removal import finish_removals
 from ingest.retrying import Patience
@@ -57,8 +58,11 @@ class Worker:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._dispatch, name="olhar-dispatch", daemon=True)
-        self._ocr = OcrPass(parts)
-        self._reader = threading.Thread(target=self._read_pictures, name="olhar-ocr", daemon=True)
+        self._passes = open_passes(parts)
+        self._lookers = [
+            threading.Thread(target=self._look_later, args=(one,), name="olhar-later", daemon=True)
+            for one in self._passes
+        ]
         self._beaten = self._looked = 0.0
 
     def start(self) -> None:
@@ -78,7 +82,8 @@ class Worker:
         )
         self._thread.start()
         self._upkeep.start()
-        self._reader.start()
+        for looker in self._lookers:
+            looker.start()
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -91,8 +96,9 @@ class Worker:
         self._woken.set()
         self._thread.join()
         self._desk.drain(GRACE_S)
-        self._reader.join(GRACE_S)
-        self._ocr.close()
+        for looker, one in zip(self._lookers, self._passes, strict=True):
+            looker.join(GRACE_S)
+            one.close()
         DBOS.destroy()
         work_at(None)
         self._desk.close()
@@ -116,15 +122,15 @@ class Worker:
             self._woken.wait(pause)
             self._woken.clear()
 
-    def _read_pictures(self) -> None:
-        """Read text in pictures while no file waits."""
+    def _look_later(self, one: LaterPass) -> None:
+        """Carry out a later pass while no file waits."""
         batching = self._records.batching
         while not self._stopping.is_set():
             try:
                 busy = bool(batching.unfinished()) or batching.due_in() == 0
-                found = 0 if busy else self._ocr.some(self._stopping.is_set)
+                found = 0 if busy else one.some(self._stopping.is_set)
             except OlharError as error:
-                log.warning("reading text in pictures waits: %s", error)
+                log.warning("a pass over pictures waits: %s", error)
                 found = 0
             if not found:
                 self._stopping.wait(READING_POLL_S)

@@ -27,7 +27,7 @@ from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
-from rag.protocols import ImageEncoder, Reranker, Rewriter, Store, TextEncoder
+from rag.protocols import Captioner, ImageEncoder, Reranker, Rewriter, Store, TextEncoder
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Pixels
@@ -201,6 +201,22 @@ class Olhar:
             return None
 
     @once
+    def captioner(self) -> Captioner | None:
+        """Chosen by OLHAR_CAPTIONER; None when that names no model. Connects at first use."""
+        settings = self.settings
+        if not settings.captioner.startswith("ollama:"):
+            return None
+        from rag.captioner import open_captioner
+
+        return open_captioner(
+            settings.captioner,
+            url=settings.ollama_url,
+            language=settings.captioner_language,
+            load_seconds=settings.llm_load_seconds,
+            seconds=settings.captioner_seconds,
+        )
+
+    @once
     def zero_shot(self) -> ZeroShot:
         """Labels from everyday words; their vectors are kept beside the compiled models."""
         words = everyday_words()
@@ -263,6 +279,8 @@ class Olhar:
             self.generator.close()
         if "reranker" in opened and self.reranker is not None:
             self.reranker.close()
+        if "captioner" in opened and self.captioner is not None:
+            self.captioner.close()
         if "store" in opened:
             self.store.close()
         if "records" in opened:

@@ -209,6 +209,28 @@ class Rewriter(Protocol):
         """Raises ModelUnavailable when it cannot be had in time, or what came is no such question."""
 
 
+class Captioner(Protocol):
+    """Describes pictures in words. Safe from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Of the model, as it stands in what is told of a caption: ``model:<name>``."""
+
+    def check(self) -> Mapping[str, str]:
+        """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
+
+    def asked(self) -> str:
+        """A name, 64 characters, for the weights and the question: equal ones give the same caption.
+
+        Raises ModelUnavailable.
+        """
+
+    def caption(self, picture: Pixels) -> str:
+        """One or two sentences. Raises ModelUnavailable, and InvalidInput when it writes no caption."""
+
+    def close(self) -> None: ...
+
+
 class Generator(Protocol):
     """Writes an answer from numbered evidence."""
 

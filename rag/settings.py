@@ -120,6 +120,20 @@ class Settings(BaseSettings):
         16, ge=0, le=10_000, description="questions that wait for their turn; one more is refused with 429"
     )
 
+    captioner: str = Field(
+        "none",
+        pattern=r"^(none|tags|ollama:.+)$",
+        description="describes pictures that have no caption: `ollama:<model>` with sight; or `tags`: the "
+        "encoder names what it sees in photos that have no tags; or `none`",
+    )
+    captioner_language: str = Field(
+        "en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="of those captions: `en`, `pt`, `pt-BR` …"
+    )
+    captioner_seconds: float = Field(
+        120, gt=0, le=3600, description="deadline of looking at one picture, and again of writing its caption"
+    )
+    captioner_parallel: int = Field(2, ge=1, le=16, description="pictures that are described at a time")
+
     milvus_uri: str = Field(
         "", description="empty: a Milvus Lite file in the data folder; else a server's URI or a `.db` file"
     )

@@ -50,6 +50,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.encoders",
     },
     "rag.store": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.urls"},
+    "rag.captioner": {
+        "rag.types",
+        "rag.errors",
+        "rag.faults",
+        "rag.images",
+        "rag.languages",
+        "rag.ollama",
+        "rag.urls",
+    },
     "rag.generation": {
         "rag.types",
         "rag.errors",

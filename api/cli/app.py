@@ -26,6 +26,7 @@ app.add_typer(looking_after.jobs, name="jobs")
 app.add_typer(looking_after.items, name="items")
 app.add_typer(looking_after.collections, name="collections")
 app.command("ocr")(looking_after.ocr)
+app.command("caption")(looking_after.caption)
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]

@@ -62,6 +62,7 @@ def examine(settings: Settings) -> list[PartReport]:
             ]
         )
         reports += [
+            _described(settings, server),
             _part("originals", without_password(olhar.blobs.url), lambda: _originals(olhar)),
         ]
         if server is not None:
@@ -185,6 +186,24 @@ def _reranker(olhar: Olhar) -> tuple[str, str]:
     olhar.reranker.warm()
     found = olhar.reranker.check()
     return found.get("device", ""), f"{found.get('model', '')}, tells known answers apart"
+
+
+def _described(settings: Settings, server: Server | None) -> PartReport:
+    """Who describes pictures: what is set here, or for the server."""
+    chosen = settings.captioner if server is None else str(server.decided.get("captioner", "none"))
+    if chosen == "none":
+        return PartReport("captioner", chosen, "skipped", "", "none is configured (OLHAR_CAPTIONER)")
+    if chosen == "tags":
+        return PartReport("captioner", chosen, "ok", "", "the encoder gives photos without tags some")
+    with build(settings.model_copy(update={"captioner": chosen})) as olhar:
+        return _part("captioner", chosen, lambda: _captioner(olhar))
+
+
+def _captioner(olhar: Olhar) -> tuple[str, str]:
+    if olhar.captioner is None:
+        return "", ""
+    found = olhar.captioner.check()
+    return found.get("device", ""), f"{found.get('model', '')} can see"
 
 
 def _originals(olhar: Olhar) -> tuple[str, str]:

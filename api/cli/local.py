@@ -13,7 +13,7 @@ from api.query_schemas import QueryIn, SearchIn
 from api.querying import Asked, asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
-from ingest.ocr_pass import read_waiting
+from ingest.passes import finish_waiting
 from ingest.queue import LOST_S, Queue
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.run import drain, ingest
@@ -80,7 +80,7 @@ class Local:
             with Desk(self._olhar) as desk:
                 drain(desk)
         if records.database.sqlite or not records.workers.alive(LOST_S):
-            read_waiting(self._olhar)
+            finish_waiting(self._olhar)
 
     @contextmanager
     def _working(self) -> Iterator[Callable[..., IngestReport]]:

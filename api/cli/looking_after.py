@@ -170,14 +170,32 @@ def list_collections(as_json: AsJson = False) -> None:
     """Show the collections, with the number of items in each."""
     with _open() as (admin, _):
         found = admin.collections()
-    rows = [(escape(c.name), str(c.images), str(c.passages), _counted(c.ocr)) for c in found.collections]
-    _print(found, rows, ("collection", "images", "passages", "text in pictures"), as_json=as_json)
+    rows = [
+        (escape(c.name), str(c.images), str(c.passages), _counted(c.ocr), _counted(c.captions))
+        for c in found.collections
+    ]
+    columns = ("collection", "images", "passages", "text in pictures", "captions by a model")
+    _print(found, rows, columns, as_json=as_json)
 
 
 def ocr(collection: Collection = None, as_json: AsJson = False) -> None:
     """Read the text in pictures that were not read yet, or were skipped (OLHAR_OCR says which pictures)."""
     with _open(collection) as (admin, name):
         found = admin.read_pictures(name)
+    rows = [tuple(str(count) for count in found.model_dump().values())]
+    _print(found, rows, tuple(found.model_dump()), as_json=as_json)
+
+
+def caption(
+    collection: Collection = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that a model described before, another one perhaps.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have pictures described that nobody described (OLHAR_CAPTIONER says by whom)."""
+    with _open(collection) as (admin, name):
+        found = admin.describe(name, again=again)
     rows = [tuple(str(count) for count in found.model_dump().values())]
     _print(found, rows, tuple(found.model_dump()), as_json=as_json)
 

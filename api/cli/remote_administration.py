@@ -14,7 +14,7 @@ from api.record_schemas import (
     JobOut,
     JobsOut,
     LastReconciledOut,
-    OcrOut,
+    PassOut,
     ReconciledOut,
     SourcesOut,
 )
@@ -54,8 +54,12 @@ class RemoteAdministration:
     def collections(self) -> CollectionsOut:
         return CollectionsOut.model_validate(self._get("/v1/collections"))
 
-    def read_pictures(self, collection: str) -> OcrOut:
-        return OcrOut.model_validate(self._send("POST", f"/v1/collections/{quote(collection)}/ocr"))
+    def describe(self, collection: str, *, again: bool = False) -> PassOut:
+        route, query = f"/v1/collections/{quote(collection)}/captions", {"again": str(again).lower()}
+        return PassOut.model_validate(self._send("POST", route, params=query))
+
+    def read_pictures(self, collection: str) -> PassOut:
+        return PassOut.model_validate(self._send("POST", f"/v1/collections/{quote(collection)}/ocr"))
 
     def items(self, collection: str, *, kind: Kind = "image", after: str = "", limit: int = 100) -> ItemsOut:
         route = f"/v1/collections/{quote(collection)}/items"

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Admin, System, scope_of
-from api.record_schemas import DeletedOut, ItemOut, ItemsOut, OcrOut, SourcesOut
+from api.record_schemas import DeletedOut, ItemOut, ItemsOut, PassOut, SourcesOut
 from api.routes.request_schemas import EditIn
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
@@ -87,9 +87,17 @@ def sources(
 
 
 @router.post("/v1/collections/{name}/ocr", operation_id="read_pictures")
-def read_pictures(name: Annotated[Name, Path()], admin: Admin) -> OcrOut:
+def read_pictures(name: Annotated[Name, Path()], admin: Admin) -> PassOut:
     """Have the text read of pictures that were not read yet, or were skipped; a worker does it."""
     return admin.read_pictures(name)
+
+
+@router.post("/v1/collections/{name}/captions", operation_id="describe_pictures")
+def describe_pictures(
+    name: Annotated[Name, Path()], admin: Admin, again: Annotated[bool, Query()] = False
+) -> PassOut:
+    """Have pictures described that nobody described; with `again` also those that a model did before."""
+    return admin.describe(name, again=again)
 
 
 @router.delete("/v1/collections/{name}/sources", operation_id="delete_source")

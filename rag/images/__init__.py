@@ -9,7 +9,7 @@ from rag.images.embedded import Embedded, embedded
 from rag.images.frames import Frame, Series, Wanted, further, unit_of
 from rag.images.opening import decodes_quickly, extensions
 from rag.images.pixels import as_pillow, phash, resize
-from rag.images.thumbnails import thumbnail
+from rag.images.thumbnails import jpeg, thumbnail
 
 __all__ = [
     "WORKING_SIDE",
@@ -25,6 +25,7 @@ __all__ = [
     "embedded",
     "extensions",
     "further",
+    "jpeg",
     "phash",
     "read",
     "resize",

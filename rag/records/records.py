@@ -11,8 +11,9 @@ from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.edits import Edits
 from rag.records.jobs import Jobs
+from rag.records.model_captions import ModelCaptions
+from rag.records.passes import Pass
 from rag.records.places import Places
-from rag.records.readings import Readings
 from rag.records.receipts import Receipts
 from rag.records.removals import Removals
 from rag.records.workers import Workers
@@ -20,7 +21,7 @@ from rag.types import Scope
 
 
 class Records:
-    """Jobs, files, batches, receipts, places, removals, edits, readings, chores, workers.
+    """Jobs, files, batches, receipts, places, removals, edits, passes, chores, workers.
 
     ``clock`` gives Unix seconds. Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
@@ -34,7 +35,9 @@ class Records:
         self.chores = Chores(self.database, clock)
         self.removals = Removals(self.database, clock)
         self.edits = Edits(self.database)
-        self.readings = Readings(self.database, clock)
+        self.readings = Pass(self.database, "ocr", clock)
+        self.captionings = Pass(self.database, "caption", clock)
+        self.model_captions = ModelCaptions(self.database)
         self.workers = Workers(self.database, clock)
 
     def writing_to(self, scope: Scope) -> AbstractContextManager[None]:

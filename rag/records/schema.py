@@ -137,9 +137,10 @@ chores: Final = Table(
     Column("said", JSON, nullable=False),
 )
 
-readings: Final = Table(
-    "readings",
+passes: Final = Table(
+    "passes",
     metadata,
+    Column("kind", String(16), primary_key=True),
     Column("tenant", Text, primary_key=True),
     Column("collection", Text, primary_key=True),
     Column("item_id", Text, primary_key=True),
@@ -147,7 +148,15 @@ readings: Final = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Float, nullable=False),
     Column("reason", Text, nullable=False),
-    Index(None, "state", "due_at"),
+    Index(None, "kind", "state", "due_at"),
+)
+
+model_captions: Final = Table(
+    "model_captions",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("asked", String(64), primary_key=True),
+    Column("caption", Text, nullable=False),
 )
 
 edits: Final = Table(

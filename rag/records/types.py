@@ -158,8 +158,8 @@ class Chore:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingReading:
-    """A picture whose text is to be read, and how often that was tried."""
+class Waiting:
+    """An item that a later pass is to look at, and how often that was tried."""
 
     scope: Scope
     item_id: str

@@ -277,6 +277,7 @@ class FakeJobs:
 @dataclass
 class FakeRecords:
     readings: FakeReadings
+    captionings: FakeReadings
     jobs: FakeJobs = field(default_factory=FakeJobs)
 
 
@@ -297,7 +298,7 @@ class FakeSystem:
 
     @cached_property
     def records(self) -> FakeRecords:
-        return FakeRecords(FakeReadings())
+        return FakeRecords(FakeReadings(), FakeReadings())
 
 
 @dataclass

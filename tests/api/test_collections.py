@@ -17,7 +17,9 @@ ITEMS = "/v1/collections/trip/items?wait=true"
 
 def test_collections_are_listed(client: httpx.Client) -> None:
     body = client.get("/v1/collections").json()
-    assert body == {"collections": [{"name": "default", "images": 1, "passages": 0, "ocr": {}}]}
+    assert body == {
+        "collections": [{"name": "default", "images": 1, "passages": 0, "ocr": {}, "captions": {}}]
+    }
 
 
 def test_files_are_ingested_with_their_descriptions(client: httpx.Client, fake_queue: FakeQueue) -> None:

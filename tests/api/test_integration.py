@@ -62,7 +62,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[htt
 def test_the_same_upload_again_changes_nothing(real: httpx.Client) -> None:
     assert [f["status"] for f in upload(real)] == ["unchanged"] * 3
     (collection,) = real.get("/v1/collections").json()["collections"]
-    assert collection == {"name": "photos", "images": 3, "passages": 0, "ocr": {}}
+    assert collection == {"name": "photos", "images": 3, "passages": 0, "ocr": {}, "captions": {}}
 
 
 def test_a_text_finds_its_photo(real: httpx.Client) -> None:

@@ -159,8 +159,8 @@ def test_an_error_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
 def test_doctor_reports_every_part() -> None:
     reports = as_json("doctor")
     assert {report["part"] for report in reports} == {
-        "encoder", "text encoder", "language model", "reranker", "originals", "data folder", "store",
-        "reconciliation",
+        "encoder", "text encoder", "language model", "reranker", "captioner", "originals", "data folder",
+        "store", "reconciliation",
     }  # fmt: skip
     assert all(report["state"] in {"ok", "skipped"} for report in reports)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.cli.doctor import examine
+from api.owner import acquire
 from rag.settings import Settings
 from rag.store import connection
 from tests.ollama_server import OllamaServer, Script
@@ -49,3 +50,23 @@ def test_a_reranker_is_loaded_and_tried(tmp_path: Path, models: Path) -> None:
     assert unfit.state == missing.state == "failed"
     assert "does not tell known answers apart" in unfit.detail
     assert "`ollama pull judge`" in missing.detail
+
+
+def test_it_tells_of_the_captioner_that_the_server_has(tmp_path: Path) -> None:
+    with OllamaServer() as ollama, acquire(tmp_path) as owner:
+        mine = Settings(data=tmp_path, ollama_url=ollama.url)
+        told = []
+        for captioner, capabilities in (
+            ("none", ()),
+            ("tags", ()),
+            ("ollama:tiny", ("completion", "vision")),
+            ("ollama:tiny", ("completion",)),
+            ("ollama:another", ("vision",)),
+        ):
+            ollama.capabilities = capabilities
+            owner.publish("http://127.0.0.1:9", captioner=captioner)
+            told += [report for report in examine(mine) if report.part == "captioner"]
+    assert [report.state for report in told] == ["skipped", "ok", "ok", "failed", "failed"]
+    assert "tiny can see" in told[2].detail
+    assert "'vision'" in told[3].detail
+    assert "`ollama pull another`" in told[4].detail

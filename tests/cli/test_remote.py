@@ -237,7 +237,7 @@ def test_doctor_says_when_the_server_does_not_answer(tmp_path: Path) -> None:
         states = {report.part: report.state for report in examine(mine)}
     assert states == {
         "data folder": "ok", "encoder": "failed", "text encoder": "failed", "language model": "failed",
-        "store": "failed", "reranker": "skipped", "originals": "ok",
+        "store": "failed", "reranker": "skipped", "captioner": "skipped", "originals": "ok",
         "reconciliation": "failed",
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ from ingest.sources import SourceFile, walk
 from ingest.system import Parts
 from rag.blobs import Blobs
 from rag.errors import InvalidInput
+from rag.protocols import Captioner
 from rag.records.records import Records
 from rag.settings import Settings
 from rag.types import (
@@ -38,6 +39,7 @@ from rag.types import (
     Vector,
     Where,
 )
+from rag.vision.zero_shot import ZeroShot
 from tests.reads_all import ReadsAll
 
 SCOPE = Scope("tenant", "photos")
@@ -192,12 +194,17 @@ class FakeParts:
         self.staged = Blobs(str(folder / "originals-staged"))
         self.records = Records(self.settings.records_url)
         self.fake = FakeEncoder()
+        self.captioner: Captioner | None = None
         self.asked: list[str] = []
 
     @property
     def encoder(self) -> FakeEncoder:
         self.asked.append("encoder")
         return self.fake
+
+    @property
+    def zero_shot(self) -> ZeroShot:
+        return ZeroShot(self.fake, ("cat", "dog", "boat", "tree"))
 
     @property
     def text_encoder(self) -> FakeEncoder:

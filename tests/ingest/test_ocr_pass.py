@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ingest import ocr_pass
-from ingest.ocr_pass import OcrPass, catch_up, read_waiting
+from ingest.ocr_pass import OcrPass, catch_up
 from ingest.parts import words_of
+from ingest.passes import finish_waiting
 from ingest.queue import Queue
 from ingest.removal import remove
 from ingest.run import ingest
@@ -60,7 +61,7 @@ def page(parts: FakeParts) -> Row:
 def due(parts: FakeParts) -> None:
     """As if the pause between two tries were over."""
     with parts.records.database.writing() as connection:
-        connection.exec_driver_sql("UPDATE readings SET due_at = 0")
+        connection.exec_driver_sql("UPDATE passes SET due_at = 0")
 
 
 def test_a_scanned_page_is_found_by_its_words(tmp_path: Path, photos: Path) -> None:
@@ -109,7 +110,7 @@ def test_nothing_is_read_when_it_is_off_and_caught_up_with_later(
         catch_up(parts, SCOPE)
     parts.settings = parts.settings.model_copy(update={"ocr": "documents"})
     catch_up(parts, SCOPE)
-    read_waiting(parts)
+    finish_waiting(parts)
     assert (counts(parts), page(parts).item.ocr) == ({"done": 1}, "some words")
     catch_up(parts, SCOPE)
     assert counts(parts) == {"done": 1}
@@ -127,11 +128,11 @@ def test_a_picture_that_kills_the_child_is_tried_three_times_and_hurts_no_other(
     assert counts(parts) == {"pending": 1, "done": 1}
     for _ in range(2):
         due(parts)
-        read_waiting(parts)
+        finish_waiting(parts)
     assert counts(parts) == {"skipped": 1, "done": 1}
     fake("reading")
     catch_up(parts, SCOPE)
-    read_waiting(parts)
+    finish_waiting(parts)
     assert counts(parts) == {"done": 2}
 
 
@@ -144,7 +145,7 @@ def test_a_picture_that_takes_too_long_is_given_up(
     ingest(parts, SCOPE, walk([photos]))
     assert counts(parts) == {"pending": 1}
     with parts.records.database.reading() as connection:
-        (reason,) = connection.exec_driver_sql("SELECT reason FROM readings").one()
+        (reason,) = connection.exec_driver_sql("SELECT reason FROM passes").one()
     assert "too long" in reason
 
 

@@ -30,6 +30,7 @@ class MilvusParts:
         self.settings, self.blobs, self.fake, self.store = fake.settings, fake.blobs, fake.fake, store
         self.staged, self.records = fake.staged, fake.records
         self.encoder = self.text_encoder = fake.fake
+        self.captioner, self.zero_shot = fake.captioner, fake.zero_shot
 
 
 @contextmanager

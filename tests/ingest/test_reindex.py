@@ -25,6 +25,7 @@ from rag.records.records import Records
 from rag.settings import Settings
 from rag.store import MilvusStore, Rebuild
 from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash
+from rag.vision.zero_shot import ZeroShot
 from tests.reads_all import ReadsAll
 
 from .conftest import SCOPE, add, picture, save
@@ -90,6 +91,8 @@ class Parts:
         self.records = Records(self.settings.records_url)
         self.encoder = Toy(dimension)
         self.text_encoder = Toy(text_dimension or dimension)
+        self.captioner = None
+        self.zero_shot = ZeroShot(self.encoder, ())
         self._store: MilvusStore | None = None
 
     @property

@@ -1,8 +1,8 @@
-"""Readings: each waits until it was done or given up, and one worker has it at a time."""
+"""Passes: each item waits until it was done or given up, and one worker has it at a time."""
 
 from __future__ import annotations
 
-from rag.records.readings import LEASE_S
+from rag.records.passes import LEASE_S
 from rag.records.records import Records
 from rag.types import Scope
 
@@ -68,3 +68,27 @@ def test_tenants_never_meet(records: Records) -> None:
     readings.forget_collection(OTHER)
     assert readings.counts("another") == {}
     assert readings.counts("tenant") == {"photos": {"pending": 1}}
+
+
+def test_passes_do_not_see_each_other(records: Records) -> None:
+    records.readings.expect(SCOPE, ["a"])
+    records.captionings.expect(SCOPE, ["a", "b"])
+    (reading,) = records.readings.take(10)
+    records.readings.end(reading, "done")
+    assert records.readings.counts("tenant") == {"photos": {"done": 1}}
+    assert records.captionings.counts("tenant") == {"photos": {"pending": 2}}
+    records.readings.forget_collection(SCOPE)
+    assert len(records.captionings.take(10)) == 2
+
+
+def test_what_a_model_wrote_is_known_by_picture_and_question(records: Records) -> None:
+    known = records.model_captions
+    known.put("a" * 64, "one", "a cat")
+    known.put("a" * 64, "one", "a grey cat")
+    assert (known.get("a" * 64, "one"), known.get("a" * 64, "two"), known.get("b" * 64, "one")) == (
+        "a grey cat",
+        None,
+        None,
+    )
+    known.forget(["a" * 64])
+    assert known.get("a" * 64, "one") is None
