@@ -26,7 +26,7 @@ from ingest.steps import Task, waiting
 from ingest.system import BATCH, Parts
 from ingest.truncation import note_truncated
 from ingest.writing import Writer, item_of
-from rag.errors import InvalidInput, OlharError
+from rag.errors import ModelUnavailable, OlharError
 from rag.records.types import Batch, Outcome, Place
 from rag.types import Item
 
@@ -165,9 +165,16 @@ class BatchRun:
         parts = self._parts
         try:
             reading.encode_parts(
-                task.parts, parts.encoder, parts.text_encoder, batch, parts.settings.max_pixels
+                task.parts,
+                parts.blobs,
+                parts.encoder,
+                parts.text_encoder,
+                batch,
+                parts.settings.max_pixels,
             )
-        except InvalidInput as error:
+        except ModelUnavailable:
+            raise
+        except OlharError as error:
             task.refused(error)
 
     def _write(self, _: float) -> None:

@@ -81,7 +81,7 @@ def _parts(task: Task, item: Item, series: Series, hashes: Sequence[str]) -> lis
     parts = []
     for sha256, frame in zip(hashes, series.frames, strict=True):
         part = part_of(item, f"{series.unit}-{frame.number}", "image", frame.number, title)
-        parts.append(Part(replace(part, content_hash=sha256), frame.data))
+        parts.append(Part(replace(part, content_hash=sha256)))
     return parts
 
 

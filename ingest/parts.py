@@ -9,7 +9,7 @@ with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ingest.descriptions import RESERVED
@@ -30,10 +30,9 @@ TIFF = "tiff"
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """A passage, or a figure with its picture as PNG or JPEG, on its way into the store."""
+    """A passage, or a figure, whose picture is kept beside the original, on its way into the store."""
 
     item: Item
-    data: bytes = field(default=b"", repr=False)
     image_vector: Vector | None = None
     caption_vector: Vector | None = None
 
@@ -75,7 +74,7 @@ def _figure(figure: Figure, document: Document, parent: Item) -> Part:
     item = replace(
         item, caption=figure.caption[:2000], text=figure.about, content_hash=content_hash(figure.data)
     )
-    return Part(item, figure.data)
+    return Part(item)
 
 
 def part_of(parent: Item, part: str, kind: Kind, page: int, metadata: Mapping[str, JSON]) -> Item:

@@ -62,19 +62,28 @@ def read(
 
 
 def encode_parts(
-    parts: Sequence[Part], images: ImageEncoder, texts: TextEncoder, batch: int, max_pixels: int
+    parts: Sequence[Part],
+    blobs: Blobs,
+    images: ImageEncoder,
+    texts: TextEncoder,
+    batch: int,
+    max_pixels: int,
 ) -> None:
     """Figures by their pixels, and all parts by their words. A picture that cannot be encoded leaves its
-    figure with its words alone. Raises ModelUnavailable, and BadImage for what is no picture after all."""
-    figures = [part for part in parts if part.data]
+    figure with its words alone.
+
+    Pictures are read from ``blobs`` when their turn comes: all of a batch's documents would take much memory.
+    Raises ModelUnavailable, BadImage for what is no picture after all, and what ``blobs`` raises.
+    """
+    figures = [part for part in parts if part.item.kind == "image"]
     for start in range(0, len(figures), batch):
         some = figures[start : start + batch]
-        pixels = [working_picture(part.data, max_pixels=max_pixels).pixels for part in some]
+        files = (blobs.get(part.item.content_hash) for part in some)
+        pixels = [working_picture(data, max_pixels=max_pixels).pixels for data in files]
         vectors = steps.encoded(pixels, images.encode_images)
         for part, one, vector in zip(some, pixels, vectors, strict=True):
             part.item = replace(part.item, phash=phash(one))
             part.image_vector = None if isinstance(vector, str) else vector
-            part.data = b""
     worded = [part for part in parts if words_of(part.item)]
     for start in range(0, len(worded), batch):
         spoken = worded[start : start + batch]

@@ -17,6 +17,7 @@ from ingest.reconcile import reconcile
 from ingest.removal import remove
 from ingest.run import ingest
 from ingest.sources import SourceFile
+from rag.errors import Unavailable
 from rag.images import decode
 from rag.types import Item, content_hash, item_id
 
@@ -163,3 +164,18 @@ def test_an_incomplete_animation_is_read_again(parts: FakeParts, photos: Path, r
     run([])
     again = parts.store.saved[lost.id].item
     assert again == replace(lost, updated_at=again.updated_at, created_at=again.created_at)
+
+
+def test_pictures_that_cannot_be_had_again_fail_their_file_alone(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read again when their turn comes to be encoded."""
+    add(photos, 1)
+    save(photos / "party.gif", series("GIF"))
+
+    def away(_: str) -> bytes:
+        raise Unavailable("the disk is away")
+
+    monkeypatch.setattr(parts.blobs, "get", away)
+    report = run()
+    assert statuses(report) == {"000.png": "indexed", "party.gif": "failed"}
