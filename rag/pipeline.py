@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag import languages
+from rag.citations import check
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.languages import Reader
 from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter, WordByWord
@@ -18,7 +19,6 @@ from rag.retrieval.retriever import DEFAULT, Retriever
 from rag.types import (
     NOT_FOUND,
     Answer,
-    Citation,
     Described,
     Draft,
     Evidence,
@@ -325,9 +325,8 @@ class Pipeline:
 
 
 def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable) -> Draft:
-    cited = (piece for piece in evidence if f"[{piece.marker}]" in shown)
-    citations = tuple(Citation(piece.marker, piece.hit.item.id, piece.hit.item.source) for piece in cited)
-    return Draft(shown, citations, (f"degraded: {error}",), finish="length")
+    text, citations, _ = check(shown, evidence)
+    return Draft(text, citations, (f"degraded: {error}",), finish="length")
 
 
 def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
@@ -43,12 +43,47 @@ class _End:
     error: BaseException | None
 
 
+class Stopped(Exception):
+    """Whoever waited was told to stop."""
+
+
+class Stop:
+    """Ends, from another thread, what waits for the items of a relay.
+
+    It holds for the relays that are begun while ``STOP`` is set to it.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+        self._lock = threading.Lock()
+        self._wake: list[Callable[[], None]] = []
+
+    def __call__(self) -> None:
+        """Stop what waits now, and what would wait later."""
+        with self._lock:
+            self._told = True
+            wake, self._wake = self._wake, []
+        for each in wake:
+            each()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when it is time to stop; at once if it is already."""
+        with self._lock:
+            if not self._told:
+                self._wake.append(wake)
+                return
+        wake()
+
+
+STOP: ContextVar[Stop | None] = ContextVar("STOP", default=None)
+
+
 def relay(produce: Callable[[Emit[T]], None], deadlines: Deadlines | None = None) -> Iterator[T]:
     """The items that ``produce`` emits, in order, while it runs in a daemon thread.
 
     What ``produce`` raises is raised here. When the reader stops early or a deadline passes, the
     next ``emit`` returns True; a producer that never emits again is left to its own time-outs.
-    Raises DeadlineExceeded.
+    Raises DeadlineExceeded, and Stopped when ``STOP`` says so.
     """
     items: queue.SimpleQueue[_Item[T] | _End] = queue.SimpleQueue()
     gone = threading.Event()
@@ -65,6 +100,8 @@ def relay(produce: Callable[[Emit[T]], None], deadlines: Deadlines | None = None
             error = caught
         items.put(_End(error))
 
+    if (stop := STOP.get()) is not None:
+        stop.wakes(lambda: items.put(_End(Stopped())))
     threading.Thread(target=copy_context().run, args=(run,), name="relay", daemon=True).start()
     try:
         yield from _read(items, deadlines)

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.settings": {"rag.errors", "rag.urls"},
     "rag.protocols": {"rag.types"},
     "rag.origin": set(),
+    "rag.citations": {"rag.types"},
     "rag.models": {"rag.types", "rag.origin"},
     "rag.arrays": {"rag.types"},
     "rag.images": {"rag.types", "rag.errors"},
@@ -69,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.relay",
         "rag.faults",
         "rag.ollama",
+        "rag.citations",
     },
     "rag.rerankers": {
         "rag.types",
@@ -99,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.retrieval",
         "rag.vision",
         "rag.languages",
+        "rag.citations",
     },
     "rag.build": {"rag"},
     "rag.langchain": {"rag.types", "rag.pipeline", "rag.build", "rag.filter_text"},

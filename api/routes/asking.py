@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.deps import System
 from api.query_schemas import AskIn, SearchIn
+from api.routes.answering import whole
 from api.routes.queries import AskedFor, SearchedFor, body
 from api.schemas import AskOut, SearchOut
 
@@ -27,9 +28,9 @@ def search(asked: SearchedFor, olhar: System) -> SearchOut:
 
 
 @router.post("/v1/ask", operation_id="ask", openapi_extra=body(AskIn))
-def ask(asked: AskedFor, olhar: System) -> AskOut:
+async def ask(asked: AskedFor, request: Request, olhar: System) -> AskOut:
     """Answer a question from a collection, with citations that were checked."""
-    answer = olhar.pipeline.ask(
+    pieces = olhar.pipeline.stream(
         asked.scope,
         asked.query,
         limit=asked.limit,
@@ -38,4 +39,4 @@ def ask(asked: AskedFor, olhar: System) -> AskOut:
         history=asked.history,
         rerank=asked.rerank is not False,
     )
-    return AskOut.of(answer)
+    return AskOut.of(await whole(request, pieces))

@@ -17,7 +17,7 @@ from api.deps import System
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
 from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOut, ModelsOut, text_of
-from api.routes.chat_stream import NOT_KEPT, Chat, completion, events, open_stream
+from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
 from api.routes.forms import json_body, json_schema
 from api.routes.queries import resolve
 from rag.build import Olhar
@@ -69,11 +69,11 @@ async def chat_completions(
     chat: Annotated[Chat, Depends(_chat)], request: Request, olhar: System
 ) -> Response:
     """Answer the last user message from a collection; ``model`` names it: ``olhar/<collection>``."""
-    opened = await open_stream(request, olhar, chat)
+    opened = await open_chat(request, olhar, chat)
     if chat.stream:
         return StreamingResponse(events(opened), media_type="text/event-stream", headers=NOT_KEPT)
-    answer = await opened.whole(request)
-    return Response(completion(chat, answer).model_dump_json(), media_type="application/json")
+    answer = await plain(request, opened)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 @router.get("/v1/models", operation_id="models")

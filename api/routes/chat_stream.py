@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Generator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 
-import anyio
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from api.errors import ModelNotFound, kebab, openai_error, status_of
 from api.querying import Asked
+from api.routes.answering import Answering, while_there
 from api.routes.chat_schemas import (
     ChatChunk,
     ChatOut,
@@ -27,7 +25,6 @@ from api.routes.chat_schemas import (
     UsageOut,
 )
 from api.schemas import AskOut, EvidenceOut
-from api.turns import Turns
 from rag.build import Olhar
 from rag.errors import OlharError
 from rag.types import Answer, Evidence, GenerationOptions, Turn
@@ -57,61 +54,44 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An answer whose evidence was found and whose text is still to come. Close it."""
+    """An answer whose evidence was found and whose text is still to come. Close ``answering``."""
 
     chat: Chat
     evidence: tuple[Evidence, ...]
-    pieces: Generator[tuple[Evidence, ...] | str | Answer]
-    turn: AsyncExitStack
+    answering: Answering
 
-    async def next(self) -> str | Answer:
-        """The next piece of text; last, the answer that they make."""
-        piece = await run_in_threadpool(next, self.pieces)
-        assert not isinstance(piece, tuple)
-        if isinstance(piece, Answer):
-            return replace(piece, warnings=(*piece.warnings, *self.chat.warnings))
-        return piece
-
-    async def whole(self, request: Request) -> Answer:
-        """The answer; the model is stopped when the client hangs up. Raises ClientDisconnect."""
-        try:
-            while isinstance(piece := await self.next(), str):
-                if await request.is_disconnected():
-                    raise ClientDisconnect
-            return piece
-        finally:
-            await self.close()
-
-    async def close(self) -> None:
-        """Stop the model, and let the next question have its turn."""
-        with anyio.CancelScope(shield=True):
-            try:
-                await run_in_threadpool(self.pieces.close)
-            finally:
-                await self.turn.aclose()
+    def told(self, answer: Answer) -> Answer:
+        """With what the request itself is warned of."""
+        return replace(answer, warnings=(*answer.warnings, *self.chat.warnings))
 
 
-async def open_stream(request: Request, olhar: Olhar, chat: Chat) -> Opened:
+async def open_chat(request: Request, olhar: Olhar, chat: Chat) -> Opened:
     """Wait for a turn, and find the evidence.
 
-    What fails until here has a status of its own. Raises Busy, ModelNotFound, and what the pipeline raises.
+    What fails until here has a status of its own. Raises Busy, ModelNotFound, ClientDisconnect and what the
+    pipeline raises.
     """
-    turns: Turns = request.app.state.turns
-    async with AsyncExitStack() as turn:
-        await turn.enter_async_context(turns.taken())
-        asked = chat.asked
-        pieces = cast(
-            "Generator[tuple[Evidence, ...] | str | Answer]",
-            olhar.pipeline.stream(
-                asked.scope, asked.query, where=asked.where, options=chat.options, history=chat.history
-            ),
-        )
-        evidence = await run_in_threadpool(next, pieces)
-        assert isinstance(evidence, tuple)
+    asked = chat.asked
+    pieces = olhar.pipeline.stream(
+        asked.scope, asked.query, where=asked.where, options=chat.options, history=chat.history
+    )
+    answering, evidence = await while_there(request, lambda: Answering.begin(request.app.state.turns, pieces))
+    try:
         if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.collection):
             raise ModelNotFound(f"there is no model {chat.model!r}; /v1/models lists them")
-        return Opened(chat, evidence, pieces, turn.pop_all())
-    raise AssertionError  # the block returns or raises
+    except BaseException:
+        await answering.close()
+        raise
+    return Opened(chat, evidence, answering)
+
+
+async def plain(request: Request, opened: Opened) -> ChatOut:
+    """The whole answer. Raises ClientDisconnect."""
+    try:
+        answer = await while_there(request, opened.answering.rest)
+    finally:
+        await opened.answering.close()
+    return completion(opened.chat, opened.told(answer))
 
 
 def completion(chat: Chat, answer: Answer) -> ChatOut:
@@ -136,7 +116,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
         found = EvidenceListOut(evidence=[EvidenceOut.of_evidence(piece) for piece in opened.evidence])
         yield _event(_chunk(chat, Delta(role="assistant", content=""), olhar=found))
         waiting = ""
-        while isinstance(piece := await opened.next(), str):
+        while isinstance(piece := await opened.answering.next(), str):
             # Without evidence the only text is that there is no answer: no JSON, if that was asked for.
             if opened.evidence or chat.options.schema is None:
                 yield _event(_chunk(chat, Delta(content=piece)))
@@ -144,7 +124,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
                 waiting += piece
         if waiting:
             yield _event(_chunk(chat, Delta(refusal=waiting)))
-        last = _chunk(chat, Delta(), olhar=AskOut.of(piece))
+        last = _chunk(chat, Delta(), olhar=AskOut.of(opened.told(piece)))
         last.choices[0].finish_reason = piece.finish
         yield _event(last)
         if chat.with_usage:
@@ -159,7 +139,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
         logger.exception("an answer broke while it was streamed")
         yield _failure(500, "something broke inside; the server's log says what")
     finally:
-        await opened.close()
+        await opened.answering.close()
 
 
 def _refused(chat: Chat, answer: Answer) -> bool:
@@ -177,7 +157,7 @@ def _event(chunk: ChatChunk) -> str:
     fields = chunk.model_dump(exclude={key for key in ("usage", "olhar") if getattr(chunk, key) is None})
     for choice in fields["choices"]:
         choice["delta"] = {key: value for key, value in choice["delta"].items() if value is not None}
-    return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"
+    return f"data: {json.dumps(fields)}\n\n"
 
 
 def _failure(status: int, detail: str, kind: str = "") -> str:

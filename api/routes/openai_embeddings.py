@@ -17,7 +17,7 @@ from api.routes.chat_schemas import UsageOut
 from api.routes.forms import json_body, json_schema
 from api.routes.pictures import picture_bytes, pixels_of
 from rag.build import Olhar
-from rag.errors import InvalidInput
+from rag.errors import BadImage, InvalidInput
 from rag.types import NO_USAGE, Matrix, Pixels
 
 router = APIRouter(tags=["openai"])
@@ -25,6 +25,8 @@ router = APIRouter(tags=["openai"])
 MOST = 2048
 """Inputs of one request, as at OpenAI."""
 PICTURE = "data:"
+AT_A_TIME = 32
+"""Pictures that are decoded together."""
 
 Line = Annotated[Text, StringConstraints(min_length=1)]
 Picture = Annotated[str, StringConstraints(pattern=r"^(?i:data):")]
@@ -94,17 +96,23 @@ async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: Syste
 def _encoded(olhar: Olhar, inputs: list[str]) -> Matrix:
     """A row for each input. Raises BadImage, naming which."""
     pictures = [n for n, text in enumerate(inputs) if text[: len(PICTURE)].lower() == PICTURE]
-    texts = [n for n in range(len(inputs)) if n not in set(pictures)]
+    texts = sorted(set(range(len(inputs))) - set(pictures))
     rows = np.zeros((len(inputs), olhar.encoder.fingerprint.dimension), np.float32)
     if texts:
         rows[texts] = olhar.encoder.encode_text_queries([inputs[n] for n in texts])
-    if pictures:
-        rows[pictures] = olhar.encoder.encode_images([_pixels(olhar, inputs[n]) for n in pictures])
+    # A few kilobytes of picture may be megabytes of pixels: only some are held at a time.
+    for start in range(0, len(pictures), AT_A_TIME):
+        some = pictures[start : start + AT_A_TIME]
+        rows[some] = olhar.encoder.encode_images([_pixels(olhar, inputs, n) for n in some])
     return rows
 
 
-def _pixels(olhar: Olhar, uri: str) -> Pixels:
-    return pixels_of(picture_bytes(uri, olhar, scope_of(olhar, None)), olhar.settings)
+def _pixels(olhar: Olhar, inputs: list[str], place: int) -> Pixels:
+    try:
+        data = picture_bytes(inputs[place], olhar, scope_of(olhar, None))
+        return pixels_of(data, olhar.settings)
+    except BadImage as error:
+        raise BadImage(f"input.{place}: {error}") from None
 
 
 def _written(vector: Any, form: str) -> list[float] | str:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from rag.citations import NO_CITATION, Checked, check
 from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, Written
-from rag.generation.citations import NO_CITATION, Checked, check
 from rag.generation.grounding import beside, guessed, supported, verdict
 from rag.generation.prompts import (
     inscriptions,
@@ -118,7 +118,7 @@ def write_json(
 
 
 def _texts(written: str) -> Iterator[str]:
-    """All texts in some JSON; none where it was cut off."""
+    """All texts in some JSON, in their order; none where it was cut off."""
     try:
         waiting = [json.loads(written)]
     except ValueError:
@@ -128,7 +128,7 @@ def _texts(written: str) -> Iterator[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, list | dict):
-            waiting += value.values() if isinstance(value, dict) else value
+            waiting += reversed(list(value.values()) if isinstance(value, dict) else value)
 
 
 def _declines(text: str) -> bool:

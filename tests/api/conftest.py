@@ -95,6 +95,7 @@ class FakeEncoder(ReadsAll):
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.batches: list[int] = []
         self.texts = np.array([[1.0, 0.0]], np.float32)
         self.pictures = np.array([[0.5, 0.75**0.5]], np.float32)
 
@@ -104,6 +105,7 @@ class FakeEncoder(ReadsAll):
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         if self.error:
             raise self.error
+        self.batches.append(len(images))
         return np.repeat(self.pictures, len(images), axis=0)
 
     def encode_documents(self, texts: Sequence[str]) -> Matrix:
@@ -219,7 +221,7 @@ class FakePipeline:
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
     ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
-        self._called(Call(scope, query, limit, where, listing, rerank))
+        self._called(Call(scope, query, limit, where, listing, rerank, tuple(history)))
         self.told = (options, tuple(history))
         try:
             yield self.answer.evidence

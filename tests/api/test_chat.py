@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
@@ -17,6 +18,7 @@ import pytest
 from openai import OpenAI
 
 from rag.errors import StoreUnavailable
+from rag.relay import Deadlines, within
 from rag.types import JSON, GenerationOptions, Scope, Turn
 from tests.api.conftest import ANSWER, FakeSystem, png
 
@@ -142,6 +144,29 @@ def test_what_fails_on_the_way_is_an_event(chat: OpenAI, system: FakeSystem, err
     assert system.pipeline.ended == 1
 
 
+@contextmanager
+def asking(url: str, stream: bool) -> Iterator[None]:
+    """A client that asks, and hangs up at the end of the block without having read anything."""
+    body = {"model": "olhar", "stream": stream, "messages": [{"role": "user", "content": "what"}]}
+    data = json.dumps(body).encode()
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            + f"content-length: {len(data)}\r\n\r\n".encode()
+            + data
+        )
+        yield
+
+
+def ended(system: FakeSystem) -> bool:
+    for _ in range(1000):
+        if system.pipeline.ended:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_hangs_up_stops_the_model(url: str, system: FakeSystem, stream: bool) -> None:
     words, asked = 2000, threading.Event()
@@ -154,22 +179,28 @@ def test_a_client_that_hangs_up_stops_the_model(url: str, system: FakeSystem, st
         time.sleep(0.01)
 
     system.pipeline.between = between
-    body = {"model": "olhar", "stream": stream, "messages": [{"role": "user", "content": "what"}]}
-    data = json.dumps(body).encode()
-    host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-            + f"content-length: {len(data)}\r\n\r\n".encode()
-            + data
-        )
+    with asking(url, stream):
         assert asked.wait(10)
-    for _ in range(500):
-        if system.pipeline.ended:
-            break
-        time.sleep(0.01)
-    assert system.pipeline.ended == 1
+    assert ended(system)
     assert len(told) < words
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_it_is_stopped_also_while_it_says_nothing(url: str, system: FakeSystem, stream: bool) -> None:
+    asked, at_last = threading.Event(), threading.Event()
+
+    def silent() -> Iterator[str]:
+        asked.set()
+        at_last.wait(60)
+        yield "too late"
+
+    system.pipeline.between = lambda: next(within(silent(), Deadlines(60, 60)))
+    try:
+        with asking(url, stream):
+            assert asked.wait(10)
+        assert ended(system)
+    finally:
+        at_last.set()
 
 
 def test_too_many_questions_at_a_time_are_told_to_wait(

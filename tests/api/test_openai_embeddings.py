@@ -49,7 +49,7 @@ def test_both_forms_hold_the_same_numbers(openai_client: OpenAI) -> None:
         ({"input": ""}, "input"),
         ({"input": [1, 2]}, "input"),
         ({"input": ["x"] * 2049}, "input"),
-        ({"input": "data:image/png;base64,eA=="}, "picture"),
+        ({"input": ["x", "data:image/png;base64,eA=="]}, "input.1"),
         ({"input": "x", "dimensions": 7}, "dimensions"),
         ({"input": "x", "extra_body": {"nonsense": 1}}, "nonsense"),
     ],
@@ -63,3 +63,9 @@ def test_another_model_is_not_found(openai_client: OpenAI, system: FakeSystem) -
     del system
     with pytest.raises(openai.NotFoundError):
         openai_client.embeddings.create(model="text-embedding-3-small", input="x")
+
+
+def test_few_pictures_are_decoded_at_a_time(openai_client: OpenAI, system: FakeSystem) -> None:
+    found = openai_client.embeddings.create(model="fake", input=[URI] * 70)
+    assert len(found.data) == 70
+    assert max(system.encoder.batches) <= 32

@@ -426,9 +426,9 @@ def test_a_stream_without_a_model_brings_the_evidence(store: MilvusStore) -> Non
 
 def test_a_stream_that_breaks_off_keeps_what_was_shown(store: MilvusStore) -> None:
     echo = Echo(error=ModelUnavailable("cut"))
-    echo.before = ("A dog [1]", " and")
+    echo.before = ("A dog [ 1 ]", " and")
     _, texts, answer = streamed(pipeline(store, echo))
-    assert "".join(texts) == answer.text == "A dog [1] and"
+    assert "".join(texts) == answer.text == "A dog [ 1 ] and"
     assert answer.finish == "length"
     assert [citation.marker for citation in answer.citations] == [1]
     assert answer.warnings[-1] == "degraded: cut"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag.relay import DeadlineExceeded, Deadlines, Emit, relay, within
+from rag.relay import STOP, DeadlineExceeded, Deadlines, Emit, Stop, Stopped, relay, within
 
 LONG = Deadlines(first=30, whole=30)
 
@@ -72,3 +72,31 @@ def test_a_reader_that_stops_stops_the_producer_and_closes_it() -> None:
     next(items)
     items.close()  # type: ignore[attr-defined]  # a generator, typed as an iterator
     assert closed.wait(5)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_another_thread_can_end_the_waiting(late: bool) -> None:
+    stop, ended = Stop(), threading.Event()
+
+    def silent() -> Iterator[int]:
+        ended.wait(30)
+        yield 1
+
+    before = STOP.set(stop)
+    try:
+        items = within(silent(), LONG)
+        if late:
+            threading.Timer(0.1, stop).start()
+        else:
+            stop()
+        with pytest.raises(Stopped):
+            next(items)
+    finally:
+        STOP.reset(before)
+        ended.set()
+
+
+def test_a_stop_is_only_for_those_who_wait_under_it() -> None:
+    stop = Stop()
+    stop()
+    assert list(within(range(3), LONG)) == [0, 1, 2]

@@ -8,10 +8,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.generation.citations import NO_CITATION, Checked, check
+from rag.citations import NO_CITATION, Checked, check
+from rag.pipeline import number
 from rag.types import Citation, Evidence
+from tests.rag.generation.conftest import photo
 
 Pieces = Callable[..., tuple[Evidence, ...]]
+
+
+@pytest.fixture
+def pieces() -> Pieces:
+    """Numbered evidence with the given captions."""
+
+    def make(*captions: str) -> tuple[Evidence, ...]:
+        return number([photo(caption, n=n) for n, caption in enumerate(captions, start=1)])
+
+    return make
+
+
 MARKER = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
 
 answers = st.lists(
