@@ -42,10 +42,12 @@ class LegsOut(BaseModel):
     bm25: float | None
     rerank: float | None = None
     """The reranker's probability in [0, 1]."""
+    ocr: float | None = None
+    """Cosine of the query and the text that was read in a photo."""
 
     @classmethod
     def of(cls, legs: Legs) -> LegsOut:
-        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25, rerank=legs.rerank)
+        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25, rerank=legs.rerank, ocr=legs.ocr)
 
 
 class LabelOut(BaseModel):

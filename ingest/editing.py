@@ -11,7 +11,7 @@ from typing import Final
 from ingest.caption_pass import NONE
 from ingest.descriptions import CAPTION_BYTES, METADATA_BYTES, RESERVED, TAGS, Description, describe
 from ingest.layers import edit_of, layered, named_by, said_of
-from ingest.parts import follow, given, has_parts, words_of
+from ingest.parts import follow, given, has_beneath, words_of
 from ingest.steps import encoded
 from ingest.system import Parts
 from rag.errors import InvalidInput, NotFound, StoreUnavailable
@@ -113,7 +113,7 @@ def _write(parts: Parts, scope: Scope, row: Row) -> None:
             break
     else:
         raise StoreUnavailable(f"the item {item.id} was written and not found when read back; try again")
-    if has_parts(item):
+    if has_beneath(item):
         follow(parts.store, scope, item)
 
 

@@ -67,6 +67,10 @@ class LaterPass(ABC):
             self._settle(taken, stopping)
         return len(taken)
 
+    def beside(self, items: Sequence[Item]) -> list[Row]:  # noqa: ARG002  # for passes that have some
+        """What is written together with these items, which are new or changed."""
+        return []
+
     def close(self) -> None:
         """End what it started."""
         if self._threads is not None:
@@ -130,7 +134,7 @@ class LaterPass(ABC):
         new = [self._with(row, found[item_id]) for item_id, row in rows.items()]
         new = [row for row in new if row.item != rows[row.item.id].item]
         if new:
-            store.upsert(new)
+            store.upsert([*new, *self.beside([row.item for row in new])])
         missing = self._missing(scope, {row.item.id: row.item for row in new})
         for one in read:
             if one.item_id not in rows:

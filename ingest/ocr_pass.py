@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from ingest import steps
 from ingest.later import Found, LaterPass
-from ingest.parts import TIFF, scanned, stands_in_document
+from ingest.parts import TIFF, has_parts, scanned, stands_in_document
 from ingest.sandbox import MEMORY, Sandbox
 from ingest.steps import Task
 from ingest.system import Parts
 from rag.errors import InvalidInput
-from rag.types import Item, Row, Scope
+from rag.types import READ_IN_PICTURE, Item, Row, Scope, reading_id
 
 if TYPE_CHECKING:
     from ingest.ocr import Reading
@@ -39,6 +43,21 @@ class OcrPass(LaterPass):
         """The text in its picture."""
         return partial(_read, text=self._text(row.item))
 
+    def beside(self, items: Sequence[Item]) -> list[Row]:
+        """Passages of the texts in photos, found by their meaning: a caption's vector has no room for them.
+
+        Figures and pages have their words in their own vector.
+        """
+        photos = [item for item in items if item.ocr and not item.parent_id and not has_parts(item)]
+        if not photos:
+            return []
+        vectors = steps.encoded([photo.ocr for photo in photos], self._parts.text_encoder.encode_documents)
+        return [
+            Row(reading_of(photo), None, vector)
+            for photo, vector in zip(photos, vectors, strict=True)
+            if isinstance(vector, np.ndarray)
+        ]
+
     def close(self) -> None:
         """End the child."""
         super().close()
@@ -53,6 +72,21 @@ class OcrPass(LaterPass):
 
 def _read(item: Item, text: str) -> Item:
     return replace(item, ocr=text) if text else item
+
+
+def reading_of(photo: Item) -> Item:
+    """The passage that holds the text read in a photo. What filters look at is the photo's."""
+    return replace(
+        photo,
+        id=reading_id(photo),
+        kind="passage",
+        modality=READ_IN_PICTURE,
+        part=READ_IN_PICTURE,
+        parent_id=photo.id,
+        caption="",
+        text=photo.ocr,
+        phash="",
+    )
 
 
 def awaited(task: Task, which: str) -> list[str]:

@@ -133,6 +133,11 @@ def has_parts(item: Item) -> bool:
     return DOCUMENT in item.metadata
 
 
+def has_beneath(item: Item) -> bool:
+    """Whether other items go with this one: its parts, or the text that was read in it."""
+    return has_parts(item) or bool(item.ocr)
+
+
 def stands_in_document(item: Item) -> bool:
     """Whether a picture is a figure, or a page of a TIFF that has several."""
     said = item.metadata.get(DOCUMENT)

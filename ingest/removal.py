@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, Literal
 
-from ingest.parts import delete_parts, follow, has_parts
+from ingest.parts import delete_parts, follow, has_beneath
 from ingest.system import Parts
 from rag.errors import NotFound
 from rag.records.types import Removal
@@ -143,7 +143,7 @@ def _without_source(parts: Parts, scope: Scope, source: str) -> int:
     lost = [row.item.id for row in rows if not row.item.sources]
     parts.store.upsert(kept)
     for row in kept:
-        if has_parts(row.item):
+        if has_beneath(row.item):
             follow(parts.store, scope, row.item)
     gone = sum(_without_item(parts, scope, item_id) for item_id in lost)
     parts.records.places.forget(scope, [source])

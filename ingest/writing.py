@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ingest.layers import edit_of, layered, said_by, said_of
-from ingest.parts import DOCUMENT, Part, delete_parts, follow, has_parts, words_of, write_parts
+from ingest.parts import DOCUMENT, Part, delete_parts, follow, has_beneath, words_of, write_parts
 from ingest.steps import Task, encoded, waiting
 from ingest.system import Parts
 from rag.errors import InvalidInput, OlharError
@@ -160,11 +160,11 @@ class Writer:
         stored = self._put(changed, owners)
         self._keep_beneath(stored, owners, before, edits)
         for item_id in stored:
-            if has_parts(after[item_id].item):
+            if has_beneath(after[item_id].item):
                 follow(self._store, self._scope, after[item_id].item)
         gone = [item_id for item_id, row in after.items() if not row.item.sources]
         if gone:
-            parents = [item_id for item_id in gone if has_parts(after[item_id].item)]
+            parents = [item_id for item_id in gone if has_beneath(after[item_id].item)]
             delete_parts(self._store, self._scope, parents)
             self._store.delete(self._scope, "image", gone)
             self.gone += gone

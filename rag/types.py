@@ -224,8 +224,9 @@ class Legs:
 
     ``image`` and ``caption`` are cosines in [-1, 1]. ``bm25`` is in [0, 1]: the share of
     the query's words, stop words left out, that the item's texts hold in any of their forms. BM25 finds by
-    those words; its raw scores do not compare across back ends. ``rerank`` is the reranker's
-    probability in [0, 1], where one looked at the item.
+    those words; its raw scores do not compare across back ends. ``ocr`` is the cosine of the query and the
+    text that was read in a photo, in [-1, 1]. ``rerank`` is the reranker's probability in [0, 1], where one
+    looked at the item.
 
     Two more are no legs, since nothing is found by them. ``agreement``, in [-1, 1]: how near the item's own
     picture and caption are; where they say the same they count for less than where each says its own.
@@ -239,6 +240,7 @@ class Legs:
     rerank: float | None = None
     agreement: float | None = None
     named: float | None = None
+    ocr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +418,15 @@ class Answer:
 def content_hash(data: bytes) -> str:
     """SHA-256 of the bytes, as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+READ_IN_PICTURE = "ocr"
+"""The modality of a passage that holds the text read in a photo, its parent."""
+
+
+def reading_id(photo: Item) -> str:
+    """The id of the passage that holds the text read in a photo."""
+    return item_id(Scope(photo.tenant, photo.collection), photo.content_hash, READ_IN_PICTURE)
 
 
 def item_id(scope: Scope, sha256: str, part: str = "") -> str:

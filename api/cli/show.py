@@ -147,7 +147,8 @@ def settings(rows: Sequence[Origin], *, as_json: bool) -> None:
 
 def hits_table(hits: Sequence[HitOut]) -> Table:
     reranked = any(hit.legs.rerank is not None for hit in hits)
-    names = ["image", "caption", "bm25", *(["rerank"] if reranked else [])]
+    read = any(hit.legs.ocr is not None for hit in hits)
+    names = ["image", "caption", "bm25", *(["ocr"] if read else []), *(["rerank"] if reranked else [])]
     table = Table("", "relevance", *names, "file", "text", box=None, pad_edge=False)
     for hit in hits:
         legs = [_number(getattr(hit.legs, name)) for name in names]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from rag.protocols import Store
 from rag.retrieval.encoding import EncodedQuery, EncodedText
 from rag.retrieval.insight import NOTHING, Insight
 from rag.types import Filter, Item, Kind, Leg, Legs, Row, Scope, Vector
+
+NO_READINGS: Mapping[str, Vector] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,20 @@ def candidates(
     return Found(ids, all(len(hits) < limit for hits in found))
 
 
-def score(rows: Sequence[Row], query: EncodedQuery, insight: Insight = NOTHING) -> list[Scored]:
-    """Exact scores of all legs, in the order of ``rows``, and what ``insight`` tells beside them."""
+def score(
+    rows: Sequence[Row],
+    query: EncodedQuery,
+    insight: Insight = NOTHING,
+    readings: Mapping[str, Vector] = NO_READINGS,
+) -> list[Scored]:
+    """Exact scores of all legs, in the order of ``rows``, and what ``insight`` tells beside them.
+
+    ``readings`` are vectors of the texts read in photos, by the photo's id.
+    """
     by_text = _legs(rows, query.text, insight)
+    if readings:
+        ocr = _cosines([readings.get(row.item.id) for row in rows], query.text.caption)
+        by_text = [replace(legs, ocr=ocr[n]) for n, legs in enumerate(by_text)]
     images, captions = [row.image_vector for row in rows], [row.caption_vector for row in rows]
     picture, like = _cosines(images, query.picture), _cosines(captions, query.like)
     unwanted = [_legs(rows, text, insight) for text in query.negative]

@@ -63,6 +63,10 @@ def shown(one: Scored) -> Legs:
 def _log_odds(scored: Sequence[Scored], calibration: Calibration) -> Scores:
     """Shape (items,). A query of several parts asks for all: the mean of the log-odds that there are."""
     by_text = calibrated(LegScores.of([_weighed(one, one.legs) for one in scored]), calibration)
+    if any(one.legs.ocr is not None for one in scored):
+        by_text = np.maximum(
+            by_text, calibrated(LegScores.of([_read(one.legs) for one in scored]), calibration)
+        )
     pictures = LegScores.of([Legs(image=one.picture) for one in scored]).image
     by_picture = image_query_log_odds(pictures, calibration)
     by_like = calibrated(LegScores.of([Legs(caption=one.like) for one in scored]), calibration)
@@ -87,6 +91,11 @@ def _zeros(legs: Legs) -> Legs:
     """The scores of an item that has nothing to do with a text."""
     zeros = {leg: None if getattr(legs, leg) is None else 0.0 for leg in ("image", "caption", "bm25")}
     return replace(legs, named=None, **zeros)
+
+
+def _read(legs: Legs) -> Legs:
+    """A photo as what is written in it, as if that were all: caption and pixels lose nothing by it."""
+    return Legs() if legs.ocr is None else Legs(caption=legs.ocr, bm25=legs.bm25)
 
 
 def _weighed(one: Scored, legs: Legs) -> Legs:

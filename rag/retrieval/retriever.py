@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.protocols import ImageEncoder, Store, TextEncoder
 from rag.retrieval import encoding, paging
@@ -12,6 +12,7 @@ from rag.retrieval.diversity import diverse
 from rag.retrieval.encoding import MAX_CHARACTERS as MAX_QUERY_CHARACTERS
 from rag.retrieval.encoding import EncodedQuery
 from rag.retrieval.fusion import probability
+from rag.retrieval.gathering import Gathered, gather
 from rag.retrieval.grouping import Grouped, grouped
 from rag.retrieval.insight import Insight
 from rag.retrieval.legs import candidates, score
@@ -122,7 +123,7 @@ class Retriever:
 
     def _windows(
         self, scope: Scope, query: EncodedQuery, where: Filter | None
-    ) -> Iterator[tuple[list[Row], bool]]:
+    ) -> Iterator[tuple[Gathered, bool]]:
         """Candidates, looked for deeper and deeper, and whether there may be more."""
         seen: set[str] = set()
         depths = paging.depths(self._candidates)
@@ -130,17 +131,15 @@ class Retriever:
             found = {
                 kind: candidates(self._store, scope, kind, query, limit=depth, where=where) for kind in KINDS
             }
-            rows = [
-                row
-                for kind, of_kind in found.items()
-                for row in self._store.rows(scope, kind, sorted(of_kind.ids - seen))
-            ]
-            seen.update(*(of_kind.ids for of_kind in found.values()))
-            yield rows, depth < depths[-1] and not all(of_kind.all for of_kind in found.values())
+            fresh = {kind: of_kind.ids - seen for kind, of_kind in found.items()}
+            gathered = gather(self._store, scope, fresh["image"], fresh["passage"], where)
+            gathered = replace(gathered, rows=[row for row in gathered.rows if row.item.id not in seen])
+            seen.update(*fresh.values(), (row.item.id for row in gathered.rows))
+            yield gathered, depth < depths[-1] and not all(of_kind.all for of_kind in found.values())
 
     def _page(
         self,
-        windows: Iterable[tuple[list[Row], bool]],
+        windows: Iterable[tuple[Gathered, bool]],
         query: EncodedQuery,
         limit: int,
         listing: SearchOptions,
@@ -151,9 +150,11 @@ class Retriever:
         listed: list[Grouped] = []
         begin, more, fused = listing.offset, False, 0.0
         insight = Insight.of(self._images, self._texts)
-        for number, (rows, deeper) in enumerate(windows):
+        for number, (gathered, deeper) in enumerate(windows):
             started = self._clock()
-            found += ranked(score(rows, query, insight), self._calibration, number)
+            found += ranked(
+                score(gathered.rows, query, insight, gathered.readings), self._calibration, number
+            )
             listed = diverse(grouped(found, listing.group), listing.diversity)
             if cursor is not None:
                 begin = paging.first_after(listed, cursor, ordered=listing.diversity == 0)

@@ -27,14 +27,27 @@ from rag.store.rows import (
     to_row,
 )
 from rag.store.schema import ALIASES, HAS, ITEM_FIELDS, SPARSE, VECTORS, Dense, search_params
-from rag.types import CollectionInfo, Filter, Fingerprint, Item, Kind, Leg, Row, Scope, Vector, Where
+from rag.types import (
+    READ_IN_PICTURE,
+    CollectionInfo,
+    Filter,
+    Fingerprint,
+    Item,
+    Kind,
+    Leg,
+    Not,
+    Row,
+    Scope,
+    Vector,
+    Where,
+)
 
 MAX_LIMIT: Final = 16_384
 """Most rows that Milvus returns at once."""
 ID_CHUNK: Final = 1000
 PAGE: Final = 1000
-SEEN: Final = Where("modality", "ne", "document")
-"""A document's own row stands for its parts and is none of the images."""
+SEEN: Final = Not(Where("modality", "in", ("document", READ_IN_PICTURE)))
+"""A document's own row stands for its parts and is none of the images; a photo's text is no passage."""
 
 
 class MilvusStore:

@@ -49,7 +49,13 @@ def test_what_is_left_out_comes_from_the_settings(client: httpx.Client, system: 
 def test_a_search_answers_in_its_shape(client: httpx.Client) -> None:
     body = client.post("/v1/search", json={"text": "x"}).json()
     assert body.keys() == {"hits", "rerank", "warnings", "next"}
-    assert body["hits"][0]["legs"] == {"image": 0.3, "caption": 0.7, "bm25": None, "rerank": None}
+    assert body["hits"][0]["legs"] == {
+        "image": 0.3,
+        "caption": 0.7,
+        "bm25": None,
+        "rerank": None,
+        "ocr": None,
+    }
 
 
 def test_answers_are_reranked_unless_told_not_to_and_searches_when_told(

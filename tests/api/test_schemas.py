@@ -34,7 +34,7 @@ def test_a_search_has_the_documented_keys() -> None:
                 "text": "txt",
                 "score": 1.5,
                 "relevance": 0.8,
-                "legs": {"image": 0.2, "caption": None, "bm25": None, "rerank": None},
+                "legs": {"image": 0.2, "caption": None, "bm25": None, "rerank": None, "ocr": None},
                 "tags": ["x"],
                 "labels": [],
                 "collection": "c",

@@ -22,7 +22,7 @@ from api.owner import acquire, server_of
 from rag.images import as_pillow
 from rag.settings import Settings
 
-LEGS = {"image", "caption", "bm25", "rerank"}
+LEGS = {"image", "caption", "bm25", "rerank", "ocr"}
 HIT = {"rank", "item_id", "kind", "source", "caption", "text", "score", "relevance", "legs"}
 
 

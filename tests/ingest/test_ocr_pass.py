@@ -20,7 +20,7 @@ from ingest.run import ingest
 from ingest.sources import walk
 from ingest.worker import Worker
 from rag.errors import InvalidInput
-from rag.types import Row, content_hash, item_id
+from rag.types import Row, content_hash, item_id, reading_id
 
 from .conftest import SCOPE, FakeParts, picture, save, text_vector
 from .documents.conftest import docx, drawing, paragraph, png, saved, written
@@ -88,8 +88,19 @@ def test_photos_are_read_when_all_are_to_be_and_keep_the_vector_of_their_caption
     save(photos / "sign.txt", "a sign")
     save(photos / "plain.png", picture(2))
     ingest(parts, SCOPE, walk([photos]))
-    rows = {Path(row.item.source).name: row for row in parts.store.saved.values()}
+    saved = list(parts.store.saved.values())
+    rows = {Path(row.item.source).name: row for row in saved if row.item.kind == "image"}
     assert {row.item.ocr for row in rows.values()} == {"some words"}
+    texts = {row.item.parent_id: row for row in saved if row.item.kind == "passage"}
+    assert set(texts) == {row.item.id for row in rows.values()}
+    for photo in rows.values():  # by the meaning of its text a photo is found through a passage of its own
+        text = texts[photo.item.id]
+        assert (text.item.id, text.item.text) == (reading_id(photo.item), "some words")
+        assert (text.item.sources, text.item.tags) == (photo.item.sources, photo.item.tags)
+        assert text.caption_vector is not None
+        assert np.array_equal(text.caption_vector, text_vector("some words"))
+    remove(parts, SCOPE, "item", rows["sign.png"].item.id)
+    assert {row.item.source for row in parts.store.saved.values()} == {rows["plain.png"].item.source}
     for name, words in (("sign.png", "a sign"), ("plain.png", "some words")):
         vector = rows[name].caption_vector
         assert vector is not None
