@@ -67,6 +67,7 @@ class Run:
     killed: Counter[str] = field(default_factory=Counter)
     sent: list[tuple[Lane, str, list[Sent]]] = field(default_factory=list)
     retried: Counter[str] = field(default_factory=Counter)
+    again: set[str] = field(default_factory=set)
     left_over: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,6 +145,7 @@ def follow(run: Run, job_id: str) -> None:
         ]
         if not again and not innocent:
             return
+        run.again.add(job_id)
         run.retried["failed, and retried"] += len(again)
         run.retried["quarantined though innocent"] += len(innocent)
         run.ask("POST", f"/v1/jobs/{job_id}/retry?quarantined={str(bool(innocent)).lower()}")
@@ -210,7 +212,10 @@ def play(kind: str, options: argparse.Namespace, share: int) -> list[str]:
         wanted: dict[str, set[str]] = {}
         with build(load_settings(**settings)) as olhar:
             for _, job_id, files in run.sent:
-                problems += check_receipts(olhar, job_id, files) if job_id else ["a job was not put down"]
+                if job_id:
+                    problems += check_receipts(olhar, job_id, files, retried=job_id in run.again)
+                else:
+                    problems.append("a job was not put down")
             for lane in lanes:
                 problems += check_items(olhar, lane)
                 wanted |= lane.stored()

@@ -27,7 +27,8 @@ from ingest.system import BATCH, Parts
 from ingest.truncation import note_truncated
 from ingest.writing import Writer, item_of
 from rag.errors import ModelUnavailable, OlharError
-from rag.records.types import Batch, Outcome, Place
+from rag.records.jobs import TRIED
+from rag.records.types import Batch, FileRow, Outcome, Place
 from rag.types import Item
 
 Stage: TypeAlias = Literal["fetch", "describe", "encode", "write", "verify"]
@@ -68,6 +69,7 @@ class BatchRun:
         self._begun: dict[str, Task] = {}
         self._vanished: set[int] = set()
         self._unused: set[str] = set()
+        self._own: set[int] = set()
         self._writer = Writer(parts, batch.scope, self._begun, clock)
 
     def advance(self, stage: Stage) -> None:
@@ -188,6 +190,9 @@ class BatchRun:
             todo = waiting(self._tasks)
             settled = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
             before = places.of(scope, [task.file.source for task in [*todo, *settled]])
+            noted = {(place.source, place.item_id): place.file_id for place in before}
+            mine = [t for t in self._tasks if noted.get((t.file.source, t.item_id)) == t.place]
+            self._own = {task.place for task in mine}
             if todo:
                 # Should this be broken off, the next run knows whose work it finds, and where.
                 parts.records.batching.note({task.place: {"plan": task.plan} for task in todo})
@@ -211,7 +216,8 @@ class BatchRun:
         stored = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
         now = [_place(task) for task in stored]
         places.put(scope, [p for p in now if known.get((p.source, p.item_id), -1) < p.file_id])
-        lost = [task for task in written if task not in stored]
+        # What failed while the store was away may be there all the same: its place and its original stay.
+        lost = [task for task in written if task not in stored and not task.transient]
         pairs = [(task.file.source, task.item_id) for task in lost]
         places.forget_pairs(scope, [pair for pair in pairs if pair not in known])
         places.forget_figures(scope, [task.item_id for task in lost if task.figures])
@@ -250,12 +256,18 @@ class BatchRun:
             pause = 0.0 if soon else self._patience.after(row.attempts)
             if pause is not None:
                 return Outcome(row.id, "", reason=reason, after=pause)
-        if status == "unchanged" and row.plan in steps.MADE:
+        if status == "unchanged" and (plan := self._carried_out(row)) in steps.MADE:
             # An earlier run of this very batch wrote it and was broken off before it could say so.
-            status = steps.MADE[row.plan]
+            status = steps.MADE[plan]
             reason = reason or AGAIN
         retryable = task.transient or status == "failed"
         return Outcome(row.id, status, receipt.item_id, reason, retryable, steps_ms=dict(self._steps_ms))
+
+    def _carried_out(self, row: FileRow) -> str:
+        """What an earlier run was about to do with a file that is stored now; empty if another did it."""
+        if not row.plan.startswith(TRIED):
+            return row.plan
+        return row.plan.removeprefix(TRIED) if row.id in self._own else ""
 
     def _drop_cancelled(self) -> None:
         if waiting(self._tasks) and (gone := self._parts.records.batching.cancelled(self.batch.id)):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
 
 from rag.errors import Conflict, NotFound
 from rag.records.batching import CANCELLED
@@ -19,6 +19,8 @@ from rag.records.types import FileRow, Job, NewFile, Outcome
 from rag.types import Scope
 
 CHUNK: Final = 500
+TRIED: Final = "tried:"
+"""Begins the plan of a file that failed and is taken up again."""
 UNSETTLED: Final = {
     "status": "",
     "item_id": "",
@@ -141,8 +143,11 @@ class Jobs:
         with self._database.writing() as connection:
             self._locked(connection, tenant, job_id)
             again = (files.c.job_id == job_id) & files.c.status.in_(statuses) & (files.c.state == "done")
-            fresh = {"state": "waiting", "attempts": 0, "crashes": 0, "due_at": 0.0, "suspect": False}
-            count = connection.execute(update(files).where(again).values(**UNSETTLED, **fresh)).rowcount
+            fresh: dict[str, Any] = {"state": "waiting", "attempts": 0, "crashes": 0, "due_at": 0.0}
+            # What it was about to do when it failed may have been done all the same.
+            planned = (files.c.plan != "") & ~files.c.plan.startswith(TRIED)
+            fresh |= {"suspect": False, "plan": case((planned, TRIED + files.c.plan), else_=files.c.plan)}
+            count = connection.execute(update(files).where(again).values(**{**UNSETTLED, **fresh})).rowcount
             if not count:
                 raise Conflict(f"no file of the job {job_id} is {' or '.join(statuses)}")
             connection.execute(

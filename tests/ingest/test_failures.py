@@ -211,3 +211,48 @@ def test_an_original_that_cannot_be_put_back_has_failed(parts: FakeParts, photos
     (receipt,) = run().files
     assert receipt.status == "failed"
     assert "OLHAR_BLOBS" in receipt.reason
+
+
+def test_what_was_written_while_the_store_went_away_is_told_by_a_retry(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written, but nobody could say so: it keeps its original and its place."""
+    add(photos, 1)
+    plain = parts.store.upsert
+
+    def cut_off(rows: Sequence[Row]) -> None:
+        plain(rows)
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(parts.store, "upsert", cut_off)
+    (receipt,) = run().files
+    assert receipt.status == "failed"
+    (item,) = (row.item for row in parts.store.saved.values())
+    assert parts.blobs.exists(item.content_hash)
+    assert parts.records.places.sources_of(SCOPE, [item.id]) == {item.id: [item.source]}
+    monkeypatch.setattr(parts.store, "upsert", plain)
+    (job,) = parts.records.jobs.latest(SCOPE.tenant)
+    parts.records.jobs.retry(SCOPE.tenant, job.id)
+    run([])
+    (row,) = parts.records.jobs.files(SCOPE.tenant, job.id)
+    assert (row.status, row.item_id) == ("indexed", item.id)
+
+
+def test_what_another_job_made_meanwhile_is_unchanged_for_a_retry(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(photos, 1)
+
+    def away(_: Sequence[Row]) -> None:
+        raise StoreUnavailable("away")
+
+    plain = parts.store.upsert
+    monkeypatch.setattr(parts.store, "upsert", away)
+    assert run().counts["failed"] == 1
+    (job,) = parts.records.jobs.latest(SCOPE.tenant)
+    monkeypatch.setattr(parts.store, "upsert", plain)
+    assert run().counts["indexed"] == 1
+    parts.records.jobs.retry(SCOPE.tenant, job.id)
+    run([])
+    (row,) = parts.records.jobs.files(SCOPE.tenant, job.id)
+    assert row.status == "unchanged"
