@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -145,3 +146,20 @@ def test_a_worker_of_which_nothing_is_heard_is_silent(records: Records, clock: C
     assert (records.workers.silent(10), records.workers.alive(10)) == (["one"], ["two"])
     records.workers.leave("one")
     assert records.workers.silent(10) == []
+
+
+def test_what_waited_to_be_read_still_waits_after_the_migration(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine = create_engine(url)
+    command.upgrade(config, "0003")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO readings VALUES ('tenant', 'photos', 'a', 'pending', 1, 0, '')"
+        )
+    engine.dispose()
+    records = Records(url)
+    assert [(one.item_id, one.attempts) for one in records.readings.take(10)] == [("a", 1)]
+    assert records.captionings.take(10) == []
+    records.close()
