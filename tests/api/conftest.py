@@ -293,6 +293,7 @@ class FakeSystem:
     pipeline: FakePipeline = field(default_factory=FakePipeline)
     generator: FakeGenerator = field(default_factory=FakeGenerator)
     reranker: FakeReranker | None = None
+    captioner: None = None
 
     @cached_property
     def staged(self) -> Blobs:

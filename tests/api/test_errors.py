@@ -100,7 +100,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 32
+    assert len(walked) == 33
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -189,8 +189,8 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
     assert found == [
         "ask", "cancel_job", "chat_completions", "collections", "delete_collection", "delete_item",
-        "delete_source", "duplicates", "edit_item", "embed_image", "embed_text", "embeddings",
-        "health", "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs",
+        "delete_source", "describe_pictures", "duplicates", "edit_item", "embed_image", "embed_text",
+        "embeddings", "health", "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs",
         "models", "original", "parked", "read_pictures", "reconcile", "reconciled", "retry_job",
         "search", "similarity", "sources", "thumbnail",
     ]  # fmt: skip
