@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from ingest.caption_pass import NONE
 from ingest.descriptions import CAPTION_BYTES, METADATA_BYTES, RESERVED, TAGS, Description, describe
 from ingest.layers import edit_of, layered, named_by, said_of
+from ingest.origins import tags_origin
 from ingest.parts import follow, given, has_beneath, words_of
 from ingest.steps import encoded
 from ingest.system import Parts
@@ -56,20 +58,47 @@ def edit_item(
     change = _usable(change)
     with parts.records.writing_to(scope):
         row = _row(parts, scope, item_id)
-        kept = edit_of(row.item, parts.records.edits.of(scope, [item_id]).get(item_id))
-        edit = _changed(kept or Edit(said=said_of(row.item, None)), row.item, change)
+        before = parts.records.edits.of(scope, [item_id]).get(item_id)
+        kept = edit_of(row.item, before)
+        if kept is None:
+            kept = Edit(said=said_of(row.item, None))
+        edit = _changed(_after_its_document(parts, scope, row.item, kept), row.item, change)
         item = layered(row.item, edit.said, edit)
         if item != row.item:
             item = replace(item, updated_at=int(clock()))
             _check_size(item)
-            _write(parts, scope, replace(row, item=item, caption_vector=_vector(parts, row, item)))
-        if edit:
-            parts.records.edits.put(scope, item_id, item.parent_id, edit)
-        else:
-            parts.records.edits.forget(scope, [item_id])
+        row = replace(row, item=item, caption_vector=_vector(parts, row, item))
+        with _kept(parts, scope, item, edit, before):
+            _write(parts, scope, row)
         if parts.settings.captioner != NONE and item.kind == "image":
             parts.records.captionings.expect(scope, [item_id])
     return item
+
+
+@contextmanager
+def _kept(parts: Parts, scope: Scope, item: Item, edit: Edit, before: Edit | None) -> Iterator[None]:
+    """Keep the edit while its item is written; if that fails, the one of before again.
+
+    It is kept first, and what it knows of the sources is kept in any case: an item that was written after all
+    would show a person's words only.
+    """
+    edits = parts.records.edits
+    edits.put(scope, item.id, item.parent_id, edit)
+    try:
+        yield
+    except BaseException:
+        edits.put(scope, item.id, item.parent_id, before or Edit(said=edit.said))
+        raise
+    if not edit:
+        edits.take_back(scope, item.id)
+
+
+def _after_its_document(parts: Parts, scope: Scope, item: Item, edit: Edit) -> Edit:
+    """With the tags that the document of a part has now: parts follow it."""
+    for kind in KINDS if item.parent_id else ():
+        for parent in parts.store.get(scope, kind, [item.parent_id]):
+            return replace(edit, said=replace(edit.said, tags=parent.tags, tags_origin=tags_origin(parent)))
+    return edit
 
 
 def _row(parts: Parts, scope: Scope, item_id: str) -> Row:

@@ -48,8 +48,13 @@ class Edits:
         with self._database.writing() as connection:
             connection.execute(put, [key | values])
 
+    def take_back(self, scope: Scope, item_id: str) -> None:
+        """No person says anything of this item any more; of its parts they may."""
+        with self._database.writing() as connection:
+            connection.execute(delete(edits).where(_within(scope) & (edits.c.item_id == item_id)))
+
     def forget(self, scope: Scope, item_ids: Sequence[str]) -> None:
-        """No person says anything of these items any more, nor of the parts of these documents."""
+        """These items are gone, and so are the parts of these documents."""
         with self._database.writing() as connection:
             for start in range(0, len(item_ids), CHUNK):
                 some = list(item_ids[start : start + CHUNK])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ingest.origins import caption_origin, edited, tags_origin
 from ingest.removal import remove
 from ingest.run import ingest
 from ingest.sources import walk
-from rag.errors import InvalidInput, NotFound
+from rag.errors import InvalidInput, NotFound, RecordsUnavailable, StoreUnavailable
 from rag.types import JSON, Item, content_hash, item_id
 
 from .conftest import SCOPE, FakeParts, Run, picture, save, text_vector
@@ -152,6 +153,56 @@ def test_the_parts_of_a_document_can_be_edited(parts: FakeParts, photos: Path, r
     parts.store.saved.clear()
     run()
     assert (item(parts, figure.id).caption, item(parts, document).tags) == ("the tower", ("coast",))
+
+
+def test_a_part_has_the_tags_of_its_document_also_after_an_edit(
+    parts: FakeParts, photos: Path, run: Run
+) -> None:
+    data = docx(paragraph("Words about a lighthouse") + drawing("rId1"), {"a.png": png(1)})
+    save(photos / "report.docx", data)
+    run()
+    figure = next(row.item for row in parts.store.saved.values() if "figure" in row.item.part)
+    edit_item(parts, SCOPE, figure.id, Change(caption="the tower"))
+    edit_item(parts, SCOPE, item_id(SCOPE, content_hash(data)), Change(tags=("coast",)))
+    edit_item(parts, SCOPE, figure.id, Change(caption="the lighthouse"))
+    assert (item(parts, figure.id).caption, item(parts, figure.id).tags) == ("the lighthouse", ("coast",))
+
+
+def test_what_is_taken_back_of_a_document_stays_said_of_its_parts(
+    parts: FakeParts, photos: Path, run: Run
+) -> None:
+    data = docx(paragraph("Words about a lighthouse") + drawing("rId1"), {"a.png": png(1)})
+    save(photos / "report.docx", data)
+    run()
+    figure = next(row.item for row in parts.store.saved.values() if "figure" in row.item.part)
+    document = item_id(SCOPE, content_hash(data))
+    edit_item(parts, SCOPE, document, Change(tags=("coast",)))
+    edit_item(parts, SCOPE, figure.id, Change(caption="the tower"))
+    edit_item(parts, SCOPE, document, Change(tags=None))
+    assert list(parts.records.edits.of(SCOPE, [document, figure.id])) == [figure.id]
+
+
+@pytest.mark.usefixtures("photo")
+def test_an_edit_that_breaks_off_anywhere_loses_nothing_that_the_source_said(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = item(parts)
+    change = Change(caption="a wolf", tags=("wolf",), metadata={"place": "Porto"})
+    for broken in (parts.records.edits, parts.store):
+        name = "put" if broken is parts.records.edits else "upsert"
+        with monkeypatch.context() as patch:
+            patch.setattr(broken, name, Mock(side_effect=RecordsUnavailable("away")))
+            with pytest.raises(RecordsUnavailable):
+                edit_item(parts, SCOPE, ID, change)
+        assert item(parts) == said
+    with monkeypatch.context() as patch:  # written, but not found when read back
+        patch.setattr(parts.store, "get", lambda *_: [])
+        patch.setattr("ingest.editing.READ_BACK_S", 0)
+        with pytest.raises(StoreUnavailable):
+            edit_item(parts, SCOPE, ID, change)
+    edit_item(parts, SCOPE, ID, change)
+    back = edit_item(parts, SCOPE, ID, Change(caption=None, tags=None, metadata=None))
+    assert (back.caption, back.tags, back.metadata) == (said.caption, said.tags, said.metadata)
 
 
 @pytest.mark.usefixtures("photo")
