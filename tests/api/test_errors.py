@@ -190,7 +190,8 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     assert found == [
         "ask", "cancel_job", "chat_completions", "collections", "delete_collection", "delete_item",
         "delete_source", "describe_pictures", "duplicates", "edit_item", "embed_image", "embed_text",
-        "embeddings", "health", "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs",
+        "embeddings", "health", "ingest", "ingest_urls", "item", "items", "job",
+        "job_events", "job_files", "jobs",
         "models", "original", "parked", "read_pictures", "reconcile", "reconciled", "retry_job",
         "search", "similarity", "sources", "thumbnail",
     ]  # fmt: skip
