@@ -22,7 +22,6 @@ from rag import languages
 from rag.build import Olhar, build
 from rag.evaluation.scoring import Gallery
 from rag.images import decode
-from rag.models import encoder_row
 from rag.protocols import WordByWord
 from rag.retrieval.fusion import calibrated
 from rag.retrieval.insight import Insight
@@ -72,7 +71,7 @@ def measure(olhar: Olhar, folder: Path, queries: Sequence[tuple[str, str]]) -> d
     told = Insight.of(encoder, olhar.text_encoder)
     gallery = Gallery(pictures, dict(enumerate(stored)), list(captions.values()), told)
     legs = gallery.scores(texts, by_picture, by_caption)
-    fused = calibrated(legs, encoder_row(olhar.model_name).calibration)
+    fused = calibrated(legs, olhar.row_calibration)
     return {
         "encoder": encoder.fingerprint.name,
         "text_encoder": olhar.text_encoder.fingerprint.name,

@@ -28,15 +28,18 @@ from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
 from rag.protocols import Captioner, ImageEncoder, Reranker, Rewriter, Store, TextEncoder
+from rag.retrieval.calibration_file import load as load_calibration
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
-from rag.types import Pixels
+from rag.types import Calibration, Pixels
 from rag.vision.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
     from rag.generation.generator import ChatGenerator
     from rag.records.records import Records
 
+MEAN_AGREEMENT = 0.55
+"""How well captions of photos fit them, by the packaged encoder."""
 COMPACT = "compact"
 MINILM = "minilm"
 
@@ -225,12 +228,28 @@ class Olhar:
         return ZeroShot(self.encoder, words, keep=lambda make: cached(path, make))
 
     @once
+    def row_calibration(self) -> Calibration:
+        """What the encoder comes with; a guess beside another text encoder than its own."""
+        calibration = encoder_row(self.model_name).calibration
+        if not self.settings.text_encoder:
+            return calibration
+        # Its captions do not tell how well they fit their pictures: the mean stands for all.
+        full = calibration.full
+        full = replace(full, agreement=0.0, bias=full.bias + MEAN_AGREEMENT * full.agreement)
+        return replace(calibration, full=full, fitted=False)
+
+    @once
+    def _calibration(self) -> tuple[Calibration, str]:
+        """That of the data folder, or else of the encoder, and what the user should be told of it."""
+        prints = self.encoder.fingerprint, self.text_encoder.fingerprint
+        kept, told = load_calibration(self.settings.data, *prints)
+        return kept or self.row_calibration, told
+
+    @once
     def pipeline(self) -> Pipeline:
         """Search and ask."""
         settings = self.settings
-        calibration = encoder_row(self.model_name).calibration
-        if settings.text_encoder and (self.model_name, settings.text_encoder) != (COMPACT, MINILM):
-            calibration = replace(calibration, fitted=False)
+        calibration, told = self._calibration
         retriever = Retriever(
             self.store,
             self.encoder,
@@ -250,6 +269,7 @@ class Olhar:
             relevance=settings.relevance,
             rerank_hits=settings.rerank_hits,
             calibrated=calibration.fitted,
+            notes=(told,) if told else (),
         )
 
     def warm_encoder(self) -> None:

@@ -77,6 +77,7 @@ class Pipeline:
         relevance: float,
         rerank_hits: int = 20,
         calibrated: bool = True,
+        notes: tuple[str, ...] = (),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._retriever = retriever
@@ -92,6 +93,7 @@ class Pipeline:
         self._reranks: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._calibrated = calibrated
+        self._notes = notes
         self._clock = clock
 
     def search(
@@ -321,7 +323,7 @@ class Pipeline:
         lost = self._encoder.not_understood(text) if isinstance(self._encoder, WordByWord) else ()
         unknown = languages.unknown_words(lost, self._encoder.fingerprint.name)
         guess = None if self._calibrated else NOT_CALIBRATED.format(self._encoder.fingerprint.name)
-        return tuple(text for text in (said, unknown, guess) if text)
+        return tuple(text for text in (said, unknown, guess, *self._notes) if text)
 
 
 def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable) -> Draft:

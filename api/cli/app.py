@@ -352,6 +352,26 @@ def reindex(
 
 
 @app.command()
+def calibrate(
+    collection: Collection = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Fit on a folder with a captions.jsonl instead.", file_okay=False)
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Go back to what the encoder comes with.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it brings, and keep nothing.")] = False,
+    seed: Annotated[int, typer.Option(help="Behind all that is drawn at random.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fit order and relevance to your own captions, and keep that in the data folder.
+
+    A caption beside the first of a photo is asked for, and its photo is right.
+    """
+    from api.cli.calibrate import Options, run
+
+    run(_settings(), Options(collection, dataset, forget, dry_run, seed), as_json=as_json)
+
+
+@app.command()
 def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Put right what can be put right.")] = False,
     as_json: AsJson = False,

@@ -27,7 +27,6 @@ from rag.evaluation.retrieval import Evaluation, evaluate
 from rag.evaluation.scoring import LEGS
 from rag.evaluation.stopwatch import Stopwatch
 from rag.evaluation.stored import Stored
-from rag.models import encoder_row
 from rag.pipeline import describe
 from rag.protocols import Store
 from rag.retrieval.fusion import FUSIONS
@@ -99,7 +98,7 @@ def _evaluated(olhar: Olhar, request: Request, watch: Watch) -> Evaluation:
 
 
 def _with(olhar: Olhar, request: Request, options: Options, store: Store | None, watch: Watch) -> Evaluation:
-    calibration = encoder_row(olhar.model_name).calibration
+    calibration = olhar.row_calibration
     settings = olhar.settings
     reranker = olhar.reranker if request.rerank else None
 
