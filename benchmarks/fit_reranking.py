@@ -38,6 +38,8 @@ def main() -> None:
     given = parser.parse_args()
     questions = [json.loads(line) for line in given.questions.read_text("utf-8").splitlines() if line.strip()]
     with build(load_settings()) as olhar:
+        if olhar.reranker is not None:
+            olhar.reranker.warm()
         looked = [looked_at(olhar, question["text"], question["source"]) for question in questions]
     fit, aside = looked[::2], looked[1::2]
     weights = fit_weights(

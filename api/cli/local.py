@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ingest.run import drain, ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
-from rag.errors import Unavailable
+from rag.errors import ModelUnavailable, Unavailable
 from rag.images import working_picture
 from rag.types import Scope
 
@@ -42,6 +42,8 @@ class Local:
 
     def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
         asked = self._asked(wanted, pictures)
+        if asked.rerank:
+            self._load_reranker()
         found = self._olhar.pipeline.search(
             asked.scope,
             asked.query,
@@ -54,6 +56,8 @@ class Local:
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
         asked = self._asked(wanted, pictures)
+        if asked.rerank is not False:
+            self._load_reranker()
         answer = self._olhar.pipeline.ask(
             asked.scope,
             asked.query,
@@ -64,6 +68,12 @@ class Local:
             rerank=asked.rerank is not False,
         )
         return AskOut.of(answer)
+
+    def _load_reranker(self) -> None:
+        """To the end: a command has no later question to which it would be of use."""
+        if self._olhar.reranker is not None:
+            with suppress(ModelUnavailable):  # the result says so
+                self._olhar.reranker.warm()
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)

@@ -52,8 +52,8 @@ class Remote:
         self._max_bytes = settings.max_bytes
         self._limit = settings.limit
         wait = settings.llm_load_seconds + settings.llm_answer_seconds
-        # The reranker is loaded, then tried on known answers, each within its deadline.
-        wait += 2 * settings.rerank_load_seconds + settings.rerank_seconds
+        # A question waits for a reranker that is being loaded, and then for what it reads.
+        wait += 2 * settings.rerank_seconds
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(wait, connect=5), trust_env=False)
 
     def __enter__(self) -> Self:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import numpy as np
 
+from rag.errors import ModelUnavailable
 from rag.evaluation.items import item, place_of
 from rag.evaluation.prepared import Prepared
 from rag.evaluation.rankings import Block, Fused, Ranked, RankingKind
@@ -29,7 +31,12 @@ class Reranked:
         *,
         depth: int,
     ) -> None:
-        """``describe``: the text of a hit that the reranker reads. ``depth``: hits it looks at."""
+        """``describe``: the text of a hit that the reranker reads. ``depth``: hits it looks at.
+
+        Waits until it is loaded: no query is to be counted as one that was asked meanwhile.
+        """
+        with suppress(ModelUnavailable):  # each query says so
+            reranker.warm()
         self._ready = ready
         self._fused = Fused(CALIBRATED, calibration)
         self._reranker = reranker

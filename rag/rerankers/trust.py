@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 
 from rag.errors import ModelUnavailable
 from rag.rerankers.scorer import Model, Scorer
@@ -25,23 +26,31 @@ class Trust:
         self._scorer = scorer
         self._load_seconds = load_seconds
         self._clock = clock
+        # Never held while the model is loaded or asked: who asks what is known waits for nothing.
         self._lock = threading.Lock()
+        self._loading: Future[Model] | None = None
         self._verdicts: dict[str, str] = {}
         self._model: Model | None = None
         self._failure: ModelUnavailable | None = None
         self._at = -float("inf")
 
-    def model(self, patience: float = -1) -> Model:
+    def model(self, patience: float | None = None) -> Model:
         """The model, loaded and tried if need be. Raises ModelUnavailable.
 
-        While another thread loads it, waits for ``patience`` seconds; below 0 to its end.
+        It is loaded in a thread of its own, once for all who ask; each waits for ``patience`` seconds, None:
+        to the end.
         """
-        if not self._lock.acquire(timeout=patience):
-            raise ModelUnavailable(f"OLHAR_RERANKER={self._scorer.name}: the model is still being loaded")
-        try:
-            return self._remembered() or self._renewed()
-        finally:
-            self._lock.release()
+        with self._lock:
+            if (known := self._remembered()) is not None:
+                return known
+            loading = self._loading = self._loading or self._begun()
+        wait([loading], patience)
+        if not loading.done():
+            raise ModelUnavailable(
+                f"OLHAR_RERANKER={self._scorer.name}: the model is loading, which takes longer than "
+                f"the {patience:g} s of OLHAR_RERANK_SECONDS; later questions are reranked"
+            )
+        return loading.result()
 
     def look(self) -> Model:
         """The model without loading it. Raises ModelUnavailable, also when it was refused before."""
@@ -51,8 +60,7 @@ class Trust:
 
     def failed(self, error: ModelUnavailable) -> None:
         """It went away in the middle of its work."""
-        with self._lock:
-            self._remember(None, error)
+        self._remember(None, error)
 
     def _remembered(self) -> Model | None:
         age = self._clock() - self._at
@@ -60,16 +68,26 @@ class Trust:
             raise self._failure
         return self._model if age < FRESH_S else None
 
-    def _renewed(self) -> Model:
+    def _begun(self) -> Future[Model]:
+        loading = Future[Model]()
+        threading.Thread(target=self._load, args=(loading,), name="load-reranker", daemon=True).start()
+        return loading
+
+    def _load(self, loading: Future[Model]) -> None:
         try:
-            model = self._scorer.load()
-            if model.digest not in self._verdicts:
-                self._verdicts[model.digest] = self._tried(model)
-            self._require(model)
-        except ModelUnavailable as error:
-            self._remember(None, error)
-            raise
-        self._remember(model, None)
+            model = self._renewed()
+        except Exception as error:  # for those who wait, whatever it is
+            self._remember(None, error if isinstance(error, ModelUnavailable) else None, loaded=True)
+            loading.set_exception(error)
+        else:
+            self._remember(model, None, loaded=True)
+            loading.set_result(model)
+
+    def _renewed(self) -> Model:
+        model = self._scorer.load()
+        if model.digest not in self._verdicts:
+            self._verdicts[model.digest] = self._tried(model)
+        self._require(model)
         return model
 
     def _tried(self, model: Model) -> str:
@@ -98,5 +116,10 @@ class Trust:
             error.retryable = False
             raise error
 
-    def _remember(self, model: Model | None, failure: ModelUnavailable | None) -> None:
-        self._model, self._failure, self._at = model, failure, self._clock()
+    def _remember(
+        self, model: Model | None, failure: ModelUnavailable | None, *, loaded: bool = False
+    ) -> None:
+        with self._lock:
+            self._model, self._failure, self._at = model, failure, self._clock()
+            if loaded:
+                self._loading = None

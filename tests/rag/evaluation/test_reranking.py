@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rag.evaluation.stopwatch import Stopwatch
 from rag.evaluation.stored import Stored
 from rag.pipeline import describe
 from rag.rerankers.reranker import ScoringReranker
-from rag.rerankers.scorer import Pair
+from rag.rerankers.scorer import Model, Pair
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
 from tests.rag.evaluation.conftest import MakeDataset
@@ -27,8 +28,8 @@ from tests.rag.rerankers.conftest import RIGHT, FakeScorer
 from tests.rag.retrieval.conftest import TOY, ToyEncoder
 
 
-def reranked(folder: Path, scorer: FakeScorer, depth: int) -> Evaluation:
-    reranker = ScoringReranker(scorer, seconds=10, load_seconds=10)
+def reranked(folder: Path, scorer: FakeScorer, depth: int, *, seconds: float = 10) -> Evaluation:
+    reranker = ScoringReranker(scorer, seconds=seconds, load_seconds=10)
 
     def more(ready: Prepared, _: Stopwatch) -> Sequence[Ranker]:
         return [Reranked(ready, TOY, reranker, describe, depth=depth)]
@@ -68,6 +69,16 @@ def test_a_reranker_that_is_away_changes_nothing_and_that_is_said(make_dataset: 
     assert last(found).notes["degraded"] == found.queries
     assert last(found).notes["reason"] == "gone, set OLHAR_RERANKER"
     assert last(found).measures == found.rankings[3].measures
+
+
+def test_no_query_is_counted_as_asked_while_the_reranker_was_loading(make_dataset: MakeDataset) -> None:
+    class Slow(FakeScorer):
+        def load(self) -> Model:
+            time.sleep(0.2)
+            return super().load()
+
+    found = reranked(make_dataset(*rows()), Slow(likes_red), 4, seconds=0.01)
+    assert last(found).notes["applied"] == found.queries
 
 
 @pytest.mark.parametrize("depth", [2, 4])

@@ -117,10 +117,18 @@ def test_a_server_that_hangs_is_waited_for_once(server: OllamaServer, judge: Jud
 
 def test_a_cold_load_has_a_deadline_of_its_own(server: OllamaServer) -> None:
     server.load_seconds = 2.5
-    assert open_at(server.url, rerank_seconds=2).rerank(QUESTION, DOGS)[1].state == "applied"
+    reranker = open_at(server.url, rerank_seconds=1)
+    hits, state = reranker.rerank(QUESTION, DOGS)
+    assert (state.state, list(hits)) == ("degraded", OLD)
+    assert "the model is loading" in state.reason
+    reranker.warm()
+    assert reranker.rerank(QUESTION, DOGS)[1].state == "applied"
     server.loaded.clear()
     server.load_seconds = 5.0
-    _, state = open_at(server.url, rerank_seconds=0.1, rerank_load_seconds=0.1).rerank(QUESTION, DOGS)
+    reranker = open_at(server.url, rerank_seconds=0.1, rerank_load_seconds=0.1)
+    with pytest.raises(ModelUnavailable):
+        reranker.warm()
+    _, state = reranker.rerank(QUESTION, DOGS)
     assert state.state == "degraded"
     assert "OLHAR_RERANK_LOAD_SECONDS" in state.reason
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rag.errors import ModelUnavailable
+from rag.rerankers.scorer import Model
 from rag.rerankers.self_test import known_pairs
 from rag.rerankers.trust import FRESH_S, RETRY_S, Trust
 from tests.rag.rerankers.conftest import Clock, FakeScorer
@@ -86,23 +87,50 @@ def test_a_trial_that_does_not_end_in_time_is_said() -> None:
         trusted.model()
 
 
-def test_whoever_does_not_want_to_wait_for_its_loading_need_not() -> None:
-    scorer = FakeScorer()
-    entered, leave = threading.Event(), threading.Event()
-    load = scorer.load
+class Slow(FakeScorer):
+    """Loading begins, and ends when the test says so."""
 
-    def slow() -> object:
-        entered.set()
-        leave.wait(10)
-        return load()
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.leave = threading.Event(), threading.Event()
 
-    scorer.load = slow  # type: ignore[method-assign, assignment]  # held up for the test
+    def load(self) -> Model:
+        self.entered.set()
+        self.leave.wait(10)
+        return super().load()
+
+
+def test_nobody_waits_longer_for_its_loading_than_wanted_not_even_the_first() -> None:
+    scorer = Slow()
     trusted, _ = trust(scorer)
-    thread = threading.Thread(target=trusted.model)
-    thread.start()
-    entered.wait(10)
-    with pytest.raises(ModelUnavailable, match="still being loaded"):
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable, match=r"the model is loading.*OLHAR_RERANK_SECONDS"):
+            trusted.model(patience=0.01)
+    scorer.leave.set()
+    assert trusted.model() == trusted.model(patience=0.01) == scorer.model
+    assert scorer.loads == 1
+
+
+def test_what_went_away_is_noted_while_another_loads_it() -> None:
+    scorer = Slow()
+    trusted, _ = trust(scorer)
+    with pytest.raises(ModelUnavailable):
         trusted.model(patience=0.01)
-    leave.set()
-    thread.join()
-    assert trusted.model(patience=0.01) == scorer.model
+    scorer.entered.wait(10)
+    noting = threading.Thread(target=trusted.failed, args=(ModelUnavailable("broke off"),), daemon=True)
+    noting.start()
+    noting.join(5)
+    assert not noting.is_alive()
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        trusted.model()
+    scorer.leave.set()
+
+
+def test_whatever_ends_its_loading_is_told_and_the_next_question_loads_again() -> None:
+    scorer = FakeScorer()
+    trusted, _ = trust(scorer)
+    load, scorer.load = scorer.load, None  # type: ignore[method-assign, assignment]  # cannot be called
+    with pytest.raises(TypeError):
+        trusted.model()
+    scorer.load = load  # type: ignore[method-assign]
+    assert trusted.model() == scorer.model
