@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rag.errors import ModelUnavailable
 from rag.rerankers.combining import reordered
@@ -16,9 +18,10 @@ from rag.types import Described, Hit, RerankState, RerankWeights
 class ScoringReranker:
     """A ``Reranker`` over a scorer: remembers scores, keeps the deadline, and says what became of it.
 
-    ``seconds`` bounds the scoring of one question's pairs, ``load_seconds`` the loading of the model and its
-    trial on known answers. All or nothing: when the deadline passes, the order stays that of the fusion, and
-    the scores that came are remembered for the next time.
+    ``seconds`` bounds the scoring of one question's pairs, and before it the wait for a model that is being
+    loaded; ``load_seconds`` bounds that loading, and the trial on known answers. All or nothing: when the
+    deadline passes, the order stays that of the fusion, and the scores that came are remembered for the next
+    time.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class ScoringReranker:
         self._seconds = seconds
         self._trust = Trust(scorer, load_seconds=load_seconds, clock=clock)
         self._scores = Scores()
+        self._lock = threading.Lock()
+        self._under_way = 0
 
     @property
     def name(self) -> str:
@@ -49,11 +54,11 @@ class ScoringReranker:
             pairs = _pairs(question, found, model)
             if not pairs:
                 return hits, RerankState("skipped", "nothing is written of what was found")
-            scores = self._scored(model, pairs)
+            scores, alone = self._scored(model, pairs)
         except ModelUnavailable as error:
             return hits, RerankState("degraded", str(error))
         read = {place: score for place, score in scores.items() if score is not None}
-        if why := self._why_not(len(pairs), len(scores), len(read)):
+        if why := self._why_not(len(pairs), len(scores), len(read), alone=alone):
             return hits, RerankState("degraded", why)
         return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
 
@@ -70,38 +75,59 @@ class ScoringReranker:
         """Free what the model holds."""
         self._scorer.close()
 
-    def _scored(self, model: Model, pairs: Mapping[int, Pair]) -> dict[int, float | None]:
-        """The scores by place: those remembered, and those that came in time."""
+    def _scored(self, model: Model, pairs: Mapping[int, Pair]) -> tuple[dict[int, float | None], bool]:
+        """The scores by place: those remembered, and those that came in time. And whether no other question's
+        hits were being read when it began. Raises ModelUnavailable, and then the model is left alone a while.
+        """
         scores: dict[int, float | None] = {}
         for place, pair in pairs.items():
             if (known := self._scores.get(model.digest, pair)) is not None:
                 scores[place] = known
-        left = [place for place in pairs if place not in scores]
+        left = {place: pair for place, pair in pairs.items() if place not in scores}
+        if not left:
+            return scores, True
         try:
-            for index, score in (
-                self._scorer.score([pairs[place] for place in left], self._seconds) if left else ()
-            ):
-                scores[left[index]] = score
-                if score is not None:
-                    self._scores.put(model.digest, pairs[left[index]], score)
+            with self._reading() as alone:
+                scores |= self._read(model, left)
+                # To a question that waited for others, silence says nothing of the model.
+                if alone and not scores:
+                    raise ModelUnavailable(self._why_not(len(pairs), 0, 0, alone=True))
         except ModelUnavailable as error:
             self._trust.failed(error)
             raise
-        if not scores:
-            silent = ModelUnavailable(self._why_not(len(pairs), 0, 0))
-            self._trust.failed(silent)
-            raise silent
+        return scores, alone
+
+    def _read(self, model: Model, pairs: Mapping[int, Pair]) -> dict[int, float | None]:
+        places, scores = list(pairs), dict[int, float | None]()
+        for index, score in self._scorer.score(list(pairs.values()), self._seconds):
+            scores[places[index]] = score
+            if score is not None:
+                self._scores.put(model.digest, pairs[places[index]], score)
         return scores
 
-    def _why_not(self, wanted: int, came: int, read: int) -> str:
+    @contextmanager
+    def _reading(self) -> Iterator[bool]:
+        """Gives whether no other question's hits are being read."""
+        with self._lock:
+            self._under_way += 1
+            alone = self._under_way == 1
+        try:
+            yield alone
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _why_not(self, wanted: int, came: int, read: int, *, alone: bool) -> str:
         if came == wanted:
             return (
                 ""
                 if read
                 else f"of {wanted} hits none was answered with yes or no, so the order is as it was"
             )
+        waited = "" if alone else ", part of which it waited for other questions"
         return (
-            f"{came} of {wanted} hits were read within {self._seconds:g} s, so the order is as it was; "
+            f"{came} of {wanted} hits were read within {self._seconds:g} s{waited}, "
+            "so the order is as it was; "
             "raise OLHAR_RERANK_SECONDS, lower OLHAR_RERANK_HITS, or set OLHAR_RERANKER to a smaller model"
         )
 

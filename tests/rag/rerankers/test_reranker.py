@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,26 @@ from rag.errors import ModelUnavailable
 from rag.rerankers.reranker import ScoringReranker
 from rag.rerankers.scorer import Pair
 from tests.rag.rerankers.conftest import FakeScorer, found, passages
+
+
+class Held(FakeScorer):
+    """Reads one question's hits at a time; the others get none, as when their seconds pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn, self.entered, self.free = threading.Lock(), threading.Event(), threading.Event()
+        self.free.set()
+
+    def score(self, pairs: Sequence[Pair], seconds: float) -> Iterator[tuple[int, float | None]]:
+        if not self.turn.acquire(blocking=False):
+            return
+        try:
+            self.entered.set()
+            self.free.wait(10)
+            yield from super().score(pairs, seconds)
+        finally:
+            self.turn.release()
+
 
 DOGS = found("cats", "dogs run", "boats")
 
@@ -53,6 +75,33 @@ def test_a_deadline_leaves_the_order_and_keeps_what_came() -> None:
     hits, state = made.rerank("dogs on a beach", DOGS)
     assert state.state == "applied"
     assert len(scorer.pairs) == 3 + 1
+
+
+def test_a_question_that_only_waited_for_another_turns_reranking_off_for_nobody() -> None:
+    scorer = Held()
+    made = reranker(scorer)
+    scorer.free.clear()
+    scorer.entered.clear()
+    first = threading.Thread(target=made.rerank, args=("dogs on a beach", DOGS))
+    first.start()
+    scorer.entered.wait(10)
+    hits, state = made.rerank("cats on a roof", DOGS)
+    assert (state.state, list(hits)) == ("degraded", [one.hit for one in DOGS])
+    assert "0 of 3 hits" in state.reason
+    assert "waited for other questions" in state.reason
+    scorer.free.set()
+    first.join()
+    assert made.rerank("cats on a roof", DOGS)[1].state == "applied"
+
+
+def test_one_that_says_nothing_to_a_question_that_is_alone_is_left_alone_for_a_while() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.last = 0
+    state = made.rerank("dogs on a beach", DOGS)[1]
+    assert "0 of 3 hits were read within 1 s, so" in state.reason
+    scorer.last = None
+    assert made.rerank("boats", DOGS)[1] == state
 
 
 @pytest.mark.parametrize("when", ["before", "in the middle"])
