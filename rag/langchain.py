@@ -18,6 +18,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 
 from rag.build import Olhar
+from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.pipeline import Pipeline, describe
 from rag.types import AllOf, Filter, Hit, Query, Scope
@@ -72,13 +73,19 @@ class OlharRetriever(BaseRetriever):
         rerank: bool | None = None,
         where: Filter | str | None = None,
     ) -> list[Document]:
-        """Documents, best first. Raises InvalidInput for an empty query, a bad filter, or a bad limit."""
+        """Documents, best first.
+
+        Raises InvalidInput for an empty query, a bad or empty filter, a bad limit, or a relevance outside of
+        [0, 1].
+        """
         least = self.relevance if relevance is None else relevance
-        both = tuple(_filter(one) for one in (self.where, where) if one)
+        if not 0 <= least <= 1:
+            raise InvalidInput(f"relevance={least}: give a probability from 0 to 1; 0 keeps all hits")
+        both = tuple(_filter(one) for one in (self.where, where) if one is not None)
         found = self.pipeline.search(
             self.scope,
             Query(query),
-            limit=limit or self.limit,
+            limit=self.limit if limit is None else limit,
             where=AllOf(both) if both else None,
             rerank=self.rerank if rerank is None else rerank,
         )

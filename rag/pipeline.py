@@ -15,6 +15,7 @@ from rag.citations import check
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.languages import Reader
 from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter, WordByWord
+from rag.retrieval.paging import check_page
 from rag.retrieval.retriever import DEFAULT, Retriever
 from rag.types import (
     NOT_FOUND,
@@ -114,7 +115,7 @@ class Pipeline:
         if rerank and (listing.offset or listing.cursor):
             raise InvalidInput("further pages are not reranked: leave out rerank, or offset and cursor")
         started = self._clock()
-        wanted = limit or self._limit
+        wanted = self._limit if limit is None else limit
         found = self._retrieved(scope, query, wanted, where, listing, rerank=rerank)
         timings = {**found.timings_ms, "total": (self._clock() - started) * 1e3}
         warnings = (*found.warnings, *self._warnings(query, self._finder))
@@ -267,6 +268,7 @@ class Pipeline:
         rerank: bool,
     ) -> SearchResult:
         """At least ``limit`` hits, if there are as many, reranked where that is wanted."""
+        check_page(limit, listing)
         why_not = "not asked for" if not rerank else self._why_not(query)
         depth = limit if why_not else max(limit, self._rerank_hits)
         found = self._retriever.search(scope, query, limit=depth, where=where, listing=listing)

@@ -104,7 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.citations",
     },
     "rag.build": {"rag"},
-    "rag.langchain": {"rag.types", "rag.pipeline", "rag.build", "rag.filter_text"},
+    "rag.langchain": {"rag.types", "rag.errors", "rag.pipeline", "rag.build", "rag.filter_text"},
     "ingest": {"rag"},
     "api": {"rag", "ingest"},
 }

@@ -154,13 +154,22 @@ def test_it_is_a_link_of_a_chain(olhar: Olhar) -> None:
     assert "a cup of espresso with a spoon on a saucer" in seen[0]
 
 
-def test_what_olhar_refuses_it_refuses(olhar: Olhar) -> None:
+@pytest.mark.parametrize(
+    ("query", "given"),
+    [
+        (" ", {}),
+        ("a cat", {"limit": 1001}),
+        ("a cat", {"limit": 0}),
+        ("a cat", {"where": "(tags:"}),
+        ("a cat", {"where": ""}),
+        ("a cat", {"relevance": 1.5}),
+        ("a cat", {"relevance": -0.1}),
+        ("a cat", {"relevance": float("nan")}),
+    ],
+)
+def test_what_olhar_refuses_it_refuses(olhar: Olhar, query: str, given: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        OlharRetriever.of(olhar).invoke(" ")
-    with pytest.raises(InvalidInput):
-        OlharRetriever.of(olhar).invoke("a cat", limit=1001)
-    with pytest.raises(InvalidInput):
-        OlharRetriever.of(olhar).invoke("a cat", where="(tags:")
+        OlharRetriever.of(olhar).invoke(query, **given)
 
 
 def test_a_warning_of_the_search_is_in_the_documents(olhar: Olhar) -> None:
