@@ -357,6 +357,10 @@ def calibrate(
     dataset: Annotated[
         Path | None, typer.Option(help="Fit on a folder with a captions.jsonl instead.", file_okay=False)
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Fit on questions and their photos: JSON lines.", dir_okay=False),
+    ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Go back to what the encoder comes with.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it brings, and keep nothing.")] = False,
     seed: Annotated[int, typer.Option(help="Behind all that is drawn at random.")] = 0,
@@ -368,7 +372,7 @@ def calibrate(
     """
     from api.cli.calibrate import Options, run
 
-    run(_settings(), Options(collection, dataset, forget, dry_run, seed), as_json=as_json)
+    run(_settings(), Options(collection, dataset, pairs, forget, dry_run, seed), as_json=as_json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,10 +12,18 @@ import typer
 from rich.table import Table
 
 from api.cli import show
+from api.cli.pairs import read_pairs
 from api.owner import acquire, server_of
 from rag.build import Olhar, build
 from rag.errors import DataFolderBusy, InvalidInput
-from rag.evaluation.calibrating import Captioned, Fitted, calibrate, questions_of
+from rag.evaluation.calibrating import (
+    Captioned,
+    Fitted,
+    Questions,
+    calibrate,
+    questions_asked,
+    questions_of,
+)
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.encoding import Encoders
 from rag.retrieval.calibration_file import forget, save
@@ -33,6 +41,7 @@ class Options:
 
     collection: str | None
     dataset: Path | None
+    pairs: Path | None
     forget: bool
     dry_run: bool
     seed: int
@@ -53,8 +62,7 @@ def run(settings: Settings, options: Options, *, as_json: bool) -> None:
                 json.dumps({"forgotten": gone}) if as_json else "forgotten" if gone else "there was none"
             )
             return
-        photos = _from_dataset(olhar, options) if options.dataset else _from_collection(olhar, options)
-        asked = questions_of(photos, olhar.encoder, olhar.text_encoder, seed=options.seed)
+        asked = _asked(olhar, options, as_json=as_json)
         fitted = calibrate(asked, olhar.row_calibration, seed=options.seed)
         facts = {key: value for key, value in asdict(fitted).items() if key != "calibration"}
         file = None
@@ -65,6 +73,28 @@ def run(settings: Settings, options: Options, *, as_json: bool) -> None:
         typer.echo(json.dumps({"file": str(file) if file else None, **asdict(fitted)}))
     else:
         _print(fitted, file)
+
+
+def _asked(olhar: Olhar, options: Options, *, as_json: bool) -> Questions:
+    encoders = olhar.encoder, olhar.text_encoder
+    scope = Scope(olhar.settings.tenant, options.collection or olhar.settings.collection)
+    if options.pairs and options.dataset:
+        raise InvalidInput("--pairs asks about the collection, --dataset about another: give one of them")
+    if options.dataset:
+        return questions_of(_from_dataset(olhar, options), *encoders, seed=options.seed)
+    if not options.pairs:
+        photos = _captioned(_photos(olhar, scope), scope)
+        return questions_of(photos, *encoders, seed=options.seed)
+    pairs, bad = read_pairs(options.pairs, olhar.store, scope)
+    for line in bad if not as_json else ():
+        typer.echo(f"left out: {options.pairs}, {line}", err=True)
+    wanted = list(dict.fromkeys(pair.item_id for pair in pairs))
+    rows = {row.item.id: row for row in _photos(olhar, scope)}
+    rows |= {row.item.id: row for row in olhar.store.rows(scope, "image", wanted)}
+    there = [row for row in rows.values() if row.image_vector is not None]
+    places = {row.item.id: place for place, row in enumerate(there)}
+    asking = [(pair.question, places[pair.item_id]) for pair in pairs if pair.item_id in places]
+    return questions_asked(_captioned(there, scope), asking, *encoders, seed=options.seed)
 
 
 def _from_dataset(olhar: Olhar, options: Options) -> Captioned:
@@ -78,11 +108,10 @@ def _from_dataset(olhar: Olhar, options: Options) -> Captioned:
     return Captioned(vectors, [photo.captions for photo in usable.photos])
 
 
-def _from_collection(olhar: Olhar, options: Options) -> Captioned:
-    scope = Scope(olhar.settings.tenant, options.collection or olhar.settings.collection)
+def _captioned(rows: Iterable[Row], scope: Scope) -> Captioned:
     vectors: list[Vector] = []
     captions: list[tuple[str, ...]] = []
-    for row in _photos(olhar, scope):
+    for row in rows:
         if row.image_vector is not None:
             vectors.append(row.image_vector)
             captions.append(_captions(row.item))
@@ -110,7 +139,7 @@ def _captions(item: Item) -> tuple[str, ...]:
 
 def _print(fitted: Fitted, file: Path | None) -> None:
     out = show.console()
-    out.print(f"{fitted.questions} captions as questions, {fitted.photos} photos")
+    out.print(f"{fitted.questions} questions, {fitted.photos} photos")
     table = Table(
         "on questions not fitted on", "recall@1", "calibration error", "AUROC", box=None, pad_edge=False
     )

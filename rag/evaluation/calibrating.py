@@ -106,13 +106,43 @@ def questions_of(photos: Captioned, images: ImageEncoder, texts: TextEncoder, *,
             f"only {len(asking)} captions can be used as questions; at least {LEAST} are needed: caption "
             "more photos, or calibrate on another data set with --dataset"
         )
+    return _scored(photos.images, stored, asking, images, texts, rng)
+
+
+def questions_asked(
+    photos: Captioned,
+    asking: Sequence[tuple[str, int]],
+    images: ImageEncoder,
+    texts: TextEncoder,
+    *,
+    seed: int = 0,
+) -> Questions:
+    """Questions of people, each with the place of the right photo; what is first of its captions is stored.
+
+    Raises InvalidInput when there are fewer than LEAST.
+    """
+    if len(asking) < LEAST:
+        raise InvalidInput(
+            f"only {len(asking)} questions can be used; at least {LEAST} are needed: write more"
+        )
+    stored = [group[0] if group else "" for group in photos.captions]
+    return _scored(photos.images, stored, asking, images, texts, np.random.default_rng(seed))
+
+
+def _scored(
+    vectors: Matrix,
+    stored: Sequence[str],
+    asking: Sequence[tuple[str, int]],
+    images: ImageEncoder,
+    texts: TextEncoder,
+    rng: np.random.Generator,
+) -> Questions:
+    """At most MOST of the questions, with the scores of all photos."""
     drawn = [asking[n] for n in rng.permutation(len(asking))[:MOST].tolist()]
     queries = [text for text, _ in drawn]
     there = [place for place, text in enumerate(stored) if text]
-    vectors = texts.encode_documents([stored[place] for place in there]) if there else ()
-    gallery = Gallery(
-        photos.images, dict(zip(there, vectors, strict=True)), stored, Insight.of(images, texts)
-    )
+    captions = texts.encode_documents([stored[place] for place in there]) if there else ()
+    gallery = Gallery(vectors, dict(zip(there, captions, strict=True)), stored, Insight.of(images, texts))
     legs = gallery.scores(
         queries, images.encode_text_queries(queries), texts.encode_queries(queries) if there else None
     )

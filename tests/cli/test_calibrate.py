@@ -73,3 +73,28 @@ def test_a_collection_without_photos_is_refused_with_the_remedy() -> None:
     done = CliRunner().invoke(app, ["calibrate", "--collection", "nothing"])
     assert done.exit_code != 0
     assert "--dataset" in str(done.exception)
+
+
+@pytest.mark.usefixtures("data")
+def test_questions_of_people_are_fitted_to_and_bad_lines_are_told(dataset: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["ingest", str(dataset)]).exit_code == 0
+    known = told("items", "list")["items"]
+    assert isinstance(known, list)
+    rows = [
+        {"question": f"{word} {item['caption']}", **named}
+        for item in known
+        for word, named in (
+            ("show me", {"item": item["item_id"]}),
+            ("where is", {"source": item["sources"][0]}),
+        )
+    ]
+    bad = ["{", '{"question": "who?"}', '{"question": "who?", "item": "none"}']
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("\n".join([*map(json.dumps, rows), *bad]))
+    fitted = told("calibrate", "--pairs", str(file), "--dry-run")
+    assert (fitted["questions"], fitted["photos"], fitted["captions"]) == (len(rows), len(known), True)
+    shown = CliRunner().invoke(app, ["calibrate", "--pairs", str(file), "--dry-run"])
+    assert [f"line {len(rows) + n}" in shown.output for n in (1, 2, 3)] == [True] * 3
+    file.write_text(json.dumps(rows[0]))
+    refused = CliRunner().invoke(app, ["calibrate", "--pairs", str(file)])
+    assert "only 1 questions can be used; at least 20" in str(refused.exception or refused.output)
