@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 
 from rag.errors import InvalidInput
+from rag.filter_size import conditions
 from rag.filter_times import TIMES, during
 from rag.types import AllOf, AnyOf, Filter, FilterOp, FilterValue, Not, Where
 
@@ -19,6 +20,8 @@ MAX_CHARACTERS: Final = 4_096
 MAX_DEPTH: Final = 8
 """Brackets and negations inside one another."""
 MAX_VALUES: Final = 1_000
+MAX_CONDITIONS: Final = 300
+"""Of what is written; what a search adds has room beside them."""
 
 Sign = Literal[":", "=", "!=", "<", "<=", ">", ">="]
 
@@ -79,6 +82,7 @@ class _Reader:
         self._text = text
         self._at = 0
         self._depth = 0
+        self._widths: list[tuple[int, int]] = []
 
     def filter(self) -> Filter:
         if len(self._text) > MAX_CHARACTERS:
@@ -89,7 +93,14 @@ class _Reader:
         found = self._either()
         if self._at < len(self._text):
             self._refuse("this bracket closes none" if self._peek() == ")" else "a condition is needed here")
+        self._check_width(conditions(found))
         return found
+
+    def _check_width(self, count: int) -> None:
+        if count > MAX_CONDITIONS:
+            _, widest = max(self._widths, key=lambda one: one[0])
+            why = f"the filter makes {count} conditions, most of them here; {MAX_CONDITIONS} are allowed"
+            self._refuse(f"{why}: give fewer values, or look at one key, as in metadata.city=…", widest)
 
     def _either(self) -> Filter:
         parts = [self._all()]
@@ -145,7 +156,9 @@ class _Reader:
         if len(values) > 1 and sign not in (":", "=", "!="):
             self._refuse(f"{sign} takes one value", values[1].column)
         self._skip()
-        return self._meaning(name, sign, values, start)
+        found = self._meaning(name, sign, values, start)
+        self._widths.append((conditions(found), start))
+        return found
 
     def _name(self) -> str:
         found = _NAME.match(self._text, self._at)
@@ -184,8 +197,16 @@ class _Reader:
         one = self._reader_of(name, start)
         positive: Sign = "=" if sign == "!=" else sign
         parts = tuple(one(positive, value) for value in values)
-        found = parts[0] if len(parts) == 1 else AnyOf(parts)
+        found = parts[0] if len(parts) == 1 else self._any_of(name, values) or AnyOf(parts)
         return Not(found) if sign == "!=" else found
+
+    def _any_of(self, name: str, values: list[_Value]) -> Filter | None:
+        """One list for all values, of the fields that take one."""
+        if name in TEXTS:
+            return Where(TEXTS[name], "in", tuple(value.text for value in values))
+        if name in NUMBERS:
+            return Where(NUMBERS[name], "in", tuple(self._whole(name, value) for value in values))
+        return None
 
     def _reader_of(self, name: str, start: int) -> Callable[[Sign, _Value], Filter]:
         if name in TEXTS:

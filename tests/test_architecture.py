@@ -17,7 +17,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.folding": set(),
     "rag.once": set(),
     "rag.filter_times": {"rag.types", "rag.errors"},
-    "rag.filter_text": {"rag.types", "rag.errors", "rag.filter_times"},
+    "rag.filter_size": {"rag.types"},
+    "rag.filter_text": {"rag.types", "rag.errors", "rag.filter_size", "rag.filter_times"},
     "rag.urls": set(),
     "rag.relay": set(),
     "rag.faults": {"rag.errors", "rag.urls", "rag.relay"},
@@ -50,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.origin",
         "rag.encoders",
     },
-    "rag.store": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.urls"},
+    "rag.store": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.filter_size", "rag.urls"},
     "rag.captioner": {
         "rag.types",
         "rag.errors",

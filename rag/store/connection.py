@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ CALL_SECONDS: Final = 120.0
 
 _INPUT_ERRORS = (ParamError, DataNotMatchException, DataTypeNotMatchException)
 _ILLEGAL_ARGUMENT = 6
+_STATUS = re.compile(r"\bStatusCode\.([A-Z_]+)")
+_DETAILS = re.compile(r'details = "(.*?)"\s+debug_error_string|StatusCode\.[A-Z_]+, (.*?), \w+=', re.DOTALL)
+_TOO_LONG: Final = (
+    f"no answer in time (at most {CALL_SECONDS:g} s): narrow the filter or ask for less, or try again "
+    "when Milvus is less busy"
+)
 
 _files: Counter[str] = Counter()
 _files_lock = threading.Lock()
@@ -104,8 +111,20 @@ def _is_input_error(error: MilvusException) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    text = error.message if isinstance(error, MilvusException) else str(error)
-    return " ".join(str(text).split())[:500] or f"refused without a reason ({type(error).__name__})"
+    text = _plain(str(error.message if isinstance(error, MilvusException) else error))
+    return " ".join(text.split())[:500] or f"refused without a reason ({type(error).__name__})"
+
+
+def _plain(text: str) -> str:
+    """What gRPC says, without how it says it."""
+    status = _STATUS.search(text)
+    if status is None:
+        return text
+    if status[1] == "DEADLINE_EXCEEDED":
+        return _TOO_LONG
+    details = _DETAILS.search(text)
+    said = details and (details[1] or details[2])
+    return f"{said or 'no answer'} ({status[1].lower().replace('_', ' ')})"
 
 
 def _open_file(path: str) -> None:

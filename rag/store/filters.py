@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from rag.errors import InvalidInput
+from rag.filter_size import MAX_CONDITIONS, Containing, alternatives, conditions
 from rag.store.schema import FILTERABLE, METADATA
 from rag.types import AllOf, AnyOf, Filter, Not, Scope, Where
 
@@ -31,7 +32,7 @@ def compile_filter(scope: Scope, where: Filter | None = None, *extra: str) -> st
     """The filter of one request: its tenant, its collection if it names one, ``where`` and ``extra``.
 
     ``extra`` holds expressions that this module made. Raises InvalidInput for an unknown field, an
-    operator or value that does not fit the field, text that is not Unicode, or too deep a filter.
+    operator or value that does not fit the field, text that is not Unicode, or too deep or wide a filter.
     """
     if not scope.tenant or scope.collection == "":
         raise InvalidInput("a scope needs a tenant, and a collection that is not empty")
@@ -40,6 +41,7 @@ def compile_filter(scope: Scope, where: Filter | None = None, *extra: str) -> st
         parts.append(f"scope == {quote(scope_key(scope.tenant, scope.collection))}")
     if where is not None:
         parts.append(_compile(where, negated=False, depth=0))
+        _check_width(where)
     return " and ".join((*parts, *extra))
 
 
@@ -77,7 +79,16 @@ def quote(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
 
 
-def _compile(part: Filter, *, negated: bool, depth: int) -> str:
+def _check_width(where: Filter) -> None:
+    count = conditions(where)
+    if count > MAX_CONDITIONS:
+        raise InvalidInput(
+            f"the filter makes {count} conditions; {MAX_CONDITIONS} are allowed: give fewer values, "
+            f"or put those of a stored field into one `in` (each value of {METADATA}.<key> makes one)"
+        )
+
+
+def _compile(part: Filter | Containing, *, negated: bool, depth: int) -> str:
     """Negation is pushed down to the conditions: there it needs no three-valued logic."""
     if depth > MAX_DEPTH:
         raise InvalidInput(f"a filter may be nested {MAX_DEPTH} deep; write it flatter")
@@ -85,12 +96,15 @@ def _compile(part: Filter, *, negated: bool, depth: int) -> str:
         return _compile(part.part, negated=not negated, depth=depth + 1)
     if isinstance(part, Where):
         return _condition(part, negated=negated)
+    if isinstance(part, Containing):
+        return _containing(part, negated=negated)
     if not isinstance(part, AllOf | AnyOf):
         raise InvalidInput(f"a filter is made of Where, AllOf, AnyOf and Not, not of {part!r}")
     conjunction = isinstance(part, AllOf) != negated
-    if not part.parts:
+    parts = alternatives(part) if isinstance(part, AnyOf) else part.parts
+    compiled = [_compile(p, negated=negated, depth=depth + 1) for p in parts]
+    if not compiled:
         return _ALWAYS if conjunction else _NEVER
-    compiled = [_compile(p, negated=negated, depth=depth + 1) for p in part.parts]
     return f"({(' and ' if conjunction else ' or ').join(compiled)})"
 
 
@@ -104,8 +118,7 @@ def _condition(where: Where, *, negated: bool) -> str:
         )
     literal = _LITERALS[kind]
     if where.op == "contains" and kind == "list":
-        call = f"array_contains({where.field}, {literal(where)})"
-        return f"(not {call})" if negated else call
+        return _containing(Containing(where.field, (where.value,)), negated=negated)
     if where.op == "in" and kind in ("text", "number"):
         values = ", ".join(literal(Where(where.field, "eq", v)) for v in _values(where))
         if not values:
@@ -117,15 +130,11 @@ def _condition(where: Where, *, negated: bool) -> str:
 
 
 def _metadata(where: Where, *, negated: bool) -> str:
-    key = where.field.removeprefix(METADATA + ".")
-    if not key:
-        raise InvalidInput(f"{where.field!r} names no key; write {METADATA}.<key>")
-    path = f"{METADATA}[{quote(key)}]"
+    path = _path(where.field)
     if where.op == "contains":
-        # The form with a list, because the other takes no negative number on Milvus Lite.
-        call = f"json_contains_any({path}, [{_any_literal(where)}])"
-        return f"(not {call})" if negated else call
+        return _containing(Containing(where.field, (where.value,)), negated=negated)
     if where.op == "in":
+        # Milvus Lite has no `in` for what stands in JSON.
         parts = tuple(Where(where.field, "eq", v) for v in _values(where))
         return _compile(AnyOf(parts), negated=negated, depth=0)
     if where.op not in _SIGNS:
@@ -137,6 +146,28 @@ def _metadata(where: Where, *, negated: bool) -> str:
     comparison = f"{path} {_sign(where.op, negated)} {_any_literal(where)}"
     # Parenthesised: on a server `exists` binds weaker than `or`.
     return f"(not (exists {path}) or {comparison})" if missing else comparison
+
+
+def _containing(part: Containing, *, negated: bool) -> str:
+    """One call for all values. With a list also for a single one of metadata: the form without takes no
+    negative number on Milvus Lite."""
+    wheres = [Where(part.field, "contains", value) for value in part.values]
+    if len(wheres) > MAX_VALUES:
+        raise InvalidInput(f"{part.field} contains …: {len(wheres)} values; {MAX_VALUES} are allowed")
+    if part.field.startswith(METADATA + "."):
+        call = f"json_contains_any({_path(part.field)}, [{', '.join(map(_any_literal, wheres))}])"
+    elif FILTERABLE.get(part.field) != "list":
+        return _condition(wheres[0], negated=negated)  # which says why it does not fit
+    else:
+        call = f"array_contains_any({part.field}, [{', '.join(map(_text_literal, wheres))}])"
+    return f"(not {call})" if negated else call
+
+
+def _path(field: str) -> str:
+    key = field.removeprefix(METADATA + ".")
+    if not key:
+        raise InvalidInput(f"{field!r} names no key; write {METADATA}.<key>")
+    return f"{METADATA}[{quote(key)}]"
 
 
 def _sign(op: str, negated: bool) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import InvalidInput
+from rag.filter_size import conditions
 from rag.filter_text import ANY_OF, HAS, LISTS, MAX_DEPTH, NUMBERS, TEXTS, parse_filter
 from rag.filter_times import TIMES
 from rag.store.filters import compile_filter
@@ -47,7 +48,9 @@ def told(key: str, value: str | int) -> Filter:
         ("(tags:beach OR page>=3) tags:beach", AllOf((AnyOf((BEACH, PAGE)), BEACH))),
         ("-(tags:beach OR page>=3)", Not(AnyOf((BEACH, PAGE)))),
         ("kind:image", Where("kind", "eq", "image")),
-        ("collection:a,b", AnyOf((Where("collection", "eq", "a"), Where("collection", "eq", "b")))),
+        ("collection:a,b", Where("collection", "in", ("a", "b"))),
+        ("collection!=a,b", Not(Where("collection", "in", ("a", "b")))),
+        ("page:1,2", Where("page", "in", (1, 2))),
         ("has:caption", Where("caption", "ne", "")),
         ("-has:time", Not(Where("taken_at", "ne", 0))),
         ("metadata.by=Ana", Where("metadata.by", "eq", "Ana")),
@@ -113,6 +116,8 @@ def test_a_text_means_a_filter(text: str, meaning: Filter) -> None:
         ("-" * 9 + "tags:a", 10, "8 deep"),
         ("tags:" + ",".join("a" * 1001), 1, "1000 are allowed"),
         ("a" * 4097, 4097, "4096 are allowed"),
+        ("tags:a place:" + ",".join(map(str, range(100))), 8, "1006 conditions, most of them here; 300 are"),
+        ("page:1,x", 8, "whole number"),
         ("tenant:other", 1, "no field is called 'tenant'"),
         ("metadata.:x", 1, "no field is called 'metadata.'"),
     ],
@@ -122,6 +127,15 @@ def test_what_means_nothing_is_refused_at_its_column(text: str, column: int, say
         parse_filter(text)
     assert str(caught.value).startswith(f"where, column {column}: ")
     assert says in str(caught.value)
+
+
+def test_many_values_make_few_conditions() -> None:
+    many = ",".join(map(str, range(500)))
+    for text in (f"tags:{many}", f"id:{many}", f"-page:{many} source!={many}"):
+        assert conditions(parse_filter(text)) == (2 if " " in text else 1)
+    place = compile_filter(Scope("t"), parse_filter("place:" + ",".join(map(str, range(25)))))
+    assert place.count("json_contains_any") == len(ANY_OF["place"])
+    assert place.count("==") == 1 + 2 * 25 * len(ANY_OF["place"])
 
 
 def test_every_name_is_a_stored_field() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rag.errors import InvalidInput
 from rag.protocols import Store
 from rag.store.filters import compile_filter, quote
-from rag.types import AllOf, AnyOf, Filter, Item, Not, Row, Scope, Where
+from rag.types import AllOf, AnyOf, Filter, FilterOp, Item, Not, Row, Scope, Where
 
 NASTY = (
     "",
@@ -56,6 +56,11 @@ def where(fields: Any, operators: tuple[str, ...], values: Any) -> st.SearchStra
     return st.builds(Where, fields, st.sampled_from(operators), values)
 
 
+def any_of(field: str, operators: tuple[FilterOp, ...], values: list[Any]) -> Filter:
+    """What the text form makes of several values."""
+    return AnyOf(tuple(AnyOf(tuple(Where(field, op, value) for op in operators)) for value in values))
+
+
 paths = keys.map(lambda key: f"metadata.{key}")
 leaves = st.one_of(
     where(st.just("caption"), EQUAL + ORDER, texts),
@@ -66,8 +71,12 @@ leaves = st.one_of(
     where(st.just("has_image"), EQUAL, st.booleans()),
     where(paths, EQUAL, scalars),
     where(paths, ORDER, texts | small | st.floats(-3, 3)),
-    where(paths, ("in",), st.lists(texts, max_size=3) | st.lists(small, max_size=3)),
+    where(paths, ("in",), st.lists(scalars, max_size=3)),
     where(paths, ("contains",), scalars),
+    st.builds(
+        lambda path, values: any_of(path, ("eq", "contains"), values), paths, st.lists(scalars, max_size=4)
+    ),
+    st.lists(texts, max_size=4).map(lambda values: any_of("tags", ("contains",), values)),
 )
 trees: st.SearchStrategy[Filter] = st.recursive(
     leaves,
@@ -169,6 +178,11 @@ def test_the_empty_filters(store: Store) -> None:
         (Where("caption", "eq", "\ud800"), "not valid Unicode"),
         (Where("metadata.\ud800", "eq", "x"), "not valid Unicode"),
         ("id != ''", "made of Where"),
+        (Where("metadata.a", "in", range(401)), "401 conditions; 400 are allowed"),
+        (Not(AllOf((Where("page", "eq", 1),) * 401)), "401 conditions; 400 are allowed"),
+        (AnyOf(tuple(Where("caption", "contains", "x") for _ in "ab")), "does not fit"),
+        (AnyOf(tuple(Where("metadata.", "contains", "x") for _ in "ab")), "no key"),
+        (AnyOf((Where("tags", "contains", "x"),) * 10_001), "10000 are allowed"),
     ],
 )
 def test_what_no_filter_may_say_is_refused(bad: Any, says: str) -> None:
