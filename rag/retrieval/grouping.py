@@ -12,7 +12,6 @@ from rag.types import Group, Item
 
 DISTANCE = 6
 """Bits of 64 in which two perceptual hashes may differ; the same as of `olhar duplicates`."""
-CHUNK = 512
 
 
 @dataclass(slots=True)
@@ -30,34 +29,43 @@ def grouped(ranked: Sequence[Ranked], group: Group) -> list[Grouped]:
     A picture goes with the first listed one that it is near to. It is not compared with those that are not
     listed, so that what stands further down changes nothing further up.
     """
-    near = _near([one.item for one in ranked]) if group in ("duplicates", "all") else {}
+    hashes = _hashes([one.item for one in ranked]) if group in ("duplicates", "all") else {}
+    pictures = _Pictures(len(hashes))
     documents: dict[str, Grouped] = {}
-    heads: dict[int, Grouped] = {}
+    listed: list[Grouped] = []
     for place, one in enumerate(ranked):
-        alike = next((heads[other] for other in near.get(place, ()) if other in heads), None)
+        alike = pictures.like(hashes[place]) if place in hashes else None
         document = (one.item.parent_id or one.item.id) if group in ("document", "all") else ""
         if alike is not None:
             alike.duplicates += one.window == alike.ranked.window
         elif document in documents:
             documents[document].more_parts += one.window == documents[document].ranked.window
         else:
-            heads[place] = Grouped(one)
+            listed.append(Grouped(one))
+            if place in hashes:
+                pictures.add(hashes[place], listed[-1])
             if document:
-                documents[document] = heads[place]
-    return list(heads.values())
+                documents[document] = listed[-1]
+    return listed
 
 
-def _near(items: Sequence[Item]) -> dict[int, list[int]]:
-    """For each place that has any, the earlier places whose pictures look alike.
+class _Pictures:
+    """The listed pictures, up to ``most``, and their hashes."""
 
-    A picture without any structure, all of whose bits are 0, looks like no other.
-    """
-    places = np.array([n for n, item in enumerate(items) if item.phash.strip("0")], np.intp)
-    hashes = np.array([int(items[n].phash, 16) for n in places], np.uint64)
-    found: dict[int, list[int]] = {}
-    for start in range(0, len(places), CHUNK):
-        differ = np.bitwise_count(hashes[start : start + CHUNK, None] ^ hashes[None, : start + CHUNK])
-        for later, earlier in zip(*np.nonzero(differ <= DISTANCE), strict=True):
-            if earlier < later + start:
-                found.setdefault(int(places[later + start]), []).append(int(places[earlier]))
-    return found
+    def __init__(self, most: int) -> None:
+        self._hashes = np.empty(most, np.uint64)
+        self._listed: list[Grouped] = []
+
+    def add(self, phash: np.uint64, one: Grouped) -> None:
+        self._hashes[len(self._listed)] = phash
+        self._listed.append(one)
+
+    def like(self, phash: np.uint64) -> Grouped | None:
+        """The first one that is near to this."""
+        near = np.bitwise_count(self._hashes[: len(self._listed)] ^ phash) <= DISTANCE
+        return self._listed[int(np.argmax(near))] if near.any() else None
+
+
+def _hashes(items: Sequence[Item]) -> dict[int, np.uint64]:
+    """Of the places that have one. A picture without any structure, all of whose bits are 0, is like none."""
+    return {n: np.uint64(int(item.phash, 16)) for n, item in enumerate(items) if item.phash.strip("0")}

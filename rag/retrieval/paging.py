@@ -7,8 +7,9 @@ import binascii
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 from rag.errors import InvalidInput
 from rag.retrieval.grouping import Grouped
@@ -97,12 +98,23 @@ def check_page(limit: int, options: SearchOptions) -> None:
         raise InvalidInput(f"diversity is {options.diversity}; it goes from 0 to 1")
 
 
-def first_after(hits: Sequence[Grouped], cursor: Cursor, *, ordered: bool) -> int:
-    """The place in ``hits`` after the cursor's. ``ordered``: hits stand in the order of their keys."""
-    for place, hit in enumerate(hits):
+def reach(
+    hits: Iterator[Grouped], limit: int, options: SearchOptions, cursor: Cursor | None
+) -> tuple[list[Grouped], int]:
+    """The hits up to the end of the page, taking no more than that, and where the page begins."""
+    if cursor is None:
+        return list(islice(hits, options.offset + limit)), options.offset
+    before: list[Grouped] = []
+    for hit in hits:
+        before.append(hit)
         if hit.ranked.item.id == cursor.item_id:
-            return place + 1
+            return [*before, *islice(hits, limit)], len(before)
+    return before, _place_of_the_missing(before, cursor, ordered=options.diversity == 0)
+
+
+def _place_of_the_missing(hits: Sequence[Grouped], cursor: Cursor, *, ordered: bool) -> int:
+    """Where a page begins whose last hit before went. ``ordered``: hits stand in the order of their keys."""
     if not ordered:
-        return cursor.rank - 1  # the last hit went meanwhile
+        return cursor.rank - 1
     key = (cursor.window, -cursor.score, cursor.item_id)
     return sum(hit.ranked.key < key for hit in hits)

@@ -148,17 +148,16 @@ class Retriever:
         """What is listed on a page, from as many windows as it takes."""
         found: list[Ranked] = []
         listed: list[Grouped] = []
-        begin, more, fused = listing.offset, False, 0.0
+        begin, more, fused = 0, False, 0.0
         insight = Insight.of(self._images, self._texts)
         for number, (gathered, deeper) in enumerate(windows):
             started = self._clock()
             found += ranked(
                 score(gathered.rows, query, insight, gathered.readings), self._calibration, number
             )
-            listed = diverse(grouped(found, listing.group), listing.diversity)
-            if cursor is not None:
-                begin = paging.first_after(listed, cursor, ordered=listing.diversity == 0)
-            more = deeper or len(listed) > begin + limit
+            groups = grouped(found, listing.group)
+            listed, begin = paging.reach(diverse(groups, listing.diversity), limit, listing, cursor)
+            more = deeper or len(groups) > begin + limit
             fused += self._clock() - started
             if len(listed) >= begin + limit:
                 break
