@@ -21,7 +21,7 @@ from rag.evaluation.encoding import Watch
 from rag.evaluation.prepared import Options, Prepared
 from rag.evaluation.protocols import Protocol
 from rag.evaluation.rankings import Ranker
-from rag.evaluation.report import write_report
+from rag.evaluation.report import check_writable, write_report
 from rag.evaluation.reranking import Reranked
 from rag.evaluation.retrieval import Evaluation, evaluate
 from rag.evaluation.scoring import LEGS
@@ -30,6 +30,7 @@ from rag.evaluation.stored import Stored
 from rag.pipeline import describe
 from rag.protocols import Store
 from rag.retrieval.fusion import FUSIONS
+from rag.retrieval.paging import MAX_HITS
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.store import MilvusStore
@@ -67,20 +68,18 @@ class Request:
 
 
 def run(settings: Settings, request: Request, *, as_json: bool) -> None:
-    """Evaluate OLHAR_ENCODER on a data set, and print the figures."""
-    if request.report is not None and not request.report.absolute().parent.is_dir():
-        raise InvalidInput(f"--report {request.report}: its folder is not there")
+    """Evaluate OLHAR_ENCODER on a data set, print the figures, and write the report."""
+    if request.report is not None:
+        check_writable(request.report)
     with build(settings) as olhar, _progress(quiet=as_json) as watch:
         evaluation = _evaluated(olhar, request, watch)
-        if request.report is not None:
-            title = request.dataset.resolve().name
-            write_report(
-                evaluation, request.dataset, request.report, title=title, max_pixels=settings.max_pixels
-            )
     if as_json:
         typer.echo(json.dumps(as_object(evaluation), ensure_ascii=False))
     else:
         printed(evaluation)
+    if request.report is not None:  # after the figures, which took longest
+        title = request.dataset.resolve().name
+        write_report(evaluation, request.dataset, request.report, title=title, max_pixels=settings.max_pixels)
 
 
 def as_object(evaluation: Evaluation) -> dict[str, object]:
@@ -109,7 +108,8 @@ def _with(olhar: Olhar, request: Request, options: Options, store: Store | None,
             retriever = Retriever(
                 store, olhar.encoder, olhar.text_encoder, calibration, candidates=settings.candidates
             )
-            yield Stored(ready, calibration, store, retriever, stopwatch, depth=settings.candidates)
+            depth = min(settings.candidates, MAX_HITS)
+            yield Stored(ready, calibration, store, retriever, stopwatch, depth=depth)
 
     return evaluate(
         read_dataset(request.dataset, request.form, split=request.split, language=request.language),

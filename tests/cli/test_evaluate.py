@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -118,6 +119,37 @@ def test_reranking_without_a_reranker_is_said(dataset: Path) -> None:
     assert "OLHAR_RERANKER" in json.loads(done.stdout)["warnings"][0]
 
 
-def test_a_report_without_a_folder_to_lie_in_is_refused_before_the_work(dataset: Path) -> None:
-    done = CliRunner().invoke(app, ["eval", str(dataset), "--report", str(dataset / "gone" / "page.html")])
+@pytest.mark.parametrize("page", ["gone/page.html", "captions.jsonl/page.html"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    dataset: Path, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.evaluate.build", None)
+    done = CliRunner().invoke(app, ["eval", str(dataset), "--report", str(dataset / page)])
     assert isinstance(done.exception, InvalidInput)
+    assert not list(dataset.parent.rglob("*.part"))
+
+
+def test_a_report_that_cannot_be_written_after_all_costs_no_figures(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rag.evaluation.report.writing.os.replace", full)
+    page = dataset.parent / "page.html"
+    command = ["eval", str(dataset), "--protocol", "captioned", "--json", "--report", str(page)]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, InvalidInput)
+    assert "No space left" in str(done.exception)
+    assert json.loads(done.stdout)["photos"] == 4
+    assert not list(dataset.parent.glob("page.html*"))
+
+
+def test_more_candidates_than_a_search_may_list_are_no_error(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLHAR_CANDIDATES", "2000")
+    command = ["eval", str(dataset), "--protocol", "captioned", "--through-store", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.exception
+    assert json.loads(done.stdout)["rankings"][-1]["notes"]["hits"] == 1000

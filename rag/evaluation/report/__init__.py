@@ -1,5 +1,5 @@
 """An evaluation as one page that needs nothing else: no network, no scripts, no other file."""
 
-from rag.evaluation.report.writing import write_report
+from rag.evaluation.report.writing import check_writable, write_report
 
-__all__ = ["write_report"]
+__all__ = ["check_writable", "write_report"]

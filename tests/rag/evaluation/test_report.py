@@ -13,7 +13,7 @@ import pytest
 from rag.errors import InvalidInput
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.prepared import Options
-from rag.evaluation.report import write_report
+from rag.evaluation.report import check_writable, write_report
 from rag.evaluation.retrieval import Evaluation, evaluate
 from tests.rag.evaluation.conftest import MakeDataset
 from tests.rag.evaluation.test_retrieval import rows
@@ -119,3 +119,15 @@ def test_a_picture_that_is_gone_and_a_data_set_of_texts_have_their_page_too(
 def test_a_page_that_cannot_be_written_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--report"):
         written(evaluated(folder), folder, tmp_path / "nowhere" / "out.html")
+
+
+def test_whether_a_page_can_be_written_is_tried_and_leaves_nothing(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    check_writable(page)
+    assert not list(tmp_path.iterdir())
+    page.write_text("of before")
+    check_writable(page)
+    assert page.read_text() == "of before"
+    for bad in (tmp_path, page / "inside.html", tmp_path / "gone" / "page.html"):
+        with pytest.raises(InvalidInput, match="--report"):
+            check_writable(bad)
