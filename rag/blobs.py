@@ -79,12 +79,15 @@ class Arriving:
             file.close()
 
     def drop(self) -> None:
-        """Leave nothing of what was not kept."""
+        """Leave nothing of what was not kept. Raises Unavailable where it cannot be removed."""
         if self._kept:
             return
-        self._landing.file.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(self._landing.file.name)
+        try:
+            with contextlib.suppress(OSError):  # on a full disk, to which closing writes once more
+                self._landing.file.close()
+        finally:
+            with self._translated("removed"), contextlib.suppress(FileNotFoundError):
+                os.remove(self._landing.file.name)
 
     def __enter__(self) -> Self:
         return self

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import codecs
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from anyio import CancelScope
 from fastapi import Request
@@ -19,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api.limits import FIELD_BYTES, UPLOAD_FILES
+from api.routes.aside import Aside
 from api.routes.forms import is_multipart
 from ingest.removal import drop_staged
 from ingest.sources.archives import is_archive
@@ -71,9 +71,15 @@ async def upload_body(request: Request, olhar: Olhar, *, fields: frozenset[str])
         yield Upload(receiver.fields, receiver.files)
     except BaseException:
         with CancelScope(shield=True):
-            await run_in_threadpool(receiver.drop)
-            await run_in_threadpool(drop_staged, olhar, [file.staged for file in receiver.files])
+            await run_in_threadpool(_forget, receiver, olhar)
         raise
+
+
+def _forget(receiver: _Receiver, olhar: Olhar) -> None:
+    try:
+        receiver.drop()
+    finally:
+        drop_staged(olhar, [file.staged for file in receiver.files])
 
 
 async def _receive(request: Request, receiver: _Receiver) -> None:
@@ -96,7 +102,7 @@ class _Part:
     key: str = ""
     text: bytearray | None = None
     file: Received | None = None
-    sink: Arriving | BinaryIO | None = None
+    sink: Arriving | Aside | None = None
 
 
 class _Receiver:
@@ -105,6 +111,7 @@ class _Receiver:
     def __init__(self, content_type: str, staged: Blobs, fields: frozenset[str], max_bytes: int) -> None:
         self.fields: dict[str, str] = {}
         self.files: list[Received] = []
+        self._asides: list[Aside] = []
         self._staged = staged
         self._known = fields
         self._max_bytes = max_bytes
@@ -128,7 +135,7 @@ class _Receiver:
             raise HTTPException(400, "the form names no boundary that can be used") from None
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """The next bytes. Raises InvalidInput, HTTPException, and Unavailable when they cannot be kept."""
+        """The next bytes. Raises InvalidInput, HTTPException, and Unavailable where they cannot be kept."""
         try:
             self._parser.write(data)
         except FormParserError as error:
@@ -138,11 +145,11 @@ class _Receiver:
 
     def drop(self) -> None:
         """Let go of what is half there, and of archives."""
-        if isinstance(self._part.sink, Arriving):
-            self._part.sink.drop()
-        for file in self.files:
-            if file.archive is not None:
-                file.archive.close()
+        with ExitStack() as all_of_them:
+            for aside in self._asides:
+                all_of_them.callback(aside.drop)
+            if isinstance(self._part.sink, Arriving):
+                all_of_them.callback(self._part.sink.drop)
 
     def _begin(self) -> None:
         self._part = _Part()
@@ -184,7 +191,9 @@ class _Receiver:
         part.file = Received(name)
         self.files.append(part.file)
         if is_archive(name):
-            part.sink = part.file.archive = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  # handed on
+            part.sink = aside = Aside()
+            part.file.archive = aside.file
+            self._asides.append(aside)
         else:
             # A name of its own: nobody else's receipt takes these bytes away.
             part.file.staged = secrets.token_hex(32)
@@ -208,10 +217,8 @@ class _Receiver:
         part = self._part
         if part.text is not None:
             self.fields[part.key] = self._decoded(bytes(part.text))
-        elif isinstance(part.sink, Arriving):
-            part.sink.keep()
         elif part.sink is not None:
-            part.sink.flush()
+            part.sink.keep()
         self._part = _Part()
 
     def _end_all(self) -> None:

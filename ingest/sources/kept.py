@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ class Kept:
     def __init__(self, file: BinaryIO, path: Path | None = None) -> None:
         self.file = file
         self.path = path
-        weakref.finalize(self, file.close)
+        weakref.finalize(self, _close, file)
 
     @property
     def size(self) -> int:
@@ -53,6 +54,11 @@ class Kept:
             offset += len(piece)
             size -= len(piece)
         return b"".join(pieces)
+
+
+def _close(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):  # on a full disk, to which closing writes once more
+        file.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import lzma
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -16,7 +17,7 @@ from ingest.sources.beside import Member, placed
 from ingest.sources.files import too_large
 from ingest.sources.kept import UNPACKED, Kept, Listing, allowed
 from ingest.sources.reading import Reading
-from rag.errors import BadSource, InvalidInput
+from rag.errors import BadSource, InvalidInput, OlharError, SourceUnavailable
 
 CHUNK = 2**20
 HEADER_BYTES = 2**20
@@ -135,7 +136,8 @@ def _plain(kept: Kept, reading: Reading) -> tuple[Kept, list[str]]:
     else:
         return kept, []
     limit = allowed(kept.size, reading)
-    plain = Kept(cast(BinaryIO, tempfile.TemporaryFile()))  # noqa: SIM115  # closed when it is let go
+    with _room():
+        plain = Kept(cast(BinaryIO, tempfile.TemporaryFile()))  # noqa: SIM115  # closed when it is let go
     size = 0
     problems = []
     try:
@@ -143,13 +145,26 @@ def _plain(kept: Kept, reading: Reading) -> tuple[Kept, list[str]]:
             size += len(chunk)
             if size > limit:
                 raise BadSource(UNPACKED.format(limit))
-            plain.file.write(chunk)
-    except BadSource:
+            with _room():
+                plain.file.write(chunk)
+    except OlharError:
         raise
     except Exception as error:  # a reader may raise anything on damaged data
         problems.append(f"its compression is damaged, and what comes after byte {size:,} missing: {error}")
-    plain.file.flush()
+    with _room():
+        plain.file.flush()
     return plain, problems
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """A full disk is no damage of the archive."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceUnavailable(
+            f"it could not be unpacked in {tempfile.gettempdir()} (TMPDIR): {error.strerror or error}"
+        ) from error
 
 
 def _chunks(file: gzip.GzipFile | bz2.BZ2File) -> Iterator[bytes]:

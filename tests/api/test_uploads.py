@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import tarfile
 import time
@@ -20,6 +21,7 @@ from rag.build import Olhar
 from rag.errors import RecordsUnavailable
 from rag.types import Scope
 from tests.api.conftest import problem, running
+from tests.full_disk import room_for
 from tests.ingest.conftest import FakeParts, in_place, picture
 
 ROUTE = "/v1/collections/photos/items"
@@ -201,3 +203,39 @@ def test_a_file_beyond_the_limit_leaves_nothing(client: httpx.Client, parts: Fak
     assert "1,048,577" in found["large.png"][1]
     assert found["a.png"][0] == "indexed"
     assert not left(parts)
+
+
+@pytest.mark.parametrize("name", ["large.png", "large.zip"])
+def test_a_full_disk_is_said_and_nothing_stays(client: httpx.Client, parts: FakeParts, name: str) -> None:
+    files = [("files", ("a.png", picture(1))), ("files", (name, b"x" * 1_000_000))]
+    with room_for(700_000):
+        refused = problem(client.post(ROUTE, files=files), 503)
+    assert ("TMPDIR" if name.endswith("zip") else "OLHAR_BLOBS") in refused["detail"]
+    assert not left(parts)
+    assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_other_files_go_when_what_is_half_there_cannot_be_removed(
+    client: httpx.Client, parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = os.remove
+
+    def locked(path: str) -> None:
+        if str(path).endswith(".part"):
+            raise PermissionError(13, "Permission denied", path)
+        remove(path)
+
+    files = [("files", ("a.png", picture(1))), ("files", ("large.png", b"x" * 1_000_000))]
+    with room_for(700_000), monkeypatch.context() as patch:
+        patch.setattr(os, "remove", locked)
+        problem(client.post(ROUTE, files=files), 503)
+    assert [path.suffix for path in left(parts)] == [".part"]
+
+
+def test_a_full_disk_is_no_damage_of_an_archive(client: httpx.Client) -> None:
+    data = tarred({"a.png": picture(1), "b.bin": bytes(900_000)})
+    with room_for(700_000):
+        found = receipts(client, [("x.tar.gz", data), ("c.png", picture(2))])
+    assert found["c.png"][0] == "indexed"
+    assert found["x.tar.gz"][0] == "failed"
+    assert "TMPDIR" in found["x.tar.gz"][1]

@@ -12,6 +12,7 @@ import pytest
 from rag.blobs import Blobs
 from rag.errors import BadSettings, InvalidInput, NotFound, Unavailable
 from rag.types import content_hash
+from tests.full_disk import room_for
 
 DATA = b"bytes of a picture"
 SHA = content_hash(DATA)
@@ -210,3 +211,18 @@ def test_bytes_that_are_not_kept_leave_nothing(tmp_path: Path) -> None:
         assert [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     arriving.drop()
+
+
+@pytest.mark.parametrize("last", [2_000, 200_000])
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, last: int) -> None:
+    """A small piece waits in a buffer, and closing the file writes it once more."""
+
+    def arrive() -> None:
+        with Blobs(str(tmp_path)).arriving(SHA) as arriving:
+            arriving.write(b"x" * 99_000)
+            arriving.write(b"x" * last)
+            arriving.keep()
+
+    with room_for(100_000), pytest.raises(Unavailable, match="could not be written"):
+        arrive()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
