@@ -13,6 +13,9 @@ from api.errors import SAFE_HEADERS, failure
 MIB = 2**20
 UPLOAD_FILES = 1000
 """Files in one upload."""
+UPLOAD_S = 12 * 3600.0
+"""Seconds that one upload may take. Files that came first are kept twice as long before they count as unused
+(``ingest.reconcile``)."""
 FIELD_BYTES = 16 * MIB
 """Bytes in one text field of a form; the descriptions of an upload are one."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})

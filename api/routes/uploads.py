@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api.limits import FIELD_BYTES, UPLOAD_FILES
+from api.limits import FIELD_BYTES, UPLOAD_FILES, UPLOAD_S
 from api.routes.aside import Aside
 from api.routes.forms import is_multipart
 from ingest.removal import drop_staged
@@ -61,7 +62,7 @@ async def upload_body(request: Request, olhar: Olhar, *, fields: frozenset[str])
     """The body as an upload with these text fields.
 
     What the block does not put down as a job, because of an error or since the client hung up, is deleted.
-    Raises InvalidInput for a key that is unknown or given twice, and HTTPException 400, 413 or 415.
+    Raises InvalidInput for a key that is unknown or given twice, and HTTPException 400, 408, 413 or 415.
     """
     if not is_multipart(request):
         raise HTTPException(415, "send multipart/form-data")
@@ -84,7 +85,12 @@ def _forget(receiver: _Receiver, olhar: Olhar) -> None:
 
 async def _receive(request: Request, receiver: _Receiver) -> None:
     waiting = bytearray()
+    until = time.time() + UPLOAD_S  # by the clock that tells the age of files
     async for chunk in request.stream():
+        if time.time() > until:
+            raise HTTPException(
+                408, f"the upload took more than {UPLOAD_S / 3600:.0f} hours; send fewer files at a time"
+            )
         waiting += chunk
         if len(waiting) >= CHUNK:
             await run_in_threadpool(receiver.take, bytes(waiting))

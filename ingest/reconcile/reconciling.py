@@ -1,7 +1,7 @@
 """Originals, records and Milvus compared with one another: every difference is told, and put right if asked.
 
 Page by page; while a page is looked at, nobody else writes to its collection. What jobs are at work on, and
-files younger than an hour, are left alone.
+files younger than an hour (a day, where they were sent), are left alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from rag.types import Kind, Scope
 CHORE: Final = "reconcile"
 KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
 YOUNG_S: Final = 3600.0
+SENT_S: Final = 24 * 3600.0
+"""Files that were sent lie without a job as long as others of their upload come in, and the job is put down;
+more than any upload may take."""
 PAGE: Final = 500
 
 
@@ -65,10 +68,10 @@ class _Run:
         self._deletions()
         for scope in self._scopes():
             self._collection(scope)
-        before = self._clock() - YOUNG_S
-        for _ in check_originals(parts, self._tell, before, self._needed):
+        now = self._clock()
+        for _ in check_originals(parts, self._tell, now - YOUNG_S, self._needed):
             self._on_page()
-        for _ in check_staged(parts, self._tell, before):
+        for _ in check_staged(parts, self._tell, now - SENT_S):
             self._on_page()
         parts.records.chores.ended(CHORE, self._report.said())
         return self._report

@@ -155,7 +155,7 @@ def test_files_go_into_the_staging_area_as_they_come(client: httpx.Client, parts
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 
-@pytest.mark.parametrize("kind", ["cut", "unknown", "twice", "many", "descriptions", "down"])
+@pytest.mark.parametrize("kind", ["cut", "unknown", "twice", "many", "descriptions", "down", "slow"])
 def test_nothing_stays_of_an_upload_that_is_refused(
     client: httpx.Client, parts: FakeParts, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +172,9 @@ def test_nothing_stays_of_an_upload_that_is_refused(
     elif kind == "many":
         monkeypatch.setattr("api.routes.uploads.UPLOAD_FILES", 1)
         status = 413
+    elif kind == "slow":
+        monkeypatch.setattr("api.routes.uploads.UPLOAD_S", -1)
+        status = 408
     elif kind == "descriptions":
         fields = {"descriptions": "[]"}
     elif kind == "down":

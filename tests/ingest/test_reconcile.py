@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.limits import UPLOAD_S
 from ingest import reconcile as package
 from ingest.desk import Desk
 from ingest.parts import DOCUMENT
@@ -30,7 +31,8 @@ from .conftest import SCOPE, FakeParts, Run, add, picture, save
 from .test_documents import REPORT
 from .test_on_milvus import opened
 
-LATER = 2 * 3600.0
+HOUR = 3600.0
+LATER = 25 * HOUR
 OTHER = Scope("another", "theirs")
 
 
@@ -203,6 +205,16 @@ def test_files_that_nothing_uses_go_when_they_are_old_enough(
     assert sorted(parts.blobs.hashes()) == sorted(content_hash(picture(n)) for n in range(2))
     assert parts.blobs.has_thumbnail(content_hash(picture(0)))
     assert found(check(parts)) == []
+
+
+def test_files_of_an_upload_under_way_are_left_alone(parts: FakeParts) -> None:
+    """Its job is put down when the last of them is there."""
+    for blobs in (parts.blobs, parts.staged):
+        blobs.put(content_hash(b"the first of many"), b"the first of many")
+    save(Path(parts.staged.url) / "ab" / "cd" / f"{'ab' * 32}.0123abcd.part", b"half")
+    report = reconcile(parts, repair=True, clock=lambda: time.time() + UPLOAD_S + 11 * HOUR)
+    assert report.counts == {"unused-original": 1}
+    assert len(list(parts.staged.kept())) == 2
 
 
 def test_originals_of_tenants_that_no_record_knows_stay(parts: FakeParts, photos: Path) -> None:
