@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -21,6 +22,12 @@ from rag.errors import InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
 
+UTF_8 = "utf-8"
+CHARSETS: Mapping[str, str] = {
+    **dict.fromkeys(("", "utf-8", "utf8", "us-ascii", "ascii"), UTF_8),
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin-1", "latin1"), "iso8859-1"),
+}
+"""Names of character sets that are read, and what they are read as: ASCII is the beginning of UTF-8."""
 SPARE = 10
 """Unknown fields that are read, so that they can be named."""
 
@@ -36,6 +43,21 @@ class Form:
 def is_multipart(request: Request) -> bool:
     """Whether the body is a multipart form."""
     return _media_type(request) == "multipart/form-data"
+
+
+def charset_of(content_type: str, unless_named: str = UTF_8) -> str:
+    """The character set of a form, or of a text in it, by the content type: ``utf-8`` or ``iso8859-1``.
+
+    Raises HTTPException 415 for every other.
+    """
+    _, options = parse_options_header(content_type)
+    if b"charset" not in options:
+        return unless_named
+    name = options[b"charset"].decode("latin-1")
+    charset = CHARSETS.get(name.strip().lower())
+    if charset is None:
+        raise HTTPException(415, f"the charset {name[:50]!a} is not read; send UTF-8 or ISO-8859-1")
+    return charset
 
 
 async def json_body(request: Request, model: type[Model]) -> Model:
@@ -62,6 +84,7 @@ async def form_body(
     """
     if not is_multipart(request):
         raise HTTPException(415, "send multipart/form-data")
+    charset_of(request.headers["content-type"])
     form = await request.form(max_files=max_files, max_fields=len(fields) + SPARE, max_part_size=FIELD_BYTES)
     known = fields | {file_key}
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from api.limits import FIELD_BYTES, UPLOAD_FILES, UPLOAD_S
 from api.routes.aside import Aside
-from api.routes.forms import is_multipart
+from api.routes.forms import charset_of, is_multipart
 from ingest.removal import drop_staged
 from ingest.sources.archives import is_archive
 from rag.blobs import Arriving, Blobs
@@ -107,6 +106,7 @@ class _Part:
     value: bytearray = field(default_factory=bytearray)
     key: str = ""
     text: bytearray | None = None
+    charset: str = ""
     file: Received | None = None
     sink: Arriving | Aside | None = None
 
@@ -124,7 +124,7 @@ class _Receiver:
         self._part = _Part()
         self._ended = False
         _, options = parse_options_header(content_type)
-        self._charset = _codec(options.get(b"charset", b"utf-8"))
+        self._charset = charset_of(content_type)
         callbacks: MultipartCallbacks = {
             "on_part_begin": self._begin,
             "on_header_field": self._header_name,
@@ -177,13 +177,14 @@ class _Receiver:
         _, options = parse_options_header(part.headers.get("content-disposition"))
         if b"name" not in options:
             raise HTTPException(400, "a part of the form has no name")
-        part.key = self._decoded(options[b"name"])
+        part.key = _decoded(options[b"name"], self._charset)
         if b"filename" in options and part.key == FILES:
-            self._begin_file(self._decoded(options[b"filename"]))
+            self._begin_file(_decoded(options[b"filename"], self._charset))
         elif b"filename" not in options and part.key in self._known:
             if part.key in self.fields:
                 raise InvalidInput(f"form fields given twice: {part.key}")
             part.text = bytearray()
+            part.charset = charset_of(part.headers.get("content-type", ""), self._charset)
         else:
             raise InvalidInput(
                 f"form keys that cannot be used: {part.key!a}; there are the file {FILES!r} and the fields "
@@ -222,7 +223,7 @@ class _Receiver:
     def _end(self) -> None:
         part = self._part
         if part.text is not None:
-            self.fields[part.key] = self._decoded(bytes(part.text))
+            self.fields[part.key] = _decoded(bytes(part.text), part.charset)
         elif part.sink is not None:
             part.sink.keep()
         self._part = _Part()
@@ -230,15 +231,9 @@ class _Receiver:
     def _end_all(self) -> None:
         self._ended = True
 
-    def _decoded(self, data: bytes) -> str:
-        try:
-            return data.decode(self._charset)
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
 
-
-def _codec(name: bytes) -> str:
+def _decoded(data: bytes, charset: str) -> str:
     try:
-        return codecs.lookup(name.decode("latin-1")).name
-    except LookupError:
-        return "latin-1"
+        return data.decode(charset)
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

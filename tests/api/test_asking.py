@@ -153,3 +153,10 @@ def test_a_large_picture_is_shrunk_as_in_ingestion(client: httpx.Client, system:
     assert image is not None
     np.testing.assert_array_equal(image, working_picture(large, max_pixels=10**7).pixels)
     assert image.shape == (WORKING_SIDE, WORKING_SIDE, 3)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "zlib", "utf-16"])
+def test_a_form_in_a_charset_that_is_not_read_is_refused(client: httpx.Client, charset: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\na dog\r\n--b--\r\n'
+    headers = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    assert "UTF-8" in problem(client.post("/v1/search", content=body, headers=headers), 415)["detail"]

@@ -242,3 +242,38 @@ def test_a_full_disk_is_no_damage_of_an_archive(client: httpx.Client) -> None:
     assert found["c.png"][0] == "indexed"
     assert found["x.tar.gz"][0] == "failed"
     assert "TMPDIR" in found["x.tar.gz"][1]
+
+
+ODD = ["zlib", "hex", "undefined", "idna", "klingon", "utf-16", "\xff"]
+
+
+def form(charset: str, told: bytes, of_text: str = "") -> dict[str, Any]:
+    """The body and headers of a form with one picture and what is said of it."""
+    part = '--b\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n'
+    body = part.format("files", '; filename="a.png"').encode() + picture(1) + b"\r\n"
+    body += part.format("descriptions", of_text).encode("latin-1") + told + b"\r\n--b--\r\n"
+    kind = f"multipart/form-data; boundary=b{charset}".encode("latin-1")
+    return {"content": body, "headers": {"content-type": kind}, "params": {"wait": True}}
+
+
+@pytest.mark.parametrize("charset", ODD)
+def test_a_charset_that_is_not_read_is_said(client: httpx.Client, parts: FakeParts, charset: str) -> None:
+    for sent in (
+        form(f"; charset={charset}", b"[]"),
+        form("", b"[]", f"\r\nContent-Type: text/plain; charset={charset}"),
+    ):
+        assert "UTF-8" in problem(client.post(ROUTE, **sent), 415)["detail"]
+    assert not left(parts)
+
+
+@pytest.mark.parametrize("charset", ["", "utf-8", "UTF8", "us-ascii", "iso-8859-1", "Latin1", '"utf-8"'])
+def test_texts_are_read_in_their_charset(client: httpx.Client, parts: FakeParts, charset: str) -> None:
+    latin = charset[:1] in ("i", "L")
+    told = '[{"caption": "pão"}]'.encode("latin-1" if latin else "utf-8")
+    for sent in (
+        form(f"; charset={charset}", told),
+        form("", told, f"\r\nContent-Type: text/plain; charset={charset}"),
+    ):
+        assert client.post(ROUTE, **sent).status_code == 200
+        assert parts.store.items["a.png"].caption == "pão"
+        client.delete(f"/v1/items/{parts.store.items['a.png'].id}", params={"collection": "photos"})
