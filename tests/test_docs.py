@@ -35,3 +35,19 @@ def test_every_command_is_in_the_documentation() -> None:
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
     for name in get_command(app).commands:  # type: ignore[attr-defined]  # a group of commands
         assert f"olhar {name}" in text, f"`olhar {name}` is documented nowhere"
+
+
+def test_every_module_of_rag_is_in_the_table_of_folders() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `rag/")]
+    named = [
+        name.removeprefix("rag/").rstrip("/") for cell, _ in rows for name in re.findall(r"`(.+?)`", cell)
+    ]
+    there = {
+        path.stem
+        for path in (ROOT / "rag").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(named) == sorted(there - {"__init__"})
+    cell, explained = next(row for row in rows if "rag/settings" in row[0])
+    assert cell.count(",") == explained.count(";"), "one explanation a module, in their order"
