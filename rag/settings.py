@@ -197,7 +197,10 @@ class Settings(BaseSettings):
         "s3", description="protocols of fsspec that URLs may have, with commas between; http and https apart"
     )
     archive_bytes: int = Field(
-        4 * 2**30, ge=1, le=2**40, description="most bytes that are unpacked of one ZIP or TAR"
+        4 * 2**30,
+        ge=1,
+        le=2**40,
+        description="most bytes that are unpacked of one ZIP or TAR, or of all that one upload has",
     )
     archive_files: int = Field(
         50_000, ge=1, le=10**7, description="most files that are taken of a ZIP or TAR"

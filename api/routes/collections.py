@@ -25,6 +25,8 @@ from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources
 from ingest.sources.archives import sent
 from ingest.sources.files import too_large
+from ingest.sources.kept import Together
+from ingest.sources.opening import counted
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Name
@@ -142,20 +144,33 @@ def _files(upload: Upload, olhar: Olhar) -> Iterator[SourceFile]:
         raise InvalidInput("no files: send at least one as 'files' of the form")
     names = [_name(file, n) for n, file in enumerate(upload.files)]
     told = _descriptions(upload.fields.get("descriptions"), names)
+    together = Together(olhar.settings.archive_bytes)
     opened = [
-        _opened(file, name, description or DescriptionIn(), olhar)
+        _opened(file, name, description or DescriptionIn(), olhar, together)
         for file, name, description in zip(upload.files, names, told, strict=True)
     ]
-    return chain.from_iterable(opened)
+    return _taken(upload, chain.from_iterable(opened), olhar)
 
 
-def _opened(file: Received, name: str, given: DescriptionIn, olhar: Olhar) -> Iterable[SourceFile]:
+def _taken(upload: Upload, files: Iterable[SourceFile], olhar: Olhar) -> Iterator[SourceFile]:
+    """No more of them than allowed; of what is left out nothing stays."""
+    left_out = {file.staged for file in upload.files if file.staged}
+    for file in counted(files, olhar.settings.source_files):
+        left_out.discard(file.staged)
+        yield file
+    for staged in left_out:
+        olhar.staged.delete(staged)
+
+
+def _opened(
+    file: Received, name: str, given: DescriptionIn, olhar: Olhar, together: Together
+) -> Iterable[SourceFile]:
     source = given.source or name
     replaces = given.source is not None  # a bare name is one that any file may have
     description = _described(given)
     if file.archive is not None:
         reading = Reading.of(olhar.settings, local=False)
-        return sent(file.archive, source, reading, description, replaces=replaces)
+        return sent(file.archive, source, reading, description, together, replaces=replaces)
     if not file.staged:
         reason = too_large(file.size, olhar.settings.max_bytes)
         return [SourceFile.refuse(source, "quarantined", reason)]

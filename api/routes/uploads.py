@@ -73,6 +73,8 @@ async def upload_body(request: Request, olhar: Olhar, *, fields: frozenset[str])
         with CancelScope(shield=True):
             await run_in_threadpool(_forget, receiver, olhar)
         raise
+    else:
+        receiver.drop()  # the job has all it takes of the archives
 
 
 def _forget(receiver: _Receiver, olhar: Olhar) -> None:

@@ -17,7 +17,7 @@ from ingest.sidecars import chosen
 from ingest.sources import tars, zips
 from ingest.sources.beside import described
 from ingest.sources.files import ARCHIVES, SourceFile, shown
-from ingest.sources.kept import Kept
+from ingest.sources.kept import Kept, Together
 from ingest.sources.reading import Reading
 from rag.errors import BadSource, OlharError
 
@@ -38,14 +38,21 @@ def archived(path: Path, reading: Reading) -> Iterator[SourceFile]:
 
 
 def sent(
-    file: BinaryIO, source: str, reading: Reading, description: Description, *, replaces: bool
+    file: BinaryIO,
+    source: str,
+    reading: Reading,
+    description: Description,
+    together: Together,
+    *,
+    replaces: bool,
 ) -> Iterator[SourceFile]:
     """The files in an archive that somebody sent, which is closed when the last of them is let go.
 
     ``description`` is that of each file as far as it has none of its own; ``replaces`` says that ``source``
-    is one place. An archive that cannot be read has one receipt that says why.
+    is one place; ``together`` is what is left to all archives of the upload. An archive that cannot be read
+    has one receipt that says why.
     """
-    for member in told(source, partial(unpacked, file, source, reading)):
+    for member in told(source, partial(unpacked, file, source, reading, together=together)):
         both = chosen([member.description, description])
         yield replace(member, description=both, replaces=replaces)
 
@@ -59,7 +66,13 @@ def told(source: str, files: Callable[[], Iterator[SourceFile]]) -> Iterator[Sou
         yield SourceFile.refuse(source, "failed", f"{error}{again}")
 
 
-def unpacked(file: BinaryIO, source: str, reading: Reading, path: Path | None = None) -> Iterator[SourceFile]:
+def unpacked(
+    file: BinaryIO,
+    source: str,
+    reading: Reading,
+    path: Path | None = None,
+    together: Together | None = None,
+) -> Iterator[SourceFile]:
     """The files in an archive, which is closed when the last of them is let go.
 
     ``path`` is where it lies, if others can open it there: then its members can be read again. A member that
@@ -68,7 +81,8 @@ def unpacked(file: BinaryIO, source: str, reading: Reading, path: Path | None = 
     """
     file.seek(0)
     kept = Kept(file, path)
-    listing = zips.listing(kept, reading) if kept.read_at(0, 2) == b"PK" else tars.listing(kept, reading)
+    kind = zips if kept.read_at(0, 2) == b"PK" else tars
+    listing = kind.listing(kept, reading, together)
     for problem in listing.problems:
         yield SourceFile.refuse(source, "failed", problem)
     yield from described(listing.members, lambda name: f"{source}!/{name}")

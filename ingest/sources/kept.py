@@ -22,6 +22,11 @@ FLOOR = 256 * 2**20
 
 UNPACKED = "the archive unpacks to more than {:,} bytes (OLHAR_ARCHIVE_BYTES, and at most 200 times its size)"
 
+UNPACKED_TOGETHER = (
+    "the archives that were sent unpack to more than {:,} bytes together (OLHAR_ARCHIVE_BYTES): "
+    "send this one in an upload of its own"
+)
+
 
 class Kept:
     """A real file, closed when nobody holds this any more. Reads from several threads do not meet.
@@ -69,6 +74,26 @@ class Listing:
     problems: Sequence[str] = ()
 
 
-def allowed(size: int, reading: Reading) -> int:
-    """The most bytes that an archive of ``size`` bytes may unpack to."""
-    return min(reading.archive_bytes, max(FLOOR, RATIO * size))
+class Together:
+    """The bytes that several archives, read one after the other, may unpack to together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = self.left = limit
+
+
+class Unpacking:
+    """What an archive of ``size`` bytes may still unpack to, and what ``together`` leaves of that."""
+
+    def __init__(self, size: int, reading: Reading, together: Together | None = None) -> None:
+        self._limit = self._left = min(reading.archive_bytes, max(FLOOR, RATIO * size))
+        self._together = together or Together(reading.archive_bytes)
+
+    def take(self, size: int) -> str:
+        """Why so many bytes more are too many; empty when they are not, and then they count."""
+        if size > self._left:
+            return UNPACKED.format(self._limit)
+        if size > self._together.left:
+            return UNPACKED_TOGETHER.format(self._together.limit)
+        self._left -= size
+        self._together.left -= size
+        return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -48,7 +48,7 @@ def open_sources(specs: Sequence[str | Path], reading: Reading) -> Iterator[Sour
             others.append(told(shown(path), partial(manifests.listed, path, reading, single)))
         else:
             plain.append(path)
-    return _counted(chain(walk(plain, skip=reading.skip), *others), reading.files)
+    return counted(_once(chain(walk(plain, skip=reading.skip), *others)), reading.files)
 
 
 def _check(url: str, reading: Reading) -> None:
@@ -75,16 +75,22 @@ def _matching(spec: str | Path) -> list[Path]:
     return [Path(path) for path in found]
 
 
-def _counted(files: Iterator[SourceFile], limit: int) -> Iterator[SourceFile]:
-    """Each source once, and no more than ``limit``."""
+def _once(files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+    """Each source once, and all that is refused."""
     seen: set[str] = set()
+    for file in files:
+        if file.refused is None:
+            if file.source in seen:
+                continue
+            seen.add(file.source)
+        yield file
+
+
+def counted(files: Iterable[SourceFile], limit: int) -> Iterator[SourceFile]:
+    """No more than ``limit`` files; then one receipt says that the rest was left out."""
     for count, file in enumerate(files):
-        if file.refused is None and file.source in seen:
-            continue
         if count == limit:
             reason = f"more than {limit:,} files (OLHAR_SOURCE_FILES): this one and the rest were left out"
             yield SourceFile.refuse(file.source, "failed", reason)
             return
-        if file.refused is None:
-            seen.add(file.source)
         yield file

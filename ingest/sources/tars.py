@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from ingest.sources.beside import Member, placed
 from ingest.sources.files import too_large
-from ingest.sources.kept import UNPACKED, Kept, Listing, allowed
+from ingest.sources.kept import Kept, Listing, Together, Unpacking
 from ingest.sources.reading import Reading
 from rag.errors import BadSource, InvalidInput, OlharError, SourceUnavailable
 
@@ -29,11 +29,12 @@ DAMAGED = "damaged at byte {:,}: what comes after is missing"
 NO_END = "it ends without the mark of its end: it may have been cut short, and members missing"
 
 
-def listing(kept: Kept, reading: Reading) -> Listing:
+def listing(kept: Kept, reading: Reading, together: Together | None = None) -> Listing:
     """The members. Raises BadSource when this is no TAR, or one that unpacks to too much."""
-    plain, problems = _plain(kept, reading)
+    plain, problems = _plain(kept, Unpacking(kept.size, reading, together))
     members: list[Member] = []
-    left = limit = allowed(kept.size, reading)
+    # What was unpacked as a whole counts already.
+    unpacking = Unpacking(kept.size, reading, together if plain is kept else None)
     count = 0
     try:
         for entry in _entries(plain, problems):
@@ -45,11 +46,7 @@ def listing(kept: Kept, reading: Reading) -> Listing:
                 break
             if entry.isdir():
                 continue
-            reason = _refused(entry, reading.max_bytes)
-            if not reason and entry.size > left:
-                reason = UNPACKED.format(limit)
-            if not reason:
-                left -= entry.size
+            reason = _refused(entry, reading.max_bytes) or unpacking.take(entry.size)
             read = partial(_read, plain, entry.offset_data, entry.size)
             revision = f"{entry.mtime}-{entry.size}"
             where = plain.located(offset=entry.offset_data, size=entry.size)
@@ -123,7 +120,7 @@ def _read(plain: Kept, offset: int, size: int) -> bytes:
     return data
 
 
-def _plain(kept: Kept, reading: Reading) -> tuple[Kept, list[str]]:
+def _plain(kept: Kept, unpacking: Unpacking) -> tuple[Kept, list[str]]:
     """The archive without compression, and what was wrong with that."""
     magic = kept.read_at(0, 6)
     chunks: Iterator[bytes]
@@ -135,7 +132,6 @@ def _plain(kept: Kept, reading: Reading) -> tuple[Kept, list[str]]:
         chunks = _unxz(kept.file)
     else:
         return kept, []
-    limit = allowed(kept.size, reading)
     with _room():
         plain = Kept(cast(BinaryIO, tempfile.TemporaryFile()))  # noqa: SIM115  # closed when it is let go
     size = 0
@@ -143,8 +139,8 @@ def _plain(kept: Kept, reading: Reading) -> tuple[Kept, list[str]]:
     try:
         for chunk in chunks:
             size += len(chunk)
-            if size > limit:
-                raise BadSource(UNPACKED.format(limit))
+            if reason := unpacking.take(len(chunk)):
+                raise BadSource(reason)
             with _room():
                 plain.file.write(chunk)
     except OlharError:

@@ -9,7 +9,7 @@ from functools import partial
 
 from ingest.sources.beside import Member, placed, too_long
 from ingest.sources.files import too_large
-from ingest.sources.kept import UNPACKED, Kept, Listing, allowed
+from ingest.sources.kept import Kept, Listing, Together, Unpacking
 from ingest.sources.reading import Reading
 from rag.errors import BadSource, InvalidInput
 
@@ -19,7 +19,7 @@ ENTRY_BYTES = 256
 """Mean bytes of a file in the directory of an archive; real ones have about 100."""
 
 
-def listing(kept: Kept, reading: Reading) -> Listing:
+def listing(kept: Kept, reading: Reading, together: Together | None = None) -> Listing:
     """The members. Raises BadSource when this is no ZIP, or one with too many files."""
     declared = _directory(kept, reading)
     try:
@@ -32,16 +32,12 @@ def listing(kept: Kept, reading: Reading) -> Listing:
         problems.append(
             f"its directory says {declared} files and names {len(entries)}: it is damaged, some are missing"
         )
-    left = limit = allowed(kept.size, reading)
+    unpacking = Unpacking(kept.size, reading, together)
     members = []
     for entry in entries:
         if entry.is_dir():
             continue
-        reason = _refused(entry, reading.max_bytes)
-        if not reason and entry.file_size > left:
-            reason = UNPACKED.format(limit)
-        if not reason:
-            left -= entry.file_size
+        reason = _refused(entry, reading.max_bytes) or unpacking.take(entry.file_size)
         read = partial(_read, kept, archive, entry, reading.max_bytes)
         revision = f"{entry.CRC:08x}-{entry.file_size}"
         where = kept.located(

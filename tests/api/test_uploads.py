@@ -10,6 +10,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,18 +29,30 @@ ROUTE = "/v1/collections/photos/items"
 SCOPE = Scope("default", "photos")
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[FakeParts]:
-    parts = FakeParts(tmp_path / "served", max_bytes=2**20, archive_files=10)
-    yield parts
+@contextmanager
+def serving(folder: Path, **settings: object) -> Iterator[tuple[httpx.Client, FakeParts]]:
+    """A server of its own, with these settings."""
+    parts = FakeParts(folder / "served", **{"max_bytes": 2**20, "archive_files": 10, **settings})
+    app = create_app(cast(Olhar, parts), in_place(parts))
+    with running(app) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        yield client, parts
     parts.records.close()
 
 
 @pytest.fixture
-def client(parts: FakeParts) -> Iterator[httpx.Client]:
-    app = create_app(cast(Olhar, parts), in_place(parts))
-    with running(app) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-        yield client
+def served(tmp_path: Path) -> Iterator[tuple[httpx.Client, FakeParts]]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def client(served: tuple[httpx.Client, FakeParts]) -> httpx.Client:
+    return served[0]
+
+
+@pytest.fixture
+def parts(served: tuple[httpx.Client, FakeParts]) -> FakeParts:
+    return served[1]
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -277,3 +290,41 @@ def test_texts_are_read_in_their_charset(client: httpx.Client, parts: FakeParts,
         assert client.post(ROUTE, **sent).status_code == 200
         assert parts.store.items["a.png"].caption == "pão"
         client.delete(f"/v1/items/{parts.store.items['a.png'].id}", params={"collection": "photos"})
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_archives_of_an_upload_unpack_to_no_more_than_one(tmp_path: Path, kind: str) -> None:
+    """Three of 30,000 bytes and some, where 90,000 may be unpacked; what is no picture counts too."""
+
+    def archive(n: int) -> bytes:
+        members = {"a.png": picture(n), "b.png": bytes(30_000)}
+        return zipped(members) if kind == "zip" else tarred(members, f"w:{kind.partition('.')[2]}")
+
+    with serving(tmp_path, archive_bytes=90_000) as (client, _):
+        found = receipts(client, [(f"{n}.{kind}", archive(n)) for n in range(3)])
+        beyond = [reason for source, (_, reason) in found.items() if source.startswith("2.")]
+        assert any("OLHAR_ARCHIVE_BYTES" in reason and "together" in reason for reason in beyond)
+        assert not any("together" in reason for source, (_, reason) in found.items() if source[0] != "2")
+        # The next upload has all of it again.
+        again = receipts(client, [(f"2.{kind}", archive(2))])
+    assert again[f"2.{kind}!/a.png"][0] in ("indexed", "unchanged")
+    assert not any("together" in reason for _, reason in again.values())
+
+
+def test_an_upload_gives_no_more_files_than_allowed(tmp_path: Path) -> None:
+    with serving(tmp_path, source_files=3) as (client, parts):
+        data = zipped({f"{n}.png": picture(n) for n in range(5)})
+        found = receipts(client, [("a.png", picture(7)), ("x.zip", data), ("b.png", picture(8))])
+        assert not left(parts)
+    assert {source: status for source, (status, _) in found.items()} == {
+        "a.png": "indexed",
+        "x.zip!/0.png": "indexed",
+        "x.zip!/1.png": "indexed",
+        "x.zip!/2.png": "failed",
+    }
+    assert "OLHAR_SOURCE_FILES" in found["x.zip!/2.png"][1]
+
+
+def test_two_files_of_one_name_are_both_taken(client: httpx.Client, parts: FakeParts) -> None:
+    receipts(client, [("a.png", picture(1)), ("a.png", picture(2))])
+    assert len(parts.store.saved) == 2

@@ -50,6 +50,9 @@ def test_no_more_files_than_allowed(photos: Path, reading: Reading) -> None:
     assert [file.refused is None for file in files] == [True, True, True, False]
     assert files[-1].refused is not None
     assert "OLHAR_SOURCE_FILES" in files[-1].refused.reason
+    again = save(photos / "m.csv", "path\n0.jpg\n3.jpg\n4.jpg\n")
+    twice = list(open_sources([f"{photos}/[0-2].jpg", again], replace(reading, files=3)))
+    assert [file.refused is None for file in twice] == [True, True, True, False]
     with pytest.raises(InvalidInput):
         open_sources([photos / "nowhere"], reading)
 
