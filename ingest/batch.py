@@ -215,7 +215,15 @@ class BatchRun:
         known = {(place.source, place.item_id): place.file_id for place in before}
         stored = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
         now = [_place(task) for task in stored]
-        places.put(scope, [p for p in now if known.get((p.source, p.item_id), -1) < p.file_id])
+        earlier = _earlier(before)
+        places.put(
+            scope,
+            [
+                place
+                for place in now
+                if known.get((place.source, place.item_id), -1) < place.file_id or earlier(place)
+            ],
+        )
         # What failed while the store was away may be there all the same: its place and its original stay.
         lost = [task for task in written if task not in stored and not task.transient]
         pairs = [(task.file.source, task.item_id) for task in lost]
@@ -280,6 +288,22 @@ class BatchRun:
 
     def _timed(self, stage: Stage, started: float) -> None:
         self._steps_ms[stage] = round(1000 * (time.perf_counter() - started), 1)
+
+
+def _earlier(before: Sequence[Place]) -> Callable[[Place], bool]:
+    """Whether a source is still noted with items of before its present one, and with none of after it.
+
+    A run that was broken off between the two notes of a place leaves it so.
+    """
+    others: dict[str, list[Place]] = {}
+    for place in before:
+        others.setdefault(place.source, []).append(place)
+
+    def found(place: Place) -> bool:
+        rest = [one for one in others.get(place.source, ()) if one.item_id != place.item_id]
+        return bool(rest) and all(one.file_id < place.file_id for one in rest)
+
+    return found
 
 
 def _place(task: Task) -> Place:

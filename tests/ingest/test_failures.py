@@ -6,18 +6,20 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ingest.batch import BatchRun
 from ingest.retrying import Patience
 from ingest.run import ingest
 from ingest.sources import walk
 from rag.errors import InvalidInput, ModelUnavailable, StoreUnavailable
-from rag.types import Matrix, Pixels, Row, content_hash
+from rag.types import Matrix, Pixels, Row, content_hash, item_id
 
-from .conftest import SCOPE, FakeParts, Run, add, picture, save, statuses
+from .conftest import SCOPE, FakeParts, Run, add, in_place, picture, save, statuses
 
 
 def test_a_picture_that_breaks_the_encoder_is_found(parts: FakeParts, photos: Path, run: Run) -> None:
@@ -256,3 +258,20 @@ def test_what_another_job_made_meanwhile_is_unchanged_for_a_retry(
     run([])
     (row,) = parts.records.jobs.files(SCOPE.tenant, job.id)
     assert row.status == "unchanged"
+
+
+def test_a_changed_file_is_in_one_place_also_when_its_batch_was_broken_off(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = photos / "a.png"
+    save(path, picture(1))
+    run()
+    save(path, picture(2))
+    with monkeypatch.context() as broken:
+        broken.setattr(BatchRun, "_note_places", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    in_place(parts)()  # what is under way is finished; the file is not sent again
+    placed = parts.records.places.of(SCOPE, [str(path)])
+    assert [place.item_id for place in placed] == [item_id(SCOPE, content_hash(picture(2)))]
+    assert list(parts.store.saved) == [placed[0].item_id]
