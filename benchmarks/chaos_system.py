@@ -135,7 +135,7 @@ def set_up(kind: str, folder: Path, batch: int) -> Iterator[tuple[System, dict[s
             env["OLHAR_DATABASE_URL"] = stack.enter_context(running(found)).database()
             env["OLHAR_MILVUS_URI"] = f"http://127.0.0.1:{milvus_port}"
             (folder / "milvus").mkdir()
-            command = [sys.executable, "-m", "milvus_lite", "server", "--host", "127.0.0.1"]
+            command = [sys.executable, "-m", "benchmarks.lite_server", "server", "--host", "127.0.0.1"]
             command += ["--port", str(milvus_port), "--data-dir", str(folder / "milvus")]
             milvus = [Program("milvus", command, {}, folder / "milvus.log")]
             olhar = [
