@@ -1,31 +1,18 @@
-"""From a question as it was sent to the arguments of the pipeline: the same over HTTP and in process."""
+"""From a question as it was sent to the one that the pipeline is asked: the same over HTTP and in process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from api.query_schemas import AskIn, QueryIn, SearchIn
 from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
+from rag.questions import Question
 from rag.settings import Settings
 from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions, Turn
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request's arguments for the pipeline."""
-
-    scope: Scope
-    query: Query
-    limit: int | None
-    where: Filter | None
-    listing: SearchOptions
-    rerank: bool | None = None
-    history: tuple[Turn, ...] = ()
-
-
-def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Asked:
+def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Question:
     """Fill in the settings. ``pictures`` are those of ``wanted``, decoded.
 
     Raises InvalidInput when nothing is looked for, or a filter means nothing.
@@ -38,8 +25,15 @@ def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) 
     first = pictures[0] if pictures else None
     query = Query(wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative))
     scope = Scope(settings.tenant, collection)
-    listing, turns = _listing(wanted), _turns(wanted)
-    return Asked(scope, query, wanted.limit, _filter(wanted), listing, wanted.rerank, turns)
+    return Question(
+        scope,
+        query,
+        limit=wanted.limit,
+        where=_filter(wanted),
+        listing=_listing(wanted),
+        rerank=wanted.rerank,
+        history=_turns(wanted),
+    )
 
 
 def _turns(wanted: QueryIn) -> tuple[Turn, ...]:

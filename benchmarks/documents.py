@@ -19,6 +19,7 @@ from typing import Any
 from ingest.run import ingest
 from ingest.sources.files import SourceFile
 from rag.build import build
+from rag.questions import Question
 from rag.settings import load_settings
 from rag.types import Hit, Query, Scope
 
@@ -58,7 +59,7 @@ def main() -> None:
             print(f"  {receipt.status} {PurePath(receipt.source).name}: {receipt.reason}")
         right = 0
         for question in questions:
-            hits = olhar.pipeline.search(scope, Query(question["question"]), limit=20).hits
+            hits = olhar.pipeline.search(Question(scope, Query(question["question"]), limit=20)).hits
             found = rank(hits, question)
             right += 0 < found <= FIRST
             first = f"{PurePath(hits[0].item.source).name} {hits[0].item.part}" if hits else "nothing"

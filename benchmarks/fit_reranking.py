@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from rag.build import Olhar, build
+from rag.questions import Question
 from rag.rerankers.combining import log_odds
 from rag.rerankers.fitting import fit_weights
 from rag.settings import load_settings
@@ -54,8 +55,9 @@ def main() -> None:
 def looked_at(olhar: Olhar, text: str, source: str) -> Looked:
     """Raises SystemExit when the question was not reranked."""
     scope, most = Scope(olhar.settings.tenant, olhar.settings.collection), olhar.settings.rerank_hits
-    fused = {hit.item.id: hit.score for hit in olhar.pipeline.search(scope, Query(text), limit=most).hits}
-    found = olhar.pipeline.search(scope, Query(text), limit=most, rerank=True)
+    question = Question(scope, Query(text), limit=most)
+    fused = {hit.item.id: hit.score for hit in olhar.pipeline.search(question).hits}
+    found = olhar.pipeline.search(replace(question, rerank=True))
     if found.rerank.state != "applied":
         raise SystemExit(f"{text!r} was not reranked: {found.rerank.reason}")
     read = [

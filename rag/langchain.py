@@ -21,6 +21,7 @@ from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.pipeline import Pipeline, describe
+from rag.questions import Question
 from rag.types import AllOf, Filter, Hit, Query, Scope
 
 
@@ -83,11 +84,13 @@ class OlharRetriever(BaseRetriever):
             raise InvalidInput(f"relevance={least}: give a probability from 0 to 1; 0 keeps all hits")
         both = tuple(_filter(one) for one in (self.where, where) if one is not None)
         found = self.pipeline.search(
-            self.scope,
-            Query(query),
-            limit=self.limit if limit is None else limit,
-            where=AllOf(both) if both else None,
-            rerank=self.rerank if rerank is None else rerank,
+            Question(
+                self.scope,
+                Query(query),
+                limit=self.limit if limit is None else limit,
+                where=AllOf(both) if both else None,
+                rerank=self.rerank if rerank is None else rerank,
+            )
         )
         kept = [hit for hit in found.hits if hit.relevance >= least]
         return [document(hit, found.warnings) for hit in self.pipeline.described(self.scope, kept)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
 from api.query_schemas import QueryIn, SearchIn
-from api.querying import Asked, asked
+from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
 from ingest.passes import finish_waiting
@@ -22,6 +22,7 @@ from rag.build import Olhar
 from rag.duplicates import duplicates
 from rag.errors import ModelUnavailable, Unavailable
 from rag.images import working_picture
+from rag.questions import Question
 from rag.types import Scope
 
 
@@ -44,30 +45,13 @@ class Local:
         asked = self._asked(wanted, pictures)
         if asked.rerank:
             self._load_reranker()
-        found = self._olhar.pipeline.search(
-            asked.scope,
-            asked.query,
-            limit=asked.limit,
-            where=asked.where,
-            listing=asked.listing,
-            rerank=bool(asked.rerank),
-        )
-        return SearchOut.of(found)
+        return SearchOut.of(self._olhar.pipeline.search(asked))
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
         asked = self._asked(wanted, pictures)
         if asked.rerank is not False:
             self._load_reranker()
-        answer = self._olhar.pipeline.ask(
-            asked.scope,
-            asked.query,
-            limit=asked.limit,
-            where=asked.where,
-            listing=asked.listing,
-            history=asked.history,
-            rerank=asked.rerank is not False,
-        )
-        return AskOut.of(answer)
+        return AskOut.of(self._olhar.pipeline.ask(asked))
 
     def _load_reranker(self) -> None:
         """To the end: a command has no later question to which it would be of use."""
@@ -115,7 +99,7 @@ class Local:
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)
 
-    def _asked(self, wanted: QueryIn, pictures: Sequence[Path]) -> Asked:
+    def _asked(self, wanted: QueryIn, pictures: Sequence[Path]) -> Question:
         settings = self._olhar.settings
         found = [read_picture(picture, settings.max_bytes) for picture in pictures]
         pixels = [working_picture(data, max_pixels=settings.max_pixels).pixels for data in found]

@@ -16,27 +16,10 @@ router = APIRouter(tags=["asking"])
 @router.post("/v1/search", operation_id="search", openapi_extra=body(SearchIn))
 def search(asked: SearchedFor, olhar: System) -> SearchOut:
     """Find items by a text, by pictures, by the like of others. JSON (pictures are data URIs) or a form."""
-    found = olhar.pipeline.search(
-        asked.scope,
-        asked.query,
-        limit=asked.limit,
-        where=asked.where,
-        listing=asked.listing,
-        rerank=bool(asked.rerank),
-    )
-    return SearchOut.of(found)
+    return SearchOut.of(olhar.pipeline.search(asked))
 
 
 @router.post("/v1/ask", operation_id="ask", openapi_extra=body(AskIn))
 async def ask(asked: AskedFor, request: Request, olhar: System) -> AskOut:
     """Answer a question from a collection, with citations that were checked."""
-    pieces = olhar.pipeline.stream(
-        asked.scope,
-        asked.query,
-        limit=asked.limit,
-        where=asked.where,
-        listing=asked.listing,
-        history=asked.history,
-        rerank=asked.rerank is not False,
-    )
-    return AskOut.of(await whole(request, pieces))
+    return AskOut.of(await whole(request, olhar.pipeline.stream(asked)))

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -97,14 +98,13 @@ def _understand(body: ChatIn, olhar: Olhar) -> Chat:
         wanted = QueryIn(collection=match[1], **question)
     except ValidationError as error:
         raise invalid(error, "messages") from None
+    asked = replace(resolve(olhar, wanted), options=body.options(), history=earlier)
     return Chat(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),
         model=body.model,
         collection=match[1],
-        asked=resolve(olhar, wanted),
-        options=body.options(),
-        history=earlier,
+        asked=asked,
         warnings=_parameters(body.model_extra or {}),
         stream=bool(body.stream),
         with_usage=bool(body.stream_options and body.stream_options.include_usage),

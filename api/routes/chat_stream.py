@@ -12,7 +12,6 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import ModelNotFound, kebab, openai_error, status_of
-from api.querying import Asked
 from api.routes.answering import Answering, while_there
 from api.routes.chat_schemas import (
     ChatChunk,
@@ -27,7 +26,8 @@ from api.routes.chat_schemas import (
 from api.schemas import AskOut, EvidenceOut
 from rag.build import Olhar
 from rag.errors import OlharError
-from rag.types import Answer, Evidence, GenerationOptions, Turn
+from rag.questions import Question
+from rag.types import Answer, Evidence
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,7 @@ class Chat:
     created: int
     model: str
     collection: str | None
-    asked: Asked
-    options: GenerationOptions
-    history: tuple[Turn, ...]
+    asked: Question
     warnings: tuple[str, ...]
     stream: bool
     with_usage: bool
@@ -71,10 +69,7 @@ async def open_chat(request: Request, olhar: Olhar, chat: Chat) -> Opened:
     What fails until here has a status of its own. Raises Busy, ModelNotFound, ClientDisconnect and what the
     pipeline raises.
     """
-    asked = chat.asked
-    pieces = olhar.pipeline.stream(
-        asked.scope, asked.query, where=asked.where, options=chat.options, history=chat.history
-    )
+    pieces = olhar.pipeline.stream(chat.asked)
     answering, evidence = await while_there(request, lambda: Answering.begin(request.app.state.turns, pieces))
     try:
         if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.collection):
@@ -118,7 +113,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
         waiting = ""
         while isinstance(piece := await opened.answering.next(), str):
             # Without evidence the only text is that there is no answer: no JSON, if that was asked for.
-            if opened.evidence or chat.options.schema is None:
+            if opened.evidence or chat.asked.options.schema is None:
                 yield _event(_chunk(chat, Delta(content=piece)))
             else:
                 waiting += piece
@@ -143,7 +138,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
 
 
 def _refused(chat: Chat, answer: Answer) -> bool:
-    return chat.options.schema is not None and not answer.evidence
+    return chat.asked.options.schema is not None and not answer.evidence
 
 
 def _chunk(chat: Chat, delta: Delta, olhar: EvidenceListOut | AskOut | None = None) -> ChatChunk:

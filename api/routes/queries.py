@@ -13,30 +13,31 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import System, scope_of
 from api.errors import invalid
 from api.query_schemas import AskIn, QueryIn, SearchIn
-from api.querying import Asked, asked
+from api.querying import asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import picture_bytes, pixels_of
 from rag.build import Olhar
 from rag.errors import InvalidInput
+from rag.questions import Question
 from rag.types import Group
 
 PICTURES = 10
 Schema = TypeVar("Schema", bound=QueryIn)
 
 
-async def _question(request: Request, olhar: System) -> Asked:
+async def _question(request: Request, olhar: System) -> Question:
     return await _read(request, olhar, AskIn)
 
 
-async def _search(request: Request, olhar: System) -> Asked:
+async def _search(request: Request, olhar: System) -> Question:
     return await _read(request, olhar, SearchIn)
 
 
-AskedFor = Annotated[Asked, Depends(_question)]
-SearchedFor = Annotated[Asked, Depends(_search)]
+AskedFor = Annotated[Question, Depends(_question)]
+SearchedFor = Annotated[Question, Depends(_search)]
 
 
-def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Asked:
+def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Question:
     """Fill in the settings and decode the pictures, which are ``sent`` or in ``wanted``.
 
     Raises InvalidInput when nothing is looked for, and BadImage.
@@ -49,7 +50,7 @@ def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Asked:
     return asked(olhar.settings, wanted, [pixels_of(data, olhar.settings) for data in pictures])
 
 
-async def _read(request: Request, olhar: System, schema: type[QueryIn]) -> Asked:
+async def _read(request: Request, olhar: System, schema: type[QueryIn]) -> Question:
     wanted, sent = (
         await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [])
     )

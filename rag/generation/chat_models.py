@@ -12,13 +12,11 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from rag.errors import BadSettings, ModelUnavailable
 from rag.faults import BrokenStream, Place, unavailable
 from rag.generation.prompts import PromptForm, prompt_form
+from rag.questions import PLAIN
 from rag.relay import Deadlines, within
 from rag.types import NO_USAGE, Finish, GenerationOptions, Usage
 
 # Each kind of model is imported only when it is chosen: together they take over a second.
-
-
-PLAIN = GenerationOptions()
 
 
 @dataclass(frozen=True, slots=True)

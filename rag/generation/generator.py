@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from rag.generation.chat_models import PLAIN, ChatModel, open_chat_model
+from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.rewriting import ChatRewriter
 from rag.generation.writers import WRITERS, write_json
+from rag.questions import PLAIN
 from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
 
 

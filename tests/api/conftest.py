@@ -28,8 +28,7 @@ from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.build import Olhar
 from rag.errors import NotFound
-from rag.pipeline import PLAIN
-from rag.retrieval.retriever import DEFAULT
+from rag.questions import Question
 from rag.settings import Settings
 from rag.types import (
     Answer,
@@ -38,19 +37,15 @@ from rag.types import (
     Evidence,
     Filter,
     Fingerprint,
-    GenerationOptions,
     Hit,
     Item,
     Kind,
     Legs,
     Matrix,
     Pixels,
-    Query,
     RerankState,
     Scope,
-    SearchOptions,
     SearchResult,
-    Turn,
     Usage,
     content_hash,
 )
@@ -156,73 +151,28 @@ class FakeBlobs:
 
 
 @dataclass
-class Call:
-    """What the pipeline was asked."""
-
-    scope: Scope
-    query: Query
-    limit: int | None
-    where: Filter | None
-    listing: SearchOptions
-    rerank: bool
-    history: Sequence[Turn] = ()
-
-
-@dataclass
 class FakePipeline:
     """Answers the same always; ``wait`` holds it up, ``error`` breaks it."""
 
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Question] = field(default_factory=list)
     answer: Answer = ANSWER
     error: Exception | None = None
     wait: Callable[[], object] = lambda: None
     between: Callable[[], object] = lambda: None
-    told: tuple[GenerationOptions, tuple[Turn, ...]] = (PLAIN, ())
     ended: int = 0
 
     reranks: Mapping[str, int] = field(default_factory=lambda: {"applied": 2, "degraded": 1, "skipped": 0})
 
-    def search(
-        self,
-        scope: Scope,
-        query: Query,
-        *,
-        limit: int | None = None,
-        where: Filter | None = None,
-        listing: SearchOptions = DEFAULT,
-        rerank: bool = False,
-    ) -> SearchResult:
-        self._called(Call(scope, query, limit, where, listing, rerank))
+    def search(self, question: Question) -> SearchResult:
+        self._called(question)
         return SearchResult((HIT,), ("careful",))
 
-    def ask(
-        self,
-        scope: Scope,
-        query: Query,
-        *,
-        limit: int | None = None,
-        where: Filter | None = None,
-        listing: SearchOptions = DEFAULT,
-        history: Sequence[Turn] = (),
-        rerank: bool = True,
-    ) -> Answer:
-        self._called(Call(scope, query, limit, where, listing, rerank, history))
+    def ask(self, question: Question) -> Answer:
+        self._called(question)
         return self.answer
 
-    def stream(
-        self,
-        scope: Scope,
-        query: Query,
-        *,
-        limit: int | None = None,
-        where: Filter | None = None,
-        listing: SearchOptions = DEFAULT,
-        rerank: bool = True,
-        options: GenerationOptions = PLAIN,
-        history: Sequence[Turn] = (),
-    ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
-        self._called(Call(scope, query, limit, where, listing, rerank, tuple(history)))
-        self.told = (options, tuple(history))
+    def stream(self, question: Question) -> Iterator[tuple[Evidence, ...] | str | Answer]:
+        self._called(question)
         try:
             yield self.answer.evidence
             for word in re.findall(r"\s*\S+", self.answer.text):
@@ -232,8 +182,8 @@ class FakePipeline:
         finally:
             self.ended += 1
 
-    def _called(self, call: Call) -> None:
-        self.calls.append(call)
+    def _called(self, question: Question) -> None:
+        self.calls.append(question)
         self.wait()
         if self.error:
             raise self.error

@@ -65,7 +65,7 @@ def test_answers_are_reranked_unless_told_not_to_and_searches_when_told(
     client.post("/v1/ask", json={"text": "x"})
     client.post("/v1/search", data={"text": "x", "rerank": "true"}, files={"image": ("a.png", png())})
     client.post("/v1/ask", json={"text": "x", "rerank": False})
-    assert [call.rerank for call in system.pipeline.calls] == [False, True, True, False]
+    assert [call.rerank for call in system.pipeline.calls] == [None, None, True, False]
 
 
 def test_a_search_takes_several_pictures_a_page_and_all_collections(

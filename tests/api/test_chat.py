@@ -72,9 +72,9 @@ CONVERSATION: Any = [
 def test_the_last_user_message_is_the_question_and_the_rest_is_told(chat: OpenAI, system: FakeSystem) -> None:
     chat.chat.completions.create(model="olhar", messages=CONVERSATION)
     assert system.pipeline.calls[0].query.text == "second"
-    options, history = system.pipeline.told
-    assert history == (Turn("user", "first"), Turn("assistant", "well"))
-    assert options.instructions == "be brief"
+    asked = system.pipeline.calls[0]
+    assert asked.history == (Turn("user", "first"), Turn("assistant", "well"))
+    assert asked.options.instructions == "be brief"
 
 
 def test_how_it_is_to_be_written_is_handed_on(chat: OpenAI, system: FakeSystem) -> None:
@@ -89,9 +89,9 @@ def test_how_it_is_to_be_written_is_handed_on(chat: OpenAI, system: FakeSystem) 
         stream=False,
         response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
     )
-    assert system.pipeline.told[0] == GenerationOptions(0.2, 100, 7, ("END",), schema)
+    assert system.pipeline.calls[-1].options == GenerationOptions(0.2, 100, 7, ("END",), schema)
     ask(chat, response_format={"type": "json_object"}, stop="END")
-    assert system.pipeline.told[0] == GenerationOptions(stop=("END",), schema={"type": "object"})
+    assert system.pipeline.calls[-1].options == GenerationOptions(stop=("END",), schema={"type": "object"})
 
 
 def test_parameters_without_effect_are_said(chat: OpenAI) -> None:

@@ -24,6 +24,7 @@ from rag.errors import InvalidInput
 from rag.images import working_picture
 from rag.langchain import OlharRetriever
 from rag.pipeline import Pipeline
+from rag.questions import Question
 from rag.settings import Settings
 from rag.types import Item, Query, Row, Scope, SearchResult, Where, content_hash, item_id
 from tests.api.test_integration import CAPTIONS, photo
@@ -68,7 +69,7 @@ def sources(documents: Sequence[Document]) -> list[str]:
 
 def test_documents_are_the_hits_of_the_search(olhar: Olhar) -> None:
     documents = OlharRetriever.of(olhar).invoke("a cat that looks at you")
-    hits = olhar.pipeline.search(SCOPE, Query("a cat that looks at you")).hits
+    hits = olhar.pipeline.search(Question(SCOPE, Query("a cat that looks at you"))).hits
     assert [document.id for document in documents] == [hit.item.id for hit in hits]
     best, told = documents[0], documents[0].metadata
     assert best.page_content == "Caption: a tabby cat looking into the camera Tags: captioned"
@@ -108,12 +109,12 @@ def test_limit_filter_and_relevance_of_the_retriever_and_of_the_call(olhar: Olha
 def test_the_reranker_looks_at_the_hits_where_that_is_wanted(
     olhar: Olhar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bool] = []
+    asked: list[bool | None] = []
     search = Pipeline.search
 
-    def noted(self: Pipeline, *given: Any, rerank: bool, **options: Any) -> SearchResult:
-        asked.append(rerank)
-        return search(self, *given, rerank=rerank, **options)
+    def noted(self: Pipeline, question: Question) -> SearchResult:
+        asked.append(question.rerank)
+        return search(self, question)
 
     monkeypatch.setattr(Pipeline, "search", noted)
     OlharRetriever.of(olhar).invoke("a cat")

@@ -13,6 +13,7 @@ from api.cli.app import app
 from rag.build import build
 from rag.languages import NAMES
 from rag.models import ENCODERS, GENERIC, TEXT_ENCODERS, EncoderRow, encoder_row
+from rag.questions import Question
 from rag.settings import SERVER_DEFAULTS, Settings
 from rag.types import Query, Scope
 from tests.rag.encoders.tiny_models import tiny_clip
@@ -108,7 +109,7 @@ def test_captions_may_have_a_model_of_their_own(tmp_path: Path, models: Path) ->
     with build(settings) as olhar:
         assert olhar.text_encoder.encode_documents(["a dog"]).shape == (1, 16)
         assert olhar.encoder.encode_text_queries(["a dog"]).shape[1] != 16
-        found = olhar.pipeline.search(Scope("default", "default"), Query("a dog"))
+        found = olhar.pipeline.search(Question(Scope("default", "default"), Query("a dog")))
         assert any("relevance is a guess" in text for text in found.warnings)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ModelUnavailable
-from rag.pipeline import AWAY, PLAIN, Pipeline, describe, number
+from rag.pipeline import AWAY, Pipeline, describe, number
 from rag.protocols import Reranker, Rewriter
+from rag.questions import PLAIN, Question
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
 from rag.types import (
@@ -145,19 +146,19 @@ class Backwards:
 def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> None:
     backwards = Backwards()
     asking = pipeline(store, Echo(), reranker=backwards)
-    plain = asking.search(SCOPE, Query("dog beach"))
+    plain = asking.search(Question(SCOPE, Query("dog beach")))
     assert (plain.rerank.state, plain.rerank.reason) == ("skipped", "not asked for")
     assert backwards.asked == []
-    found = asking.search(SCOPE, Query("dog beach"), rerank=True)
+    found = asking.search(Question(SCOPE, Query("dog beach"), rerank=True))
     assert found.rerank.state == "applied"
     ids = [hit.item.id for hit in plain.hits]
     assert [hit.item.id for hit in found.hits] == [ids[1], ids[0], *ids[2:]]
     assert [hit.legs.rerank for hit in found.hits[:3]] == [0.9, 0.9, None]
-    answer = asking.ask(SCOPE, Query("dog beach"))
+    answer = asking.ask(Question(SCOPE, Query("dog beach")))
     assert answer.rerank.state == "applied"
     assert answer.evidence[0].hit.item.id == ids[1]
     assert "rerank" in answer.timings_ms
-    assert asking.ask(SCOPE, Query("dog beach"), rerank=False).rerank.state == "skipped"
+    assert asking.ask(Question(SCOPE, Query("dog beach"), rerank=False)).rerank.state == "skipped"
     assert backwards.asked == [("dog beach", ["Caption: dog beach", "Caption: snow"])] * 2
     assert dict(asking.reranks) == {"applied": 2, "degraded": 0, "skipped": 2}
 
@@ -165,17 +166,19 @@ def test_an_answer_is_reranked_and_a_search_when_asked(store: MilvusStore) -> No
 def test_the_reranker_looks_further_than_the_limit(store: MilvusStore) -> None:
     backwards = Backwards()
     (hit,) = (
-        pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("dog"), limit=1, rerank=True).hits
+        pipeline(store, Echo(), reranker=backwards)
+        .search(Question(SCOPE, Query("dog"), limit=1, rerank=True))
+        .hits
     )
     assert len(backwards.asked[0][1]) == 2
     assert hit.item.source != "dog.jpg"
-    pipeline(store, Echo(), reranker=backwards).search(SCOPE, Query("red"), rerank=True)
+    pipeline(store, Echo(), reranker=backwards).search(Question(SCOPE, Query("red"), rerank=True))
     assert backwards.asked[1][1][0] == ""  # a picture without a word
 
 
 def test_a_reranker_that_is_away_leaves_the_order_and_says_so(store: MilvusStore) -> None:
     asking = pipeline(store, Echo(), reranker=Backwards(away=True))
-    answer = asking.ask(SCOPE, Query("dog beach"))
+    answer = asking.ask(Question(SCOPE, Query("dog beach")))
     assert (answer.rerank.state, answer.rerank.reason) == ("degraded", "away")
     assert answer.evidence[0].hit.item.source == "dog.jpg"
     assert asking.reranks["degraded"] == 1
@@ -183,7 +186,7 @@ def test_a_reranker_that_is_away_leaves_the_order_and_says_so(store: MilvusStore
 
 def test_without_words_there_is_nothing_to_rerank_by(store: MilvusStore) -> None:
     backwards = Backwards()
-    answer = pipeline(store, Echo(), reranker=backwards).ask(SCOPE, Query(image=colour(240, 0, 0)))
+    answer = pipeline(store, Echo(), reranker=backwards).ask(Question(SCOPE, Query(image=colour(240, 0, 0))))
     assert answer.rerank.state == "skipped"
     assert "without words" in answer.rerank.reason
     assert backwards.asked == []
@@ -191,7 +194,7 @@ def test_without_words_there_is_nothing_to_rerank_by(store: MilvusStore) -> None
 
 def test_an_answer_carries_its_evidence_and_citation(store: MilvusStore) -> None:
     echo = Echo()
-    answer = pipeline(store, echo).ask(SCOPE, Query("dog beach"))
+    answer = pipeline(store, echo).ask(Question(SCOPE, Query("dog beach")))
     assert not answer.abstained
     assert answer.text == "Caption: dog beach [1]"
     assert answer.citations[0].source == "dog.jpg"
@@ -205,7 +208,7 @@ def test_an_answer_carries_its_evidence_and_citation(store: MilvusStore) -> None
 
 def test_below_the_threshold_nothing_is_answered_and_no_model_is_asked(store: MilvusStore) -> None:
     echo = Echo()
-    answer = pipeline(store, echo).ask(SCOPE, Query("cat"))
+    answer = pipeline(store, echo).ask(Question(SCOPE, Query("cat")))
     assert answer.abstained
     assert answer.text == NOT_FOUND
     assert answer.evidence == ()
@@ -215,13 +218,13 @@ def test_below_the_threshold_nothing_is_answered_and_no_model_is_asked(store: Mi
 
 def test_evidence_is_relevant_only(store: MilvusStore) -> None:
     echo = Echo()
-    pipeline(store, echo).ask(SCOPE, Query("dog beach"))
+    pipeline(store, echo).ask(Question(SCOPE, Query("dog beach")))
     ((_, evidence),) = echo.asked
     assert [one.hit.item.source for one in evidence] == ["dog.jpg"]
 
 
 def test_a_photo_without_caption_is_described_by_what_it_looks_like(store: MilvusStore) -> None:
-    answer = pipeline(store, Echo()).ask(SCOPE, Query("red"))
+    answer = pipeline(store, Echo()).ask(Question(SCOPE, Query("red")))
     assert answer.evidence[0].hit.item.source == "red.jpg"
     assert answer.evidence[0].text.startswith("No caption. Looks like: red")
     assert answer.evidence[0].hit.labels[0].name == "red"
@@ -229,7 +232,7 @@ def test_a_photo_without_caption_is_described_by_what_it_looks_like(store: Milvu
 
 def test_a_picture_alone_is_a_question(store: MilvusStore) -> None:
     echo = Echo()
-    answer = pipeline(store, echo).ask(SCOPE, Query(image=colour(240, 0, 0)))
+    answer = pipeline(store, echo).ask(Question(SCOPE, Query(image=colour(240, 0, 0))))
     assert answer.citations[0].source == "red.jpg"
     assert echo.asked[0][0].endswith("?")
 
@@ -254,21 +257,21 @@ EARLIER = (Turn("user", "Is there a dog?"), Turn("assistant", "Yes, on the beach
 def test_a_question_that_follows_others_is_rewritten_searched_and_answered(store: MilvusStore) -> None:
     echo, filling = Echo(), Filling("dog beach")
     asking = pipeline(store, echo, rewriter=filling)
-    answer = asking.ask(SCOPE, Query("Where is it?"), history=EARLIER)
+    answer = asking.ask(Question(SCOPE, Query("Where is it?"), history=EARLIER))
     assert filling.asked == [("Where is it?", EARLIER)]
     assert (answer.trace.state, answer.trace.rewritten) == ("rewritten", "dog beach")
     assert answer.trace.ms > 0
     assert echo.asked[0][0] == "dog beach"
     assert answer.citations[0].source == "dog.jpg"
-    *_, streamed = asking.stream(SCOPE, Query("Where is it?"), history=EARLIER)
+    *_, streamed = asking.stream(Question(SCOPE, Query("Where is it?"), history=EARLIER))
     assert isinstance(streamed, Answer)
     assert streamed.trace.rewritten == "dog beach"
 
 
 def test_without_earlier_turns_or_a_rewriter_nothing_is_rewritten(store: MilvusStore) -> None:
     filling = Filling("snow")
-    first = pipeline(store, Echo(), rewriter=filling).ask(SCOPE, Query("dog beach"))
-    off = pipeline(store, Echo()).ask(SCOPE, Query("dog beach"), history=EARLIER)
+    first = pipeline(store, Echo(), rewriter=filling).ask(Question(SCOPE, Query("dog beach")))
+    off = pipeline(store, Echo()).ask(Question(SCOPE, Query("dog beach"), history=EARLIER))
     assert filling.asked == []
     assert (first.trace.state, first.trace.reason) == ("skipped", "no earlier turns")
     assert (off.trace.state, off.trace.reason) == ("skipped", "OLHAR_REWRITE is off")
@@ -278,7 +281,7 @@ def test_without_earlier_turns_or_a_rewriter_nothing_is_rewritten(store: MilvusS
 def test_a_rewriter_that_is_away_leaves_the_question_and_says_so(store: MilvusStore) -> None:
     echo = Echo()
     away = Filling(ModelUnavailable("OLHAR_REWRITE=llm: away"))
-    answer = pipeline(store, echo, rewriter=away).ask(SCOPE, Query("dog beach"), history=EARLIER)
+    answer = pipeline(store, echo, rewriter=away).ask(Question(SCOPE, Query("dog beach"), history=EARLIER))
     assert (answer.trace.state, answer.trace.reason) == ("failed", "OLHAR_REWRITE=llm: away")
     assert answer.trace.rewritten == ""
     assert echo.asked[0][0] == "dog beach"
@@ -286,13 +289,15 @@ def test_a_rewriter_that_is_away_leaves_the_question_and_says_so(store: MilvusSt
 
 def test_a_question_that_stands_alone_is_unchanged_and_its_language_told(store: MilvusStore) -> None:
     asked = "Onde está o cachorro que corre na praia?"
-    answer = pipeline(store, Echo(), rewriter=Filling(asked)).ask(SCOPE, Query(asked), history=EARLIER)
+    answer = pipeline(store, Echo(), rewriter=Filling(asked)).ask(
+        Question(SCOPE, Query(asked), history=EARLIER)
+    )
     assert (answer.trace.state, answer.trace.rewritten, answer.trace.language) == ("unchanged", "", "pt")
 
 
 def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStore) -> None:
     away = Echo(ModelUnavailable("OLHAR_LLM=test:echo cannot be reached"))
-    answer = pipeline(store, away).ask(SCOPE, Query("dog beach"))
+    answer = pipeline(store, away).ask(Question(SCOPE, Query("dog beach")))
     assert answer.evidence[0].hit.item.source == "dog.jpg"
     assert not answer.abstained
     assert answer.citations == ()
@@ -301,30 +306,30 @@ def test_when_the_model_is_away_the_evidence_is_still_returned(store: MilvusStor
 
 def test_a_model_that_finds_no_answer_in_the_evidence_abstains(store: MilvusStore) -> None:
     honest = Echo(draft=Draft(NOT_FOUND, (), abstained=True))
-    answer = pipeline(store, honest).ask(SCOPE, Query("dog beach"))
+    answer = pipeline(store, honest).ask(Question(SCOPE, Query("dog beach")))
     assert answer.abstained
     assert answer.evidence
 
 
 def test_a_question_outside_the_languages_is_warned_about(store: MilvusStore) -> None:
     asked = Query("Onde está o cachorro que corre na praia?")
-    warnings = pipeline(store, Echo()).search(SCOPE, asked).warnings
+    warnings = pipeline(store, Echo()).search(Question(SCOPE, asked)).warnings
     assert any("Portuguese" in warning and "OLHAR_ENCODER" in warning for warning in warnings)
-    assert pipeline(store, Echo()).search(SCOPE, Query("Where is the dog?")).warnings == ()
+    assert pipeline(store, Echo()).search(Question(SCOPE, Query("Where is the dog?"))).warnings == ()
 
 
 def test_a_question_outside_the_language_models_languages_is_warned_about(store: MilvusStore) -> None:
     asked = Query("Onde está o cachorro que corre na praia?")
     asking = pipeline(store, Echo(languages=("en",)))
-    (both,) = asking.ask(SCOPE, asked).warnings
+    (both,) = asking.ask(Question(SCOPE, asked)).warnings
     for part in ("Portuguese", "OLHAR_ENCODER", "OLHAR_LLM", "test:echo"):
         assert both.count(part) == 1
     assert both.count("English") == 1
-    (search,) = asking.search(SCOPE, asked).warnings
+    (search,) = asking.search(Question(SCOPE, asked)).warnings
     assert "OLHAR_LLM" not in search
-    (encoder,) = pipeline(store, Echo(languages=("en", "pt"))).ask(SCOPE, asked).warnings
+    (encoder,) = pipeline(store, Echo(languages=("en", "pt"))).ask(Question(SCOPE, asked)).warnings
     assert "OLHAR_LLM" not in encoder
-    assert asking.ask(SCOPE, Query("Where is the dog that runs?")).warnings == ()
+    assert asking.ask(Question(SCOPE, Query("Where is the dog that runs?"))).warnings == ()
 
 
 class WordList(ToyEncoder):
@@ -337,15 +342,15 @@ class WordList(ToyEncoder):
 def test_words_that_the_encoder_does_not_know_are_named(store: MilvusStore) -> None:
     toy, words = ToyEncoder(), WordList()
     asking = Pipeline(Retriever(store, toy, toy, TOY), words, ZeroShot(toy, WORDS[:3]), Echo(), relevance=0.5)
-    (said,) = asking.search(SCOPE, Query("the xpto on the beach")).warnings
+    (said,) = asking.search(Question(SCOPE, Query("the xpto on the beach"))).warnings
     assert "“xpto”" in said
     assert "OLHAR_ENCODER" in said
-    assert asking.ask(SCOPE, Query("the xpto on the beach")).warnings == (said,)
-    assert asking.search(SCOPE, Query("the dog on the beach")).warnings == ()
+    assert asking.ask(Question(SCOPE, Query("the xpto on the beach"))).warnings == (said,)
+    assert asking.search(Question(SCOPE, Query("the dog on the beach"))).warnings == ()
 
 
 def test_a_relevance_that_was_never_fitted_is_said(store: MilvusStore) -> None:
-    warnings = pipeline(store, Echo(), calibrated=False).search(SCOPE, Query("dog")).warnings
+    warnings = pipeline(store, Echo(), calibrated=False).search(Question(SCOPE, Query("dog"))).warnings
     assert any("guess" in warning for warning in warnings)
 
 
@@ -394,14 +399,14 @@ def test_a_part_of_a_document_says_where_it_stands() -> None:
 
 
 def streamed(answers: Pipeline) -> tuple[tuple[Evidence, ...], list[str], Answer]:
-    evidence, *texts, answer = answers.stream(SCOPE, Query("dog beach"))
+    evidence, *texts, answer = answers.stream(Question(SCOPE, Query("dog beach")))
     assert isinstance(evidence, tuple)
     assert isinstance(answer, Answer)
     return evidence, [text for text in texts if isinstance(text, str)], answer
 
 
 def test_a_stream_carries_what_the_plain_answer_does(store: MilvusStore) -> None:
-    plain = pipeline(store, Echo()).ask(SCOPE, Query("dog beach"))
+    plain = pipeline(store, Echo()).ask(Question(SCOPE, Query("dog beach")))
     evidence, texts, answer = streamed(pipeline(store, Echo()))
     assert len(texts) > 1
     assert "".join(texts) == plain.text
@@ -413,7 +418,7 @@ def test_a_stream_carries_what_the_plain_answer_does(store: MilvusStore) -> None
 def test_how_to_write_and_what_was_said_reach_the_generator(store: MilvusStore) -> None:
     echo, said = Echo(), (Turn("user", "who?"),)
     options = GenerationOptions(temperature=0.3)
-    pipeline(store, echo).ask(SCOPE, Query("dog beach"), options=options, history=said)
+    pipeline(store, echo).ask(Question(SCOPE, Query("dog beach"), options=options, history=said))
     assert echo.told == (options, said)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from rag.pipeline import PLAIN, Pipeline
+from rag.pipeline import Pipeline
+from rag.questions import PLAIN, Question
 from rag.retrieval.lengths import overlong_query
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
@@ -74,9 +75,9 @@ def test_search_and_ask_say_it_and_answer_all_the_same(store: MilvusStore) -> No
     retriever = Retriever(store, encoder, encoder, TOY)
     zero_shot = ZeroShot(encoder, WORDS[:3])
     pipeline = Pipeline(retriever, encoder, zero_shot, generator, relevance=1)
-    found = pipeline.search(SCOPE, Query(LONG))
+    found = pipeline.search(Question(SCOPE, Query(LONG)))
     assert [hit.item.source for hit in found.hits] == ["red.jpg"]
-    for warnings in (found.warnings, pipeline.ask(SCOPE, Query(LONG)).warnings):
+    for warnings in (found.warnings, pipeline.ask(Question(SCOPE, Query(LONG))).warnings):
         assert any("reads the first 3" in warning for warning in warnings)
-    assert pipeline.search(SCOPE, Query("red")).warnings == ()
-    assert pipeline.search(SCOPE, Query(image=colour(9, 9, 9))).warnings == ()
+    assert pipeline.search(Question(SCOPE, Query("red"))).warnings == ()
+    assert pipeline.search(Question(SCOPE, Query(image=colour(9, 9, 9)))).warnings == ()

@@ -1,0 +1,127 @@
+"""The path of a question, in order: understand, search, rerank, abstain or describe, number, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from rag.errors import InvalidInput
+from rag.pipeline.answering import AWAY, Found, drafted
+from rag.pipeline.evidence import number
+from rag.pipeline.finding import Finder
+from rag.pipeline.notices import Notices
+from rag.pipeline.understanding import understood
+from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter
+from rag.questions import Question
+from rag.retrieval.retriever import Retriever
+from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult
+from rag.vision.zero_shot import ZeroShot
+
+__all__ = ["AWAY", "Pipeline"]
+
+
+class Pipeline:
+    """Searches and answers. Safe to use from several threads; all it remembers is how often it reranked."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        encoder: ImageEncoder,
+        zero_shot: ZeroShot,
+        generator: Generator,
+        reranker: Reranker | None = None,
+        rewriter: Rewriter | None = None,
+        *,
+        limit: int = 10,
+        evidence: int = 5,
+        relevance: float,
+        rerank_hits: int = 20,
+        calibrated: bool = True,
+        notes: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._finder = Finder(retriever, zero_shot, reranker, rerank_hits, clock)
+        self._notices = Notices(encoder, generator, calibrated=calibrated, notes=notes)
+        self._generator = generator
+        self._rewriter = rewriter
+        self._limit = limit
+        self._evidence = evidence
+        self._relevance = relevance
+        self._clock = clock
+
+    def search(self, question: Question) -> SearchResult:
+        """Ranked hits with the score of each leg.
+
+        What is reranked is a first page without a next one. Raises InvalidInput on a query or a page that
+        cannot be.
+        """
+        listing, rerank = question.listing, bool(question.rerank)
+        if rerank and (listing.offset or listing.cursor):
+            raise InvalidInput("further pages are not reranked: leave out rerank, or offset and cursor")
+        started = self._clock()
+        wanted = self._limit if question.limit is None else question.limit
+        found = self._finder.found(question, wanted, rerank=rerank)
+        timings = {**found.timings_ms, "total": self._since(started)}
+        warnings = (*found.warnings, *self._notices.of_search(question.query))
+        return replace(found, hits=found.hits[:wanted], warnings=warnings, timings_ms=timings)
+
+    def ask(self, question: Question) -> Answer:
+        """An answer from numbered evidence, or none when nothing in the collection is relevant enough.
+
+        With a history the question is rewritten first, where there is a rewriter; ``trace`` says how.
+        While the language model is away, the answer says so and carries the evidence.
+        """
+        *_, answer = self.stream(question)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(self, question: Question) -> Iterator[tuple[Evidence, ...] | str | Answer]:
+        """As ``ask``: first the evidence, then the answer's text in pieces, last the answer that they make.
+
+        Closing the iterator stops the language model. When that breaks off, the text ends there, ``finish``
+        is ``length``, and a warning says why.
+        """
+        found = self._found(question)
+        yield found.evidence
+        started = self._clock()
+        for piece in drafted(self._generator, found, question):
+            yield piece if isinstance(piece, str) else self._answered(found, piece, started)
+
+    def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits; those without a caption with the words that their picture looks like."""
+        return self._finder.described(scope, hits)
+
+    @property
+    def reranks(self) -> Mapping[str, int]:
+        """How many searches and questions ended as ``applied``, ``degraded`` and ``skipped`` so far."""
+        return self._finder.reranks
+
+    def _found(self, question: Question) -> Found:
+        started = self._clock()
+        query, trace = understood(question.query, question.history, self._rewriter, self._clock)
+        most = question.limit or self._evidence
+        meant = replace(question, query=query)
+        found = self._finder.found(meant, max(most, self._evidence), rerank=question.rerank is not False)
+        kept = [hit for hit in found.hits if hit.relevance >= self._relevance][:most]
+        evidence = number(self._finder.described(question.scope, kept))
+        return Found(evidence, found.rerank, found.warnings, found.timings_ms, started, query, trace)
+
+    def _since(self, started: float) -> float:
+        return (self._clock() - started) * 1e3
+
+    def _answered(self, found: Found, draft: Draft, started: float) -> Answer:
+        timings = {"generate": self._since(started), "total": self._since(found.started)}
+        return Answer(
+            text=draft.text,
+            abstained=draft.abstained,
+            citations=draft.citations,
+            evidence=found.evidence,
+            rerank=found.rerank,
+            model=self._generator.name,
+            warnings=(*found.warnings, *self._notices.of_answer(found.query), *draft.warnings),
+            timings_ms={**found.timings_ms, **timings},
+            usage=draft.usage,
+            finish=draft.finish,
+            trace=found.trace,
+        )
