@@ -33,13 +33,21 @@ KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
 
 
 class Administration:
-    """What may be seen and done of one tenant's jobs and items. ``wake`` tells the worker of work."""
+    """What may be seen and done of one tenant's jobs and items; by default of the settings' tenant.
+
+    ``wake`` tells the worker of work.
+    """
 
     def __init__(
-        self, olhar: Olhar, wake: Callable[[], None] = lambda: None, clock: Callable[[], float] = time.time
+        self,
+        olhar: Olhar,
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+        *,
+        tenant: str = "",
     ) -> None:
         self._olhar = olhar
-        self._tenant = olhar.settings.tenant
+        self._tenant = tenant or olhar.settings.tenant
         self._wake = wake
         self._clock = clock
 

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api import errors
-from api.administration import Administration
 from api.limits import LOOPBACK, BodyLimit, Guard
 from api.query_schemas import AskIn, SearchIn
 from api.routes import (
@@ -30,6 +29,7 @@ from api.routes import (
 from api.routes.chat_schemas import ChatChunk, ChatIn
 from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
+from api.security import needs
 from api.turns import Turns
 from ingest.queue import Queue
 from rag import __version__
@@ -37,6 +37,19 @@ from rag.build import Olhar
 
 WAITING = 16
 """Uploads that are received, or waited for, at the same time."""
+PARTS = (
+    asking,
+    collections,
+    duplicates,
+    jobs,
+    items,
+    reconciling,
+    chat,
+    openai_embeddings,
+    embedding,
+    health,
+)
+"""The routes. Each says with ``dependencies=[READ]``, ``[WRITE]`` … who may call it."""
 READ_BY_HAND: tuple[type[BaseModel], ...] = (
     AskIn,
     SearchIn,
@@ -67,20 +80,11 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
-    app.state.administration = Administration(olhar, wake)
-    for part in (
-        asking,
-        collections,
-        duplicates,
-        jobs,
-        items,
-        reconciling,
-        chat,
-        openai_embeddings,
-        embedding,
-        health,
-    ):
+    app.state.wake = wake
+    for part in PARTS:
         app.include_router(part.router)
+    for route in needs.routes(part.router for part in PARTS):
+        needs.declared(route)  # or else it does not start
     docs.install(app)
     errors.install(app)
     settings = olhar.settings

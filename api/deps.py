@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.administration import Administration
+from api.security.needs import principal_of
+from api.security.principal import Principal
 from ingest.queue import Queue
 from rag.build import Olhar
 from rag.settings import Name
@@ -31,15 +33,22 @@ Jobs = Annotated[Queue, Depends(_queue)]
 """The jobs of this server."""
 
 
-async def _administration(request: Request) -> Administration:
-    administration: Administration = request.app.state.administration
-    return administration
+async def _who(request: Request) -> Principal:
+    return principal_of(request)
+
+
+Who = Annotated[Principal, Depends(_who)]
+"""Who asks. What a route needs of them is declared with it: ``dependencies=[READ]``."""
+
+
+async def _administration(request: Request, who: Who) -> Administration:
+    return Administration(request.app.state.olhar, request.app.state.wake, tenant=who.tenant)
 
 
 Admin = Annotated[Administration, Depends(_administration)]
-"""Jobs, items and collections to be looked after."""
+"""Jobs, items and collections of whoever asks, to be looked after."""
 
 
-def scope_of(olhar: Olhar, collection: Name | None) -> Scope:
-    """The named collection, or the one of the settings."""
-    return Scope(olhar.settings.tenant, collection or olhar.settings.collection)
+def scope_of(olhar: Olhar, who: Principal, collection: Name | None) -> Scope:
+    """The named collection of whoever asks, or the one of the settings."""
+    return Scope(who.tenant, collection or olhar.settings.collection)

@@ -45,6 +45,14 @@ SAFE_HEADERS: Mapping[str, str] = {
 SHOWN_ERRORS = 20
 
 
+class Refused(HTTPException):
+    """A request that is turned away before its route is asked. ``kind`` as in ``failure``."""
+
+    def __init__(self, status: int, detail: str, kind: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.kind = kind
+
+
 class ModelNotFound(NotFound):
     """A chat request names a model, which here means a collection, that is not there."""
 
@@ -117,7 +125,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         detail = f"{request.method} is not possible here" + (f"; use {allowed}" if allowed else "")
-    return failure(request.url.path, error.status_code, detail, headers=error.headers)
+    kind = error.kind if isinstance(error, Refused) else ""
+    return failure(request.url.path, error.status_code, detail, kind=kind, headers=error.headers)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

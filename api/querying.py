@@ -12,8 +12,8 @@ from rag.settings import Settings
 from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions, Turn
 
 
-def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Question:
-    """Fill in the settings. ``pictures`` are those of ``wanted``, decoded.
+def asked(settings: Settings, tenant: str, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Question:
+    """Fill in the settings, for what ``tenant`` has. ``pictures`` are those of ``wanted``, decoded.
 
     Raises InvalidInput when nothing is looked for, or a filter means nothing.
     """
@@ -24,7 +24,7 @@ def asked(settings: Settings, wanted: QueryIn, pictures: Sequence[Pixels] = ()) 
     collection = None if wanted.everywhere else wanted.collection or settings.collection
     first = pictures[0] if pictures else None
     query = Query(wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative))
-    scope = Scope(settings.tenant, collection)
+    scope = Scope(tenant, collection)
     return Question(
         scope,
         query,

@@ -103,4 +103,4 @@ class Local:
         settings = self._olhar.settings
         found = [read_picture(picture, settings.max_bytes) for picture in pictures]
         pixels = [working_picture(data, max_pixels=settings.max_pixels).pixels for data in found]
-        return asked(settings, wanted, pixels)
+        return asked(settings, settings.tenant, wanted, pixels)

@@ -14,13 +14,15 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from api.deps import System
+from api.deps import System, Who
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
 from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOut, ModelsOut, text_of
 from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
 from api.routes.forms import json_body, json_schema
 from api.routes.queries import resolve
+from api.security.needs import READ
+from api.security.principal import Principal
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.types import Turn
@@ -49,14 +51,15 @@ AS_IF_ABSENT: Mapping[str, tuple[object, ...]] = {
 """Values that ask for nothing beyond what is done anyway."""
 
 
-async def _chat(request: Request, olhar: System) -> Chat:
+async def _chat(request: Request, olhar: System, who: Who) -> Chat:
     body = await json_body(request, ChatIn)
-    return await run_in_threadpool(_understand, body, olhar)
+    return await run_in_threadpool(_understand, body, olhar, who)
 
 
 @router.post(
     "/v1/chat/completions",
     operation_id="chat_completions",
+    dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": json_schema("ChatIn")}},
     response_model=ChatOut,
     responses={
@@ -77,19 +80,19 @@ async def chat_completions(
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-@router.get("/v1/models", operation_id="models")
-def models(request: Request, olhar: System) -> ModelsOut:
+@router.get("/v1/models", operation_id="models", dependencies=[READ])
+def models(request: Request, olhar: System, who: Who) -> ModelsOut:
     """The collections, as models to chat with, and the encoder, as one to embed with."""
     created: int = request.app.state.started
     names = [
         olhar.encoder.fingerprint.name,
         "olhar",
-        *(f"olhar/{c.name}" for c in olhar.store.collections(olhar.settings.tenant)),
+        *(f"olhar/{c.name}" for c in olhar.store.collections(who.tenant)),
     ]
     return ModelsOut(data=[ModelOut(id=name, created=created) for name in names])
 
 
-def _understand(body: ChatIn, olhar: Olhar) -> Chat:
+def _understand(body: ChatIn, olhar: Olhar, who: Principal) -> Chat:
     match = MODEL.fullmatch(body.model)
     if match is None:
         raise ModelNotFound(f"there is no model {body.model!r} to chat with; /v1/models lists them")
@@ -98,7 +101,7 @@ def _understand(body: ChatIn, olhar: Olhar) -> Chat:
         wanted = QueryIn(collection=match[1], **question)
     except ValidationError as error:
         raise invalid(error, "messages") from None
-    asked = replace(resolve(olhar, wanted), options=body.options(), history=earlier)
+    asked = replace(resolve(olhar, who, wanted), options=body.options(), history=earlier)
     return Chat(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),

@@ -27,7 +27,7 @@ from api.schemas import AskOut, EvidenceOut
 from rag.build import Olhar
 from rag.errors import OlharError
 from rag.questions import Question
-from rag.types import Answer, Evidence
+from rag.types import Answer, Evidence, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ async def open_chat(request: Request, olhar: Olhar, chat: Chat) -> Opened:
     pieces = olhar.pipeline.stream(chat.asked)
     answering, evidence = await while_there(request, lambda: Answering.begin(request.app.state.turns, pieces))
     try:
-        if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.collection):
+        if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.asked.scope):
             raise ModelNotFound(f"there is no model {chat.model!r}; /v1/models lists them")
     except BaseException:
         await answering.close()
@@ -159,5 +159,5 @@ def _failure(status: int, detail: str, kind: str = "") -> str:
     return f"data: {json.dumps(openai_error(status, detail, kind))}\n\n"
 
 
-def _exists(olhar: Olhar, collection: str) -> bool:
-    return any(c.name == collection for c in olhar.store.collections(olhar.settings.tenant))
+def _exists(olhar: Olhar, scope: Scope) -> bool:
+    return any(c.name == scope.collection for c in olhar.store.collections(scope.tenant))

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from api.deps import Admin, Jobs, System, scope_of
+from api.deps import Admin, Jobs, System, Who, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
 from api.query_schemas import Text
@@ -21,6 +21,7 @@ from api.routes.forms import FILE, form_schema
 from api.routes.request_schemas import DescriptionIn, UrlsIn
 from api.routes.uploads import Received, Upload, upload_body
 from api.schemas import CollectionsOut, IngestOut
+from api.security.needs import READ, WRITE
 from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources
 from ingest.sources.archives import sent
@@ -76,7 +77,7 @@ class _Putting:
 Putting = Annotated[_Putting, Depends(_Putting)]
 
 
-@router.get("/v1/collections", operation_id="collections")
+@router.get("/v1/collections", operation_id="collections", dependencies=[READ])
 def collections(admin: Admin) -> CollectionsOut:
     """The collections, with the number of items in each."""
     return admin.collections()
@@ -85,6 +86,7 @@ def collections(admin: Admin) -> CollectionsOut:
 @router.post(
     "/v1/collections/{name}/items",
     operation_id="ingest",
+    dependencies=[WRITE],
     status_code=202,
     responses=WAITED,
     openapi_extra={
@@ -114,27 +116,36 @@ async def add_items(
     request: Request,
     response: Response,
     olhar: System,
+    who: Who,
     jobs: Putting,
     wait: Wait = False,
 ) -> JobOut | IngestOut:
     """Put files into a collection, which is made if it is new: a job, or with `wait` its receipts."""
     async with upload_body(request, olhar, fields=FIELDS) as upload:
         files, all_captions = _files(upload, olhar), _flag(upload)
-        return await jobs.put(scope_of(olhar, name), files, response, all_captions=all_captions, wait=wait)
+        scope = scope_of(olhar, who, name)
+        return await jobs.put(scope, files, response, all_captions=all_captions, wait=wait)
 
 
-@router.post("/v1/collections/{name}/urls", operation_id="ingest_urls", status_code=202, responses=WAITED)
+@router.post(
+    "/v1/collections/{name}/urls",
+    operation_id="ingest_urls",
+    dependencies=[WRITE],
+    status_code=202,
+    responses=WAITED,
+)
 async def add_urls(
     name: Annotated[Name, Path()],
     body: UrlsIn,
     response: Response,
     olhar: System,
+    who: Who,
     jobs: Putting,
     wait: Wait = False,
 ) -> JobOut | IngestOut:
     """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
     files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
-    scope = scope_of(olhar, name)
+    scope = scope_of(olhar, who, name)
     return await jobs.put(scope, files, response, all_captions=body.all_captions, wait=wait)
 
 

@@ -14,6 +14,7 @@ from api.routes.forms import FILE, form_body, form_schema, json_body, json_schem
 from api.routes.pictures import only_file, pixels_of
 from api.routes.request_schemas import TextIn
 from api.schemas import EmbeddingOut, SimilarityOut
+from api.security.needs import READ
 from rag.types import Pixels
 
 router = APIRouter(tags=["embedding"])
@@ -42,6 +43,7 @@ async def _pair(request: Request, olhar: System) -> tuple[str, Pixels]:
 @router.post(
     "/embed/text",
     operation_id="embed_text",
+    dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": json_schema("TextIn")}},
 )
 def embed_text(body: Annotated[TextIn, Depends(_text)], olhar: System) -> EmbeddingOut:
@@ -52,6 +54,7 @@ def embed_text(body: Annotated[TextIn, Depends(_text)], olhar: System) -> Embedd
 @router.post(
     "/embed/image",
     operation_id="embed_image",
+    dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": form_schema({"file": FILE}, ("file",))}},
 )
 def embed_image(picture: Annotated[Pixels, Depends(_picture)], olhar: System) -> EmbeddingOut:
@@ -62,6 +65,7 @@ def embed_image(picture: Annotated[Pixels, Depends(_picture)], olhar: System) ->
 @router.post(
     "/similarity",
     operation_id="similarity",
+    dependencies=[READ],
     openapi_extra={
         "requestBody": {
             "required": True,

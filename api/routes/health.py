@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 
 from api.deps import System
 from api.schemas import HealthOut, PartOut
+from api.security.needs import READ
 from rag import __version__
 from rag.build import Olhar
 from rag.errors import ModelUnavailable, OlharError
@@ -41,7 +42,7 @@ def threads() -> dict[str, CapacityLimiter]:
     return {part: CapacityLimiter(2) for part in PARTS}
 
 
-@router.get("/health", operation_id="health")
+@router.get("/health", operation_id="health", dependencies=[READ])
 async def health(request: Request, olhar: System) -> HealthOut:
     """The state of each part. ``degraded`` says that one of them cannot be used now."""
     checks: dict[str, Check] = {

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.deps import Admin, System, scope_of
+from api.deps import Admin, System, Who, scope_of
 from api.record_schemas import DeletedOut, ItemOut, ItemsOut, PassOut, SourcesOut
 from api.routes.request_schemas import EditIn
+from api.security.needs import ADMIN, READ, WRITE
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
@@ -34,7 +35,7 @@ KINDS: tuple[Kind, ...] = ("image", "passage")
 ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
-@router.get("/v1/collections/{name}/items", operation_id="items")
+@router.get("/v1/collections/{name}/items", operation_id="items", dependencies=[READ])
 def items(
     name: Annotated[Name, Path()],
     admin: Admin,
@@ -46,7 +47,7 @@ def items(
     return admin.items(name, kind=kind, after=after, limit=limit)
 
 
-@router.get("/v1/items/{item_id}", operation_id="item")
+@router.get("/v1/items/{item_id}", operation_id="item", dependencies=[READ])
 def item(
     item_id: ItemId, olhar: System, admin: Admin, collection: Annotated[Name | None, Query()] = None
 ) -> ItemOut:
@@ -54,7 +55,7 @@ def item(
     return admin.item(collection or olhar.settings.collection, item_id)
 
 
-@router.patch("/v1/items/{item_id}", operation_id="edit_item")
+@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE])
 def edit_item(
     item_id: ItemId,
     body: EditIn,
@@ -66,7 +67,7 @@ def edit_item(
     return admin.edit(collection or olhar.settings.collection, item_id, body.model_dump(exclude_unset=True))
 
 
-@router.delete("/v1/items/{item_id}", operation_id="delete_item")
+@router.delete("/v1/items/{item_id}", operation_id="delete_item", dependencies=[WRITE])
 def delete_item(
     item_id: ItemId, olhar: System, admin: Admin, collection: Annotated[Name | None, Query()] = None
 ) -> DeletedOut:
@@ -74,7 +75,7 @@ def delete_item(
     return admin.delete(collection or olhar.settings.collection, "item", item_id)
 
 
-@router.get("/v1/collections/{name}/sources", operation_id="sources")
+@router.get("/v1/collections/{name}/sources", operation_id="sources", dependencies=[READ])
 def sources(
     name: Annotated[Name, Path()],
     admin: Admin,
@@ -86,13 +87,13 @@ def sources(
     return admin.sources(name, prefix=prefix, after=after, limit=limit)
 
 
-@router.post("/v1/collections/{name}/ocr", operation_id="read_pictures")
+@router.post("/v1/collections/{name}/ocr", operation_id="read_pictures", dependencies=[WRITE])
 def read_pictures(name: Annotated[Name, Path()], admin: Admin) -> PassOut:
     """Have the text read of pictures that were not read yet, or were skipped; a worker does it."""
     return admin.read_pictures(name)
 
 
-@router.post("/v1/collections/{name}/captions", operation_id="describe_pictures")
+@router.post("/v1/collections/{name}/captions", operation_id="describe_pictures", dependencies=[WRITE])
 def describe_pictures(
     name: Annotated[Name, Path()], admin: Admin, again: Annotated[bool, Query()] = False
 ) -> PassOut:
@@ -100,7 +101,7 @@ def describe_pictures(
     return admin.describe(name, again=again)
 
 
-@router.delete("/v1/collections/{name}/sources", operation_id="delete_source")
+@router.delete("/v1/collections/{name}/sources", operation_id="delete_source", dependencies=[WRITE])
 def delete_source(
     name: Annotated[Name, Path()],
     admin: Admin,
@@ -110,7 +111,7 @@ def delete_source(
     return admin.delete(name, "source", source)
 
 
-@router.delete("/v1/collections/{name}", operation_id="delete_collection")
+@router.delete("/v1/collections/{name}", operation_id="delete_collection", dependencies=[ADMIN])
 def delete_collection(name: Annotated[Name, Path()], admin: Admin) -> DeletedOut:
     """Delete a collection: its items, and the originals that nothing else is made of."""
     return admin.delete(name, "collection")
@@ -119,16 +120,18 @@ def delete_collection(name: Annotated[Name, Path()], admin: Admin) -> DeletedOut
 @router.get(
     "/v1/items/{item_id}/original",
     operation_id="original",
+    dependencies=[READ],
     response_class=Response,
     responses={200: {"content": {"image/*": {}, "application/octet-stream": {}}, "description": "The file."}},
 )
 def original(
     item_id: ItemId,
     olhar: System,
+    who: Who,
     collection: Annotated[Name | None, Query()] = None,
 ) -> Response:
     """The file that an item was made of, byte for byte."""
-    item = _item(olhar, scope_of(olhar, collection), item_id)
+    item = _item(olhar, scope_of(olhar, who, collection), item_id)
     data = olhar.blobs.get(item.content_hash)
     picture = _picture_type(data)
     headers = {
@@ -143,16 +146,18 @@ def original(
 @router.get(
     "/v1/items/{item_id}/thumbnail",
     operation_id="thumbnail",
+    dependencies=[READ],
     response_class=Response,
     responses={200: {"content": {"image/webp": {}}, "description": "A small picture."}},
 )
 def thumbnail(
     item_id: ItemId,
     olhar: System,
+    who: Who,
     collection: Annotated[Name | None, Query()] = None,
 ) -> Response:
     """A small picture of an item, as WebP; made now if ingestion made none."""
-    sha256 = _item(olhar, scope_of(olhar, collection), item_id).content_hash
+    sha256 = _item(olhar, scope_of(olhar, who, collection), item_id).content_hash
     data = olhar.blobs.thumbnail(sha256)
     if data is None:
         settings = olhar.settings

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.administration import Administration
 from api.deps import Admin
 from api.record_schemas import JobFilesOut, JobOut, JobsOut
+from api.security.needs import READ, WRITE
 
 router = APIRouter(tags=["jobs"])
 
@@ -23,25 +24,25 @@ QUIET_S: Final = 15.0
 """After so long without news a comment is sent, so that nobody in between takes the stream for dead."""
 
 
-@router.get("/v1/jobs", operation_id="jobs")
+@router.get("/v1/jobs", operation_id="jobs", dependencies=[READ])
 def jobs(admin: Admin, limit: Page = 50, before: Annotated[str, Query(max_length=32)] = "") -> JobsOut:
     """Jobs, newest first."""
     return admin.jobs(limit=limit, before=before)
 
 
-@router.get("/v1/parked", operation_id="parked")
+@router.get("/v1/parked", operation_id="parked", dependencies=[READ])
 def parked(admin: Admin, limit: Page = 1000, after: Annotated[int, Query(ge=0)] = 0) -> JobFilesOut:
     """Files of all jobs that failed or were quarantined, with the reason."""
     return admin.parked(after=after, limit=limit)
 
 
-@router.get("/v1/jobs/{job_id}", operation_id="job")
+@router.get("/v1/jobs/{job_id}", operation_id="job", dependencies=[READ])
 def job(job_id: JobId, admin: Admin) -> JobOut:
     """A job, how far it is and how long it will take."""
     return admin.job(job_id)
 
 
-@router.get("/v1/jobs/{job_id}/files", operation_id="job_files")
+@router.get("/v1/jobs/{job_id}/files", operation_id="job_files", dependencies=[READ])
 def job_files(
     job_id: JobId,
     admin: Admin,
@@ -55,13 +56,13 @@ def job_files(
     return admin.files(job_id, status=status, after=after, limit=limit)
 
 
-@router.post("/v1/jobs/{job_id}/cancel", operation_id="cancel_job")
+@router.post("/v1/jobs/{job_id}/cancel", operation_id="cancel_job", dependencies=[WRITE])
 def cancel(job_id: JobId, admin: Admin) -> JobOut:
     """End a job: files that wait have failed, those in flight come to their end."""
     return admin.cancel(job_id)
 
 
-@router.post("/v1/jobs/{job_id}/retry", operation_id="retry_job")
+@router.post("/v1/jobs/{job_id}/retry", operation_id="retry_job", dependencies=[WRITE])
 def retry(job_id: JobId, admin: Admin, quarantined: Annotated[bool, Query()] = False) -> JobOut:
     """Take up again the files that failed; with `quarantined` those too."""
     return admin.retry(job_id, quarantined=quarantined)
@@ -70,6 +71,7 @@ def retry(job_id: JobId, admin: Admin, quarantined: Annotated[bool, Query()] = F
 @router.get(
     "/v1/jobs/{job_id}/events",
     operation_id="job_events",
+    dependencies=[READ],
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Receipts as they come."}},
 )

@@ -10,15 +10,16 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, scope_of
+from api.deps import System, Who, scope_of
 from api.errors import ModelNotFound
 from api.query_schemas import Text
 from api.routes.chat_schemas import UsageOut
 from api.routes.forms import json_body, json_schema
 from api.routes.pictures import picture_bytes, pixels_of
+from api.security.needs import READ
 from rag.build import Olhar
 from rag.errors import BadImage, InvalidInput
-from rag.types import NO_USAGE, Matrix, Pixels
+from rag.types import NO_USAGE, Matrix, Pixels, Scope
 
 router = APIRouter(tags=["openai"])
 
@@ -68,9 +69,10 @@ async def _body(request: Request) -> EmbeddingsIn:
 @router.post(
     "/v1/embeddings",
     operation_id="embeddings",
+    dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": json_schema("EmbeddingsIn")}},
 )
-async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: System) -> EmbeddingsOut:
+async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: System, who: Who) -> EmbeddingsOut:
     """Vectors of the image encoder, in which texts and pictures compare by their cosine."""
     encoder = olhar.encoder
     if body.model not in (encoder.fingerprint.name, olhar.settings.encoder):
@@ -82,7 +84,7 @@ async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: Syste
             f"dimensions: {encoder.fingerprint.name} has {encoder.fingerprint.dimension}; leave it out"
         )
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    vectors = await run_in_threadpool(_encoded, olhar, inputs)
+    vectors = await run_in_threadpool(_encoded, olhar, scope_of(olhar, who, None), inputs)
     return EmbeddingsOut(
         model=body.model,
         data=[
@@ -93,7 +95,7 @@ async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: Syste
     )
 
 
-def _encoded(olhar: Olhar, inputs: list[str]) -> Matrix:
+def _encoded(olhar: Olhar, scope: Scope, inputs: list[str]) -> Matrix:
     """A row for each input. Raises BadImage, naming which."""
     pictures = [n for n, text in enumerate(inputs) if text[: len(PICTURE)].lower() == PICTURE]
     texts = sorted(set(range(len(inputs))) - set(pictures))
@@ -103,13 +105,13 @@ def _encoded(olhar: Olhar, inputs: list[str]) -> Matrix:
     # A few kilobytes of picture may be megabytes of pixels: only some are held at a time.
     for start in range(0, len(pictures), AT_A_TIME):
         some = pictures[start : start + AT_A_TIME]
-        rows[some] = olhar.encoder.encode_images([_pixels(olhar, inputs, n) for n in some])
+        rows[some] = olhar.encoder.encode_images([_pixels(olhar, scope, inputs, n) for n in some])
     return rows
 
 
-def _pixels(olhar: Olhar, inputs: list[str], place: int) -> Pixels:
+def _pixels(olhar: Olhar, scope: Scope, inputs: list[str], place: int) -> Pixels:
     try:
-        data = picture_bytes(inputs[place], olhar, scope_of(olhar, None))
+        data = picture_bytes(inputs[place], olhar, scope)
         return pixels_of(data, olhar.settings)
     except BadImage as error:
         raise BadImage(f"input.{place}: {error}") from None

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, scope_of
+from api.deps import System, Who, scope_of
 from api.errors import invalid
 from api.query_schemas import AskIn, QueryIn, SearchIn
 from api.querying import asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import picture_bytes, pixels_of
+from api.security.principal import Principal
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.questions import Question
@@ -25,36 +26,37 @@ PICTURES = 10
 Schema = TypeVar("Schema", bound=QueryIn)
 
 
-async def _question(request: Request, olhar: System) -> Question:
-    return await _read(request, olhar, AskIn)
+async def _question(request: Request, olhar: System, who: Who) -> Question:
+    return await _read(request, olhar, who, AskIn)
 
 
-async def _search(request: Request, olhar: System) -> Question:
-    return await _read(request, olhar, SearchIn)
+async def _search(request: Request, olhar: System, who: Who) -> Question:
+    return await _read(request, olhar, who, SearchIn)
 
 
 AskedFor = Annotated[Question, Depends(_question)]
 SearchedFor = Annotated[Question, Depends(_search)]
 
 
-def resolve(olhar: Olhar, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Question:
+def resolve(olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Question:
     """Fill in the settings and decode the pictures, which are ``sent`` or in ``wanted``.
 
     Raises InvalidInput when nothing is looked for, and BadImage.
     """
     uris = (*([] if wanted.image is None else [wanted.image]), *wanted.images)
-    scope = scope_of(olhar, wanted.collection)
+    scope = scope_of(olhar, who, wanted.collection)
     pictures = [*(picture_bytes(uri, olhar, scope) for uri in uris), *sent]
     if len(pictures) > PICTURES:
         raise InvalidInput(f"{len(pictures)} pictures; {PICTURES} are allowed")
-    return asked(olhar.settings, wanted, [pixels_of(data, olhar.settings) for data in pictures])
+    pixels = [pixels_of(data, olhar.settings) for data in pictures]
+    return asked(olhar.settings, who.tenant, wanted, pixels)
 
 
-async def _read(request: Request, olhar: System, schema: type[QueryIn]) -> Question:
+async def _read(request: Request, olhar: Olhar, who: Principal, schema: type[QueryIn]) -> Question:
     wanted, sent = (
         await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [])
     )
-    return await run_in_threadpool(resolve, olhar, wanted, sent)
+    return await run_in_threadpool(resolve, olhar, who, wanted, sent)
 
 
 async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes]]:

@@ -1,0 +1,84 @@
+"""What a route asks of whoever calls it: declared with the route, ``dependencies=[READ]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.params import Depends as Dependency
+from fastapi.routing import APIRoute
+
+from api.errors import Refused
+from api.security.principal import Principal, Right, on_this_machine
+
+
+class Needs:
+    """A dependency that lets pass only who may do ``right``; None: anybody who is known.
+
+    Raises Refused (403) with the right that is missing (RFC 6750, 3.1).
+    """
+
+    def __init__(self, right: Right | None) -> None:
+        self.right = right
+
+    async def __call__(self, request: Request) -> None:
+        who = principal_of(request)
+        if self.right is not None and not who.may(self.right):
+            raise Refused(
+                403,
+                f"this needs a key with the scope {self.right!r}; that of {who.key} has "
+                f"{', '.join(sorted(who.rights)) or 'none'}",
+                "insufficient-scope",
+                {"www-authenticate": f'Bearer error="insufficient_scope", scope="{self.right}"'},
+            )
+
+
+async def _open() -> None:
+    """Nothing is asked."""
+
+
+READ: Final = Depends(Needs("read"))
+"""Looks at what the tenant has, and changes nothing."""
+WRITE: Final = Depends(Needs("write"))
+"""Changes items and jobs."""
+ADMIN: Final = Depends(Needs("admin"))
+"""Deletes collections, repairs, manages keys, reads the audit log."""
+KNOWN: Final = Depends(Needs(None))
+"""Any key will do."""
+OPEN: Final = Depends(_open)
+"""No key is asked for: only for what tells nothing of anybody."""
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, as the gate found it."""
+    found: Principal | None = getattr(request.state, "principal", None)
+    return found or on_this_machine(request.app.state.olhar.settings)
+
+
+def declared(route: APIRoute) -> Right | None:
+    """What the route needs; None: any key, or nothing (``is_open``). Raises RuntimeError if it is silent."""
+    for dependency in _dependencies(route):
+        if isinstance(dependency, Needs):
+            return dependency.right
+    if not is_open(route):
+        raise RuntimeError(
+            f"the route {route.operation_id or route.path} does not say what it needs: "
+            "give it dependencies=[READ], [WRITE], [ADMIN], [KNOWN] or [OPEN] of api.security.needs"
+        )
+    return None
+
+
+def is_open(route: APIRoute) -> bool:
+    """Whether no key is asked for."""
+    return _open in _dependencies(route)
+
+
+def routes(routers: Iterable[APIRouter]) -> Iterator[APIRoute]:
+    """All routes of these."""
+    for router in routers:
+        yield from (route for route in router.routes if isinstance(route, APIRoute))
+
+
+def _dependencies(route: APIRoute) -> list[object]:
+    return [given.dependency for given in route.dependencies if isinstance(given, Dependency)]
