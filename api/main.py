@@ -38,7 +38,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         _worker(olhar) as wake,
     ):
         _try_language_model(olhar, say)
-        _try_reranker(olhar, say)
+        if settings.prewarm:
+            _prewarm(olhar, say)
         _listen(listener, settings)
         url = _url(settings.host, listener)
         owner.publish(url, **decided(settings))
@@ -100,19 +101,18 @@ def _try_language_model(olhar: Olhar, say: Callable[[str], None]) -> None:
         say(f"warning: no answers for now, only their evidence: {error}")
 
 
-def _try_reranker(olhar: Olhar, say: Callable[[str], None]) -> None:
-    """Load it and try it on known answers, beside the first requests: each says what became of its own."""
-    reranker = olhar.reranker
-    if reranker is None:
-        return
+def _prewarm(olhar: Olhar, say: Callable[[str], None]) -> None:
+    """Load language model and reranker beside the first requests: those say themselves what they lack."""
 
     def warm() -> None:
-        try:
-            reranker.warm()
-        except ModelUnavailable as error:
-            say(f"warning: no reranking for now: {error}")
+        for part, lost in ((olhar.generator, "answers"), (olhar.reranker, "reranking")):
+            try:
+                if part is not None:
+                    part.warm()
+            except ModelUnavailable as error:
+                say(f"warning: no {lost} for now: {error}")
 
-    threading.Thread(target=warm, name="warm-reranker", daemon=True).start()
+    threading.Thread(target=warm, name="prewarm", daemon=True).start()
 
 
 def _listener(settings: Settings) -> socket.socket:

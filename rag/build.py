@@ -14,6 +14,7 @@ import numpy as np
 
 from rag.arrays import cached
 from rag.blobs import Blobs
+from rag.breaker import Breaker
 from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, MiniLMEncoder, TextTower
 from rag.encoders.compact.classes import everyday_words
@@ -22,12 +23,13 @@ from rag.encoders.exported import is_exported, read_manifest
 from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.errors import OlharError
+from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
 from rag.images import working_picture
 from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
-from rag.protocols import Captioner, ImageEncoder, Reranker, Rewriter, Store, TextEncoder
+from rag.protocols import Captioner, ImageEncoder, Rewriter, Store, TextEncoder
 from rag.retrieval.calibration_file import load as load_calibration
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
@@ -174,26 +176,39 @@ class Olhar:
         return Records(self.settings.records_url)
 
     @once
-    def generator(self) -> ChatGenerator:
-        """Chosen by OLHAR_LLM. Loads or connects at first use."""
+    def _bare_generator(self) -> ChatGenerator:
         from rag.generation import open_generator
 
         return open_generator(self.settings)
 
     @once
+    def generator(self) -> GuardedGenerator:
+        """Chosen by OLHAR_LLM, behind a circuit breaker. Loads or connects at first use."""
+        breaker = self._breaker(f"OLHAR_LLM={self.settings.llm}")
+        return GuardedGenerator(self._bare_generator, breaker)
+
+    def _breaker(self, name: str) -> Breaker:
+        settings = self.settings
+        return Breaker(name, failures=settings.breaker_failures, seconds=settings.breaker_seconds)
+
+    @once
     def _rewriter(self) -> Rewriter | None:
         """The language model again, unless OLHAR_REWRITE is off."""
         settings = self.settings
-        return (
-            None if settings.rewrite == "off" else self.generator.rewriter(seconds=settings.rewrite_seconds)
-        )
+        if settings.rewrite == "off":
+            return None
+        rewriter = self._bare_generator.rewriter(seconds=settings.rewrite_seconds)
+        return GuardedRewriter(rewriter, self.generator.breaker)
 
     @once
-    def reranker(self) -> Reranker | None:
-        """Chosen by OLHAR_RERANKER; None for ``none``. Loads or connects at first use."""
+    def reranker(self) -> GuardedReranker | None:
+        """Chosen by OLHAR_RERANKER, behind a circuit breaker; None for ``none``. Loads at first use."""
         from rag.rerankers import open_reranker
 
-        return open_reranker(self.settings, self._small_picture)
+        opened = open_reranker(self.settings, self._small_picture)
+        if opened is None:
+            return None
+        return GuardedReranker(opened, self._breaker(f"OLHAR_RERANKER={self.settings.reranker}"))
 
     def _small_picture(self, sha256: str) -> Pixels | None:
         """The thumbnail of an original, or itself; None when it cannot be had."""
@@ -217,6 +232,7 @@ class Olhar:
             language=settings.captioner_language,
             load_seconds=settings.llm_load_seconds,
             seconds=settings.captioner_seconds,
+            keep_alive=settings.ollama_keep_alive,
         )
 
     @once

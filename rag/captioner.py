@@ -11,7 +11,7 @@ from rag.errors import BadSettings, InvalidInput
 from rag.faults import SettingNames
 from rag.images import jpeg
 from rag.languages import NAMES
-from rag.ollama import Asked, Ollama, Patience, State, place
+from rag.ollama import KEEP_ALIVE, Asked, Ollama, Patience, State, place
 from rag.types import Pixels
 from rag.urls import without_password
 
@@ -30,7 +30,9 @@ PROMPT: Final = (
     "sentences: who or what is to be seen, what they do, where, and the words on signs. Say only what can be "
     "seen. Answer with the caption alone, in {language}."
 )
-NAMED: Final = SettingNames("OLHAR_CAPTIONER", "OLHAR_LLM_LOAD_SECONDS", "OLHAR_CAPTIONER_SECONDS")
+NAMED: Final = SettingNames(
+    "OLHAR_CAPTIONER", "OLHAR_LLM_LOAD_SECONDS", "OLHAR_CAPTIONER_SECONDS", "OLHAR_CAPTIONER_SECONDS"
+)
 _THOUGHTS: Final = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _PREAMBLE: Final = re.compile(r"^(?:here is|here's|caption|legenda|aqui está)[^:\n]{0,60}:\s*", re.IGNORECASE)
 _DECLINED: Final = re.compile(
@@ -47,7 +49,16 @@ class OllamaCaptioner:
     ``load_seconds``: what loading the model may take; ``seconds``: looking at one picture, and again writing.
     """
 
-    def __init__(self, model: str, url: str, *, language: str, load_seconds: float, seconds: float) -> None:
+    def __init__(
+        self,
+        model: str,
+        url: str,
+        *,
+        language: str,
+        load_seconds: float,
+        seconds: float,
+        keep_alive: str = KEEP_ALIVE,
+    ) -> None:
         if language not in LANGUAGES:
             raise BadSettings(
                 f"OLHAR_CAPTIONER_LANGUAGE={language}: no such language is known; give one of "
@@ -57,7 +68,8 @@ class OllamaCaptioner:
         self._url = url
         self._prompt = PROMPT.format(language=LANGUAGES[language])
         patience = Patience(load_seconds, seconds, seconds)
-        self._ollama = Ollama(model, url, place=place(model, url, NAMED), patience=patience)
+        where = place(model, url, NAMED)
+        self._ollama = Ollama(model, url, place=where, patience=patience, keep_alive=keep_alive)
 
     def check(self) -> Mapping[str, str]:
         """Where it runs. Raises ModelUnavailable, also when the model cannot see."""
@@ -101,7 +113,13 @@ def cleaned(text: str, *, complete: bool = True) -> str:
 
 
 def open_captioner(
-    setting: str, *, url: str, language: str, load_seconds: float, seconds: float
+    setting: str,
+    *,
+    url: str,
+    language: str,
+    load_seconds: float,
+    seconds: float,
+    keep_alive: str = KEEP_ALIVE,
 ) -> OllamaCaptioner | None:
     """Who describes pictures as OLHAR_CAPTIONER says; None when no such model is set.
 
@@ -110,4 +128,6 @@ def open_captioner(
     if not setting.startswith(OLLAMA):
         return None
     model = setting.removeprefix(OLLAMA)
-    return OllamaCaptioner(model, url, language=language, load_seconds=load_seconds, seconds=seconds)
+    return OllamaCaptioner(
+        model, url, language=language, load_seconds=load_seconds, seconds=seconds, keep_alive=keep_alive
+    )

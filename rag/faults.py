@@ -20,6 +20,7 @@ class SettingNames:
     model: str = "OLHAR_LLM"
     load: str = "OLHAR_LLM_LOAD_SECONDS"
     whole: str = "OLHAR_LLM_ANSWER_SECONDS"
+    first: str = "OLHAR_LLM_FIRST_SECONDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ FAILED = Fault("{where} failed: {error}; look into its log, or set {model} to an
 UNKNOWN = Fault("{where} failed: {kind}: {error}", retryable=False)
 SLOW: Mapping[str, Fault] = {
     "first": Fault(
-        "{where} did not begin to answer in time; a model that is still loading needs a longer "
-        "{load}, or a smaller model"
+        "{where} did not begin to answer in time; raise {first}, for a model that is still loading {load}, "
+        "or set {model} to a smaller one"
     ),
     "whole": Fault(
         "{where} did not finish its answer in time; raise {whole}, or set {model} to a smaller one"

@@ -107,11 +107,20 @@ class Ollama:
     a model that can think is told not to.
     """
 
-    def __init__(self, model: str, url: str, *, place: Place, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        url: str,
+        *,
+        place: Place,
+        patience: Patience | None = None,
+        keep_alive: str = KEEP_ALIVE,
+    ) -> None:
         self.model = model
         self.place = place
         self._url = url
         self._patience = patience or Patience()
+        self._keep_alive = keep_alive
 
     def state(self) -> State:
         """Asks for the version, the model's capabilities and where it runs, without loading it."""
@@ -130,9 +139,17 @@ class Ollama:
             raise error
         return state
 
-    def load(self) -> None:
-        """Has the model loaded into memory, and waits for it."""
-        self._answer(lambda: self._slow.generate(self.model, stream=True, keep_alive=KEEP_ALIVE))
+    def load(self, context: int = CONTEXT) -> None:
+        """Has the model loaded into memory, for so many tokens, and waits for it."""
+        # With another size of context than it is asked with later, Ollama would load it once more then.
+        size = {"num_ctx": context}
+        self._answer(
+            lambda: self._slow.generate(self.model, stream=True, options=size, keep_alive=self._keep_alive)
+        )
+
+    def loading_seconds(self) -> float:
+        """How much longer its first token may take than that of a model in memory: 0 when it is."""
+        return self._translated(self._loading_seconds)
 
     def chat(self, text: str, asked: Asked, *, system: str = "", images: Sequence[bytes] = ()) -> Written:
         """The answer to one message, put in the model's own chat form; ``images``: files, JPEG or PNG."""
@@ -147,7 +164,7 @@ class Ollama:
                 logprobs=asked.top_logprobs > 0,
                 top_logprobs=asked.top_logprobs,
                 options=_options(asked),
-                keep_alive=KEEP_ALIVE,
+                keep_alive=self._keep_alive,
             )
         )
 
@@ -167,14 +184,16 @@ class Ollama:
                 logprobs=asked.top_logprobs > 0,
                 top_logprobs=asked.top_logprobs,
                 options=_options(asked),
-                keep_alive=KEEP_ALIVE,
+                keep_alive=self._keep_alive,
             )
         )
 
     def close(self) -> None:
         """Ends the connections."""
-        self._quick.close()  # type: ignore[no-untyped-call]  # the vendor's
-        self._slow.close()  # type: ignore[no-untyped-call]  # the vendor's
+        if "_quick" in vars(self):
+            self._quick.close()  # type: ignore[no-untyped-call]  # the vendor's
+        if "_slow" in vars(self):
+            self._slow.close()  # type: ignore[no-untyped-call]  # the vendor's
 
     @once
     def _quick(self) -> Client:
@@ -190,9 +209,11 @@ class Ollama:
         return self._translated(lambda: _whole(within(ask(), self._deadlines())))
 
     def _deadlines(self) -> Deadlines:
-        loaded = _find(self._quick.ps().models, self.model)
-        load = 0.0 if loaded else self._patience.load
-        return Deadlines(first=load + self._patience.first, whole=self._patience.whole)
+        first = self._loading_seconds() + self._patience.first
+        return Deadlines(first=first, whole=self._patience.whole)
+
+    def _loading_seconds(self) -> float:
+        return 0.0 if _find(self._quick.ps().models, self.model) else self._patience.load
 
     def _state(self) -> State:
         shown = self._quick.show(self.model)

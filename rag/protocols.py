@@ -258,4 +258,7 @@ class Generator(Protocol):
     def check(self) -> Mapping[str, str]:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
 
+    def warm(self) -> None:
+        """Load the model, where Olhar can have it loaded. Raises ModelUnavailable."""
+
     def close(self) -> None: ...

@@ -27,10 +27,14 @@ class DeadlineExceeded(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """``first``: seconds until the first item. ``whole``: seconds from the first item to the end."""
+    """``first``: seconds until the first item. ``whole``: seconds from the first item to the end.
+
+    ``more`` is asked once, when ``first`` is over: so many seconds more there are.
+    """
 
     first: float
     whole: float
+    more: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,16 @@ def _read(items: queue.SimpleQueue[_Item[T] | _End], deadlines: Deadlines | None
     stage: Literal["first", "whole"] = "first"
     seconds = deadlines.first if deadlines else None
     end = time.monotonic() + seconds if seconds is not None else None
+    asked = False
     while True:
         try:
             item = items.get(timeout=None if end is None else max(end - time.monotonic(), 0))
         except queue.Empty:
-            raise DeadlineExceeded(stage, seconds or 0) from None
+            more = deadlines.more() if deadlines and stage == "first" and not asked else 0.0
+            if more <= 0:
+                raise DeadlineExceeded(stage, seconds or 0) from None
+            asked, seconds, end = True, (seconds or 0) + more, time.monotonic() + more
+            continue
         if isinstance(item, _End):
             if item.error is not None:
                 raise item.error

@@ -113,11 +113,36 @@ class Settings(BaseSettings):
     ollama_url: str = Field(
         "http://localhost:11434", pattern=r"^https?://", description="where Ollama listens"
     )
+    ollama_keep_alive: str = Field(
+        "30m",
+        pattern=r"^(-?(\d+(\.\d+)?(ms|s|m|h))+|0)$",
+        description="how long Ollama keeps a model in memory after its last use: `30m`, `24h`, `-1m` for "
+        "ever, `0` not at all",
+    )
     llm_load_seconds: float = Field(120, gt=0, le=3600, description="deadline of loading the model")
+    llm_first_seconds: float = Field(
+        60, gt=0, le=3600, description="deadline of the first word of a model that is in memory"
+    )
     llm_answer_seconds: float = Field(120, gt=0, le=3600, description="deadline of a whole answer")
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(
         16, ge=0, le=10_000, description="questions that wait for their turn; one more is refused with 429"
+    )
+
+    prewarm: bool = Field(
+        True,
+        description="the server loads language model and reranker when it starts, beside the first requests; "
+        "the encoder is loaded before them in any case",
+    )
+    breaker_failures: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="failures in a row after which language model or reranker are left alone for a while; "
+        "0: never",
+    )
+    breaker_seconds: float = Field(
+        30, gt=0, le=3600, description="how long they are left alone, before one question tries again"
     )
 
     captioner: str = Field(

@@ -23,6 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.relay": set(),
     "rag.faults": {"rag.errors", "rag.urls", "rag.relay"},
     "rag.ollama": {"rag.errors", "rag.urls", "rag.relay", "rag.faults", "rag.once"},
+    "rag.breaker": {"rag.errors"},
+    "rag.guarding": {"rag.types", "rag.errors", "rag.protocols", "rag.questions", "rag.breaker"},
     "rag.languages": set(),
     "rag.settings": {"rag.errors", "rag.urls"},
     "rag.protocols": {"rag.types"},

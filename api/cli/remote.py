@@ -51,7 +51,7 @@ class Remote:
         self._url = url
         self._max_bytes = settings.max_bytes
         self._limit = settings.limit
-        wait = settings.llm_load_seconds + settings.llm_answer_seconds
+        wait = settings.llm_load_seconds + settings.llm_first_seconds + settings.llm_answer_seconds
         # A question waits for a reranker that is being loaded, and then for what it reads.
         wait += 2 * settings.rerank_seconds
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(wait, connect=5), trust_env=False)

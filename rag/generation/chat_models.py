@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -12,11 +12,17 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from rag.errors import BadSettings, ModelUnavailable
 from rag.faults import BrokenStream, Place, unavailable
 from rag.generation.prompts import PromptForm, prompt_form
+from rag.ollama import KEEP_ALIVE, Ollama, Patience, place
 from rag.questions import PLAIN
 from rag.relay import Deadlines, within
 from rag.types import NO_USAGE, Finish, GenerationOptions, Usage
 
 # Each kind of model is imported only when it is chosen: together they take over a second.
+
+
+def no_more() -> float:
+    """The model is in memory."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,9 @@ class ChatModel:
 
     ``arguments`` are the vendor's words for how an answer is to be written. ``end_key`` is the key of the
     response metadata that only a complete answer carries, where the vendor has one: without it an answer was
-    cut off.
+    cut off. ``warm`` loads the model, where that can be done. ``loading`` is called when a
+    question is sent; what it gives tells how many seconds more the first word may take, should that be late,
+    since the model was not in memory.
     """
 
     name: str
@@ -45,6 +53,8 @@ class ChatModel:
     close: Callable[[], None]
     arguments: Callable[[GenerationOptions], dict[str, Any]] = lambda _: {}
     end_key: str = ""
+    warm: Callable[[], None] = lambda: None
+    loading: Callable[[], Callable[[], float]] = lambda: no_more
 
     def stream(
         self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN
@@ -53,7 +63,8 @@ class ChatModel:
         end: Written | None = None if self.end_key else Written()
         usage = NO_USAGE
         try:
-            for chunk in within(self.model.stream(list(messages), **self.arguments(options)), self.deadlines):
+            deadlines = replace(self.deadlines, more=self.loading())
+            for chunk in within(self.model.stream(list(messages), **self.arguments(options)), deadlines):
                 if reason := chunk.response_metadata.get(self.end_key or "finish_reason"):
                     end = Written(finish="length" if reason == "length" else "stop")
                 usage = _usage(chunk) or usage
@@ -80,27 +91,37 @@ def _usage(chunk: AIMessageChunk) -> Usage | None:
 
 
 def open_chat_model(
-    settings_llm: str, *, ollama_url: str, load_seconds: float, answer_seconds: float
+    settings_llm: str,
+    *,
+    ollama_url: str,
+    load_seconds: float,
+    answer_seconds: float,
+    first_seconds: float = 60.0,
+    keep_alive: str = KEEP_ALIVE,
 ) -> ChatModel:
     """``llamacpp:<name or .gguf>``, ``ollama:<model>``, or LangChain's ``<provider>:<model>``.
 
-    Nothing is loaded or connected yet. ``load_seconds`` bounds the time until the first word,
-    ``answer_seconds`` the time from there to the last. Raises BadSettings when the value names no
+    Nothing is loaded or connected yet. ``first_seconds`` bounds the time until the first word of a model that
+    is in memory, ``load_seconds`` comes on top for one that is not, ``answer_seconds`` the time from there to
+    the last. ``keep_alive`` is how long Ollama keeps the model. Raises BadSettings when the value names no
     provider, ModelUnavailable when the provider's package or key is missing.
     """
     provider, _, model = settings_llm.partition(":")
     if not provider or not model:
         raise BadSettings(f"OLHAR_LLM={settings_llm}: give a provider and a model, like `ollama:qwen3:8b`")
-    deadlines = Deadlines(first=load_seconds, whole=answer_seconds)
+    deadlines = Deadlines(first=first_seconds, whole=answer_seconds)
     form = prompt_form(settings_llm)
     if provider == "llamacpp":
-        return _open_llamacpp(settings_llm, model, form, deadlines)
+        return _open_llamacpp(settings_llm, model, form, deadlines, load_seconds)
     if provider == "ollama":
-        return _open_ollama(settings_llm, model, ollama_url, form, deadlines)
+        patience = Patience(load_seconds, first_seconds, answer_seconds)
+        return _open_ollama(settings_llm, model, ollama_url, form, patience, keep_alive)
     return _open_provider(settings_llm, provider, form, deadlines)
 
 
-def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
+def _open_llamacpp(
+    name: str, model: str, form: PromptForm, deadlines: Deadlines, load_seconds: float
+) -> ChatModel:
     from rag.generation.llamacpp import LlamaCppChat
 
     chat = LlamaCppChat(model=model, max_tokens=form.max_tokens)
@@ -109,36 +130,43 @@ def _open_llamacpp(name: str, model: str, form: PromptForm, deadlines: Deadlines
         chat.load()
         return {"device": "in process (llama.cpp)", "model": model}
 
-    place = Place(
+    where = Place(
         name, "llama.cpp", reach="set OLHAR_LLM to a smaller model", missing="give a .gguf file's path"
     )
     return ChatModel(
         name,
         form,
         chat,
-        place,
+        where,
         deadlines,
         check,
         chat.close,
         arguments=lambda options: _openai_arguments(form, options),
         end_key="finish_reason",
+        warm=chat.load,
+        loading=lambda: no_more if chat.is_loaded else lambda: load_seconds,
     )
 
 
-def _open_ollama(name: str, model: str, url: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
+def _open_ollama(
+    name: str, model: str, url: str, form: PromptForm, patience: Patience, keep_alive: str
+) -> ChatModel:
     from rag.generation import ollama
-    from rag.ollama import place
 
+    server = Ollama(model, url, place=place(model, url), patience=patience, keep_alive=keep_alive)
+    deadlines = Deadlines(first=patience.first, whole=patience.whole)
     return ChatModel(
         name,
         form,
-        ollama.open_chat(model, url, deadlines),
-        place(model, url),
+        ollama.open_chat(model, url, deadlines, load=patience.load, keep_alive=keep_alive),
+        server.place,
         deadlines,
-        check=lambda: ollama.check(model, url),
-        close=lambda: None,
+        check=lambda: ollama.check(server, url),
+        close=server.close,
         arguments=lambda options: ollama.arguments(form, options),
         end_key="done_reason",
+        warm=server.load,
+        loading=lambda: ollama.loading(server),
     )
 
 
@@ -156,7 +184,7 @@ def _open_provider(name: str, provider: str, form: PromptForm, deadlines: Deadli
         ) from error
     except Exception as error:
         raise ModelUnavailable(f"OLHAR_LLM={name}: {error}") from error
-    place = Place(
+    where = Place(
         name,
         where=f"the provider {provider!r}",
         reach="check the network and the provider's status",
@@ -166,7 +194,7 @@ def _open_provider(name: str, provider: str, form: PromptForm, deadlines: Deadli
         name,
         form,
         chat,
-        place,
+        where,
         deadlines,
         # Asking a paid service costs money, so having its package and its key is all that is checked.
         check=lambda: {"device": f"the provider {provider!r}", "model": name},

@@ -22,7 +22,11 @@ class LanguageModelSettings(Protocol):
     @property
     def llm_load_seconds(self) -> float: ...
     @property
+    def llm_first_seconds(self) -> float: ...
+    @property
     def llm_answer_seconds(self) -> float: ...
+    @property
+    def ollama_keep_alive(self) -> str: ...
 
 
 class ChatGenerator:
@@ -74,6 +78,10 @@ class ChatGenerator:
         """``{"device": …, "model": …}`` when usable; raises ModelUnavailable otherwise."""
         return self._chat.check()
 
+    def warm(self) -> None:
+        """Load the model, where Olhar can have it loaded. Raises ModelUnavailable."""
+        self._chat.warm()
+
     def close(self) -> None:
         """Free what the model holds."""
         self._chat.close()
@@ -89,6 +97,8 @@ def open_generator(settings: LanguageModelSettings) -> ChatGenerator:
             settings.llm,
             ollama_url=settings.ollama_url,
             load_seconds=settings.llm_load_seconds,
+            first_seconds=settings.llm_first_seconds,
             answer_seconds=settings.llm_answer_seconds,
+            keep_alive=settings.ollama_keep_alive,
         )
     )

@@ -108,6 +108,11 @@ class LlamaCppChat(BaseChatModel):
         """Load the model now, unless it is loaded. Raises ModelUnavailable."""
         self._loaded()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._server is not None
+
     def close(self) -> None:
         """Free the model, once the calls under way have ended; a later call loads it again."""
         with self._loading:

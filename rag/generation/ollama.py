@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from langchain_ollama import ChatOllama
 
+from rag.errors import ModelUnavailable
 from rag.generation.prompts import PromptForm
-from rag.ollama import CONNECT_SECONDS, CONTEXT, GRACE_SECONDS, KEEP_ALIVE, ONE_EACH, Ollama, place
+from rag.ollama import CONNECT_SECONDS, CONTEXT, GRACE_SECONDS, ONE_EACH, Ollama
 from rag.relay import Deadlines
 from rag.types import GenerationOptions
 from rag.urls import without_password
 
 
-def open_chat(model: str, url: str, deadlines: Deadlines) -> ChatOllama:
+def open_chat(model: str, url: str, deadlines: Deadlines, *, load: float, keep_alive: str) -> ChatOllama:
     """A chat model that sends no request yet, and that cannot hang for ever on any one read."""
     # Longer than the deadlines, which are held elsewhere and explain themselves better.
-    longest = max(deadlines.first, deadlines.whole) + GRACE_SECONDS
+    longest = max(load + deadlines.first, deadlines.whole) + GRACE_SECONDS
     return ChatOllama(
         model=model,
         base_url=url,
-        keep_alive=KEEP_ALIVE,
+        keep_alive=keep_alive,
         reasoning=False,
         client_kwargs={
             # Connect, read (between two chunks), write, pool; in seconds.
@@ -46,7 +49,25 @@ def arguments(form: PromptForm, options: GenerationOptions) -> dict[str, Any]:
     return request
 
 
-def check(model: str, url: str) -> Mapping[str, str]:
+def check(ollama: Ollama, url: str) -> Mapping[str, str]:
     """``{"device", "model"}`` of an installed model, without loading it. Raises ModelUnavailable."""
-    state = Ollama(model, url, place=place(model, url)).state()
-    return {"device": f"{state.device or 'not loaded'} (Ollama at {without_password(url)})", "model": model}
+    state = ollama.state()
+    where = f"{state.device or 'not loaded'} (Ollama at {without_password(url)})"
+    return {"device": where, "model": ollama.model}
+
+
+def loading(ollama: Ollama) -> Callable[[], float]:
+    """Ask, beside the question that is being sent, whether the model is in memory.
+
+    What comes back tells how many seconds more it has for its first word; none where Ollama does not say.
+    """
+    found = Future[float]()
+
+    def ask() -> None:
+        try:
+            found.set_result(ollama.loading_seconds())
+        except ModelUnavailable:
+            found.set_result(0.0)
+
+    threading.Thread(target=ask, name="ollama-ps", daemon=True).start()
+    return lambda: found.result() if found.done() else 0.0

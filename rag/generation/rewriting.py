@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from rag.errors import ModelUnavailable
 from rag.folding import fold_query, words
-from rag.generation.chat_models import ChatModel
+from rag.generation.chat_models import ChatModel, no_more
 from rag.generation.prompts import MAX_QUESTION, framed
 from rag.relay import DeadlineExceeded, Deadlines, within
 from rag.types import GenerationOptions, Turn
@@ -65,7 +65,8 @@ class ChatRewriter:
     """A ``Rewriter`` over a chat model, with a deadline of its own."""
 
     def __init__(self, chat: ChatModel, *, seconds: float) -> None:
-        self._chat = replace(chat, deadlines=Deadlines(first=seconds, whole=seconds))
+        deadlines = Deadlines(first=seconds, whole=seconds)
+        self._chat = replace(chat, deadlines=deadlines, loading=lambda: no_more)
         self._seconds = seconds
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:

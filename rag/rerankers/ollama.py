@@ -9,7 +9,7 @@ from typing import TypeAlias
 from rag.errors import ModelUnavailable
 from rag.faults import SettingNames
 from rag.images import compressed, resize
-from rag.ollama import Asked, Ollama, Patience, Written, place
+from rag.ollama import KEEP_ALIVE, Asked, Ollama, Patience, Written, place
 from rag.rerankers.prompts import INSTRUCTION, LOOK, SYSTEM, qwen3_prompt, request
 from rag.rerankers.scorer import Model, Pair
 from rag.rerankers.self_test import drawn
@@ -24,7 +24,9 @@ ASKED = Asked(max_tokens=1, context=4096, top_logprobs=TOP)
 SIDE = 448
 """The longer side of a picture, in pixels: some 200 tokens to a model that takes 28 to 32 pixels for one."""
 CANARY = Pair("Is this a test?", "This is a test.")
-SETTINGS = SettingNames("OLHAR_RERANKER", "OLHAR_RERANK_LOAD_SECONDS", "OLHAR_RERANK_SECONDS")
+SETTINGS = SettingNames(
+    "OLHAR_RERANKER", "OLHAR_RERANK_LOAD_SECONDS", "OLHAR_RERANK_SECONDS", "OLHAR_RERANK_SECONDS"
+)
 NEEDS = "it has to say how likely yes and no are, which conversions for llama.cpp's own reranking cannot"
 
 Pictures: TypeAlias = Callable[[str], Pixels | None]
@@ -40,14 +42,22 @@ class OllamaScorer:
     """
 
     def __init__(
-        self, name: str, url: str, pictures: Pictures, *, parallel: int, seconds: float, load_seconds: float
+        self,
+        name: str,
+        url: str,
+        pictures: Pictures,
+        *,
+        parallel: int,
+        seconds: float,
+        load_seconds: float,
+        keep_alive: str = KEEP_ALIVE,
     ) -> None:
         self._name = name
         self._pictures = pictures
         model = name.partition(":")[2]
         where = replace(place(model, url, SETTINGS), value=name)
         patience = Patience(load=load_seconds, first=seconds, whole=seconds)
-        self._ollama = Ollama(model, url, place=where, patience=patience)
+        self._ollama = Ollama(model, url, place=where, patience=patience, keep_alive=keep_alive)
         self._workers = Workers(self._one, parallel)
         self._sees = False
 

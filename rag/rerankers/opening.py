@@ -25,6 +25,8 @@ class RerankerSettings(Protocol):
     @property
     def ollama_url(self) -> str: ...
     @property
+    def ollama_keep_alive(self) -> str: ...
+    @property
     def rerank_seconds(self) -> float: ...
     @property
     def rerank_load_seconds(self) -> float: ...
@@ -68,6 +70,7 @@ def _scorer(settings: RerankerSettings, pictures: Pictures) -> Scorer:
             parallel=settings.rerank_parallel,
             seconds=settings.rerank_seconds,
             load_seconds=settings.rerank_load_seconds,
+            keep_alive=settings.ollama_keep_alive,
         )
     raise BadSettings(
         f"OLHAR_RERANKER={settings.reranker}: give `none`, `ollama:<model>`, `ollama-vision:<model>` or "

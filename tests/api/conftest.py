@@ -201,6 +201,8 @@ class FakeGenerator:
             raise self.error
         return {"model": "fake:model", "device": "cpu"}
 
+    def warm(self) -> None: ...
+
 
 @dataclass
 class FakeReranker:
@@ -210,6 +212,8 @@ class FakeReranker:
         if self.error:
             raise self.error
         return {"model": "fake", "device": "cpu"}
+
+    def warm(self) -> None: ...
 
 
 class FakeReadings:

@@ -72,6 +72,8 @@ class Echo:
         )
         yield from (draft.text[:5], draft.text[5:], draft)
 
+    def warm(self) -> None: ...
+
     def check(self) -> Mapping[str, str]:
         return {}
 

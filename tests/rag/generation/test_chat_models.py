@@ -19,7 +19,6 @@ from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.prompts import prompt_form
 from rag.relay import Deadlines
 
-SECONDS = {"load_seconds": 20.0, "answer_seconds": 20.0}
 URL = "http://127.0.0.1:1"
 
 
@@ -88,18 +87,18 @@ def test_a_provider_without_time_outs_is_bounded() -> None:
 @pytest.mark.parametrize("llm", ["openai", "openai:", ":x", "no_such_provider:model"])
 def test_a_value_that_names_no_provider(llm: str) -> None:
     with pytest.raises(BadSettings, match=f"OLHAR_LLM={llm}"):
-        open_chat_model(llm, ollama_url=URL, **SECONDS)
+        open_chat_model(llm, ollama_url=URL, load_seconds=20, answer_seconds=20)
 
 
 def test_a_provider_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "langchain_mistralai", None)
     with pytest.raises(ModelUnavailable, match=r"OLHAR_LLM=mistralai:m.*pip install langchain-mistralai"):
-        open_chat_model("mistralai:m", ollama_url=URL, **SECONDS)
+        open_chat_model("mistralai:m", ollama_url=URL, load_seconds=20, answer_seconds=20)
 
 
 @pytest.mark.parametrize("llm", ["llamacpp:smollm2", "llamacpp:/nowhere.gguf", "ollama:qwen3:8b"])
 def test_opening_neither_loads_nor_connects(llm: str) -> None:
-    chat = open_chat_model(llm, ollama_url=URL, **SECONDS)
+    chat = open_chat_model(llm, ollama_url=URL, load_seconds=20, answer_seconds=20)
     assert chat.name == llm
     chat.close()
 

@@ -23,11 +23,22 @@ BOUND = 5.0
 
 
 def generator(
-    url: str, model: str = "tiny", *, load_seconds: float = 20, answer_seconds: float = 20
+    url: str,
+    model: str = "tiny",
+    *,
+    load_seconds: float = 20,
+    first_seconds: float | None = None,
+    answer_seconds: float = 20,
+    keep_alive: str = "30m",
 ) -> ChatGenerator:
     return ChatGenerator(
         open_chat_model(
-            f"ollama:{model}", ollama_url=url, load_seconds=load_seconds, answer_seconds=answer_seconds
+            f"ollama:{model}",
+            ollama_url=url,
+            load_seconds=load_seconds,
+            first_seconds=load_seconds if first_seconds is None else first_seconds,
+            answer_seconds=answer_seconds,
+            keep_alive=keep_alive,
         )
     )
 
@@ -95,6 +106,27 @@ def test_a_slow_load_is_no_error_within_its_own_deadline(server: OllamaServer, p
     server.load_seconds = 2.0
     draft = generator(server.url, answer_seconds=1.5).answer("What?", pieces("A cat."))
     assert draft.text == "It is a cat. [1]"
+
+
+def test_only_a_model_that_is_not_in_memory_has_the_time_for_loading(pieces: Pieces) -> None:
+    with OllamaServer(load_seconds=0.5) as server:
+        asked = generator(server.url, load_seconds=20, first_seconds=0.1)
+        assert asked.answer("What?", pieces("A cat.")).citations
+        server.backend = Script(first_delay=60)
+        with pytest.raises(ModelUnavailable, match="OLHAR_LLM_FIRST_SECONDS"):
+            asked.answer("What?", pieces("A cat."))
+
+
+def test_warming_loads_it_as_it_is_asked_later_and_for_as_long_as_is_set(
+    server: OllamaServer, pieces: Pieces
+) -> None:
+    asked = generator(server.url, keep_alive="2h")
+    asked.warm()
+    assert server.loaded == ["tiny:latest"]
+    asked.answer("What?", pieces("A cat."))
+    (_, load), (_, question) = server.requests
+    assert load["options"]["num_ctx"] == question["options"]["num_ctx"]
+    assert load["keep_alive"] == question["keep_alive"] == "2h"
 
 
 def test_a_slow_answer_is_no_error_within_its_own_deadline(server: OllamaServer, pieces: Pieces) -> None:

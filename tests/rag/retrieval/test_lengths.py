@@ -45,6 +45,8 @@ class Silent:
     def check(self) -> Mapping[str, str]:
         return {}
 
+    def warm(self) -> None: ...
+
     def close(self) -> None: ...
 
 

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from rag.breaker import Breaker
+from rag.build import build
+from rag.errors import ModelUnavailable
+from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
+from rag.questions import PLAIN
+from rag.settings import load_settings
+from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, RerankState, Turn
+
+
+class Model:
+    """A generator, reranker and rewriter that fails as long as ``error`` is set."""
+
+    name = "test:m"
+    languages = ("en",)
+
+    def __init__(self) -> None:
+        self.error: ModelUnavailable | None = None
+        self.state = RerankState("applied")
+        self.asked = 0
+
+    def stream(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        *,
+        options: GenerationOptions = PLAIN,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[str | Draft]:
+        del question, evidence, options, history
+        self._ask()
+        yield "A cat."
+        yield Draft("A cat.", ())
+
+    def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
+        del question
+        self.asked += 1
+        return tuple(one.hit for one in found), self.state
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        del history
+        self._ask()
+        return question
+
+    def check(self) -> Mapping[str, str]:
+        return {"device": "cpu", "model": "m"}
+
+    def warm(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def _ask(self) -> None:
+        self.asked += 1
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker("OLHAR_LLM=test:m", failures=2, seconds=3600)
+
+
+def ask(guarded: GuardedGenerator) -> str:
+    return "".join(piece for piece in guarded.stream("What?", ()) if isinstance(piece, str))
+
+
+def refused(guarded: GuardedGenerator, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(ModelUnavailable):
+            ask(guarded)
+
+
+def test_a_model_that_is_away_is_not_asked_any_more(model: Model, breaker: Breaker) -> None:
+    guarded = GuardedGenerator(model, breaker)
+    assert ask(guarded) == "A cat."
+    assert "breaker" not in guarded.check()
+    model.error = ModelUnavailable("away")
+    refused(guarded, 5)
+    assert model.asked == 3
+    assert guarded.check()["breaker"].startswith("open")
+
+
+def test_what_is_the_question_s_own_fault_does_not_count(model: Model, breaker: Breaker) -> None:
+    model.error = ModelUnavailable("the request was rejected")
+    model.error.retryable = False
+    refused(GuardedGenerator(model, breaker), 5)
+    assert breaker.state == "closed"
+
+
+def test_a_reader_that_goes_away_says_nothing_of_the_model(model: Model, breaker: Breaker) -> None:
+    guarded = GuardedGenerator(model, breaker)
+    for _ in range(5):
+        pieces = guarded.stream("What?", ())
+        next(pieces)
+        assert isinstance(pieces, Iterator)
+        del pieces
+    assert breaker.state == "closed"
+
+
+def test_the_rewriter_waits_for_the_same_model_and_counts_nothing(model: Model, breaker: Breaker) -> None:
+    rewriter = GuardedRewriter(model, breaker)
+    model.error = ModelUnavailable("what it wrote is no question")
+    for _ in range(5):
+        with pytest.raises(ModelUnavailable):
+            rewriter.rewrite("What?", ())
+    assert (model.asked, breaker.state) == (5, "closed")
+    refused(GuardedGenerator(model, breaker), 2)
+    with pytest.raises(ModelUnavailable, match="asked again"):
+        rewriter.rewrite("What?", ())
+    assert model.asked == 7
+
+
+def test_a_reranker_that_is_too_slow_is_passed_over(model: Model, breaker: Breaker) -> None:
+    guarded = GuardedReranker(model, breaker)
+    model.state = RerankState("skipped", "nothing is written")
+    assert guarded.rerank("What?", ())[1].state == "skipped"
+    model.state = RerankState("degraded", "2 of 20 hits were read")
+    states = [guarded.rerank("What?", ())[1] for _ in range(4)]
+    assert [state.state for state in states] == ["degraded"] * 4
+    assert model.asked == 3
+    assert "2 of 20" in states[-1].reason
+    assert "OLHAR_BREAKER_SECONDS" in states[-1].reason
+
+
+def test_the_system_is_built_with_breakers_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLHAR_BREAKER_FAILURES", "1")
+    settings = load_settings(llm="ollama:m", ollama_url="http://127.0.0.1:1", reranker="ollama:r")
+    with build(settings) as olhar:
+        assert olhar.reranker is not None
+        olhar.generator.breaker.failed("away")
+        assert olhar.generator.breaker.state == "open"
+        assert olhar.reranker.breaker.state == "closed"
