@@ -138,14 +138,29 @@ class Administration:
                 return ItemOut.of(item)
         raise NotFound(f"there is no item {item_id} in the collection {collection!r}")
 
-    def edit(self, collection: str, item_id: str, changes: Mapping[str, Any]) -> ItemOut:
+    def edit(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Mapping[str, Any],
+        *,
+        if_still: Callable[[ItemOut], bool] = lambda _: True,
+    ) -> ItemOut:
         """Change ``caption``, ``tags``, ``metadata`` of an item; None takes back an edit.
 
-        Raises NotFound, and InvalidInput for what cannot be stored.
+        Raises NotFound, InvalidInput for what cannot be stored, and Changed when the item is not ``if_still``
+        what it was.
         """
         if isinstance(changes.get("tags"), list):
             changes = {**changes, "tags": tuple(changes["tags"])}
-        item = edit_item(self._olhar, self._scope(collection), item_id, Change(**changes), clock=self._clock)
+        item = edit_item(
+            self._olhar,
+            self._scope(collection),
+            item_id,
+            Change(**changes),
+            if_still=lambda now: if_still(ItemOut.of(now)),
+            clock=self._clock,
+        )
         return ItemOut.of(item)
 
     def sources(self, collection: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> SourcesOut:

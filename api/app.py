@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from api import errors
 from api.limits import LOOPBACK, BodyLimit, Guard
+from api.links import Links
 from api.query_schemas import AskIn, SearchIn
 from api.routes import (
     asking,
@@ -24,6 +25,7 @@ from api.routes import (
     items,
     jobs,
     openai_embeddings,
+    originals,
     reconciling,
 )
 from api.routes.chat_schemas import ChatChunk, ChatIn
@@ -43,6 +45,7 @@ PARTS = (
     duplicates,
     jobs,
     items,
+    originals,
     reconciling,
     chat,
     openai_embeddings,
@@ -80,6 +83,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
+    app.state.links = Links(olhar.settings.data, olhar.settings.link_key_days)
     app.state.wake = wake
     for part in PARTS:
         app.include_router(part.router)

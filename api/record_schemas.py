@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -134,12 +135,32 @@ class ItemOut(BaseModel):
             **{name: getattr(item, name) for name in names},
         )
 
+    @property
+    def etag(self) -> str:
+        """Names this state of it: another one as soon as anything of it is another."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
 
 class ItemsOut(BaseModel):
     """Items in the order of their ids; ``next`` is what ``after`` takes for more, empty at the end."""
 
     items: list[ItemOut]
     next: str
+
+
+class LinkOut(BaseModel):
+    """Paths below the server's address: what they lead to needs no key and no header."""
+
+    item_id: str
+    original: str
+    thumbnail: str
+
+
+class LinksOut(BaseModel):
+    """Links, in the order of the items; none of items that are not there. ``expires_at`` in Unix seconds."""
+
+    links: list[LinkOut]
+    expires_at: int
 
 
 class DeletedOut(BaseModel):

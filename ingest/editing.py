@@ -16,7 +16,7 @@ from ingest.origins import tags_origin
 from ingest.parts import follow, given, has_beneath, words_of
 from ingest.steps import encoded
 from ingest.system import Parts
-from rag.errors import InvalidInput, NotFound, StoreUnavailable
+from rag.errors import Changed, InvalidInput, NotFound, StoreUnavailable
 from rag.records.types import Edit
 from rag.types import JSON, Item, Kind, Row, Scope, Vector
 
@@ -48,16 +48,25 @@ class Change:
 
 
 def edit_item(
-    parts: Parts, scope: Scope, item_id: str, change: Change, *, clock: Callable[[], float] = time.time
+    parts: Parts,
+    scope: Scope,
+    item_id: str,
+    change: Change,
+    *,
+    if_still: Callable[[Item], bool] = lambda _: True,
+    clock: Callable[[], float] = time.time,
 ) -> Item:
     """The item as it is stored after the change, read back.
 
     What is taken back is again what the sources said last. Raises NotFound, InvalidInput for what cannot be
-    stored, and what store, encoder and records raise; then nothing has changed.
+    stored, Changed unless the item is ``if_still`` what the change was made for, and what store, encoder and
+    records raise; then nothing has changed.
     """
     change = _usable(change)
     with parts.records.writing_to(scope):
         row = _row(parts, scope, item_id)
+        if not if_still(row.item):
+            raise Changed(f"the item {item_id} was changed since it was read; read it again, and change that")
         before = parts.records.edits.of(scope, [item_id]).get(item_id)
         kept = edit_of(row.item, before)
         if kept is None:

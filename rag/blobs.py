@@ -21,6 +21,8 @@ from rag.types import content_hash
 from rag.urls import without_password
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+PIECE: Final = 2**20
+"""Bytes that are read at a time."""
 _NAME: Final = re.compile(r"([0-9a-f]{64})(\.webp)?(\.[0-9a-f]{8}\.part)?")
 
 
@@ -175,9 +177,32 @@ class Blobs:
             try:
                 return bytes(self._fs.cat_file(self._path(sha256)))
             except FileNotFoundError:
-                raise NotFound(
-                    f"no original with the hash {sha256} in {without_password(self.url)}"
-                ) from None
+                raise self._missing(sha256) from None
+
+    def size(self, sha256: str) -> int:
+        """How many bytes it has. Raises NotFound, or Unavailable when that cannot be told."""
+        with self._translated("read"):
+            size = self._size(self._path(sha256))
+            if size is None:
+                raise self._missing(sha256)
+            return size
+
+    def pieces(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from ``start`` up to ``end``, at most a mebibyte at a time; nothing else is read.
+
+        Raises NotFound, or Unavailable when they cannot be read.
+        """
+        path = self._path(sha256)
+        for begin in range(start, end, PIECE):
+            with self._translated("read"):
+                try:
+                    piece = bytes(self._fs.cat_file(path, begin, min(begin + PIECE, end)))
+                except FileNotFoundError:
+                    raise self._missing(sha256) from None
+            yield piece
+
+    def _missing(self, sha256: str) -> NotFound:
+        return NotFound(f"no original with the hash {sha256} in {without_password(self.url)}")
 
     def exists(self, sha256: str) -> bool:
         """Whether it is kept. Raises Unavailable when that cannot be told."""

@@ -9,6 +9,7 @@ OlharError
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
 ├── NotFound               a collection or item that is not there
 ├── Conflict               the thing asked for contradicts what is stored
+│   ├── Changed               somebody else changed the thing since it was read
 │   ├── FingerprintMismatch   the collection was built by another encoder
 │   └── DataFolderBusy        another process owns the data folder
 ├── Busy                   more is asked for at a time than is taken on; waiting helps
@@ -59,6 +60,10 @@ class NotFound(OlharError):
 
 class Conflict(OlharError):
     """The request contradicts what is stored."""
+
+
+class Changed(Conflict):
+    """What was to be changed is no longer what was read."""
 
 
 class FingerprintMismatch(Conflict):

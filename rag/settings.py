@@ -241,6 +241,13 @@ class Settings(BaseSettings):
         "with commas between",
     )
 
+    link_seconds: int = Field(
+        600, ge=1, le=86_400, description="how long a link to a file is good, unless its request says"
+    )
+    link_key_days: float = Field(
+        30, gt=0, le=3650, description="days after which links are signed with a new key"
+    )
+
     host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
 

@@ -136,6 +136,7 @@ Filter: TypeAlias = Where | AllOf | AnyOf | Not
 # --- searching ---
 
 
+LikeBy: TypeAlias = Literal["both", "image", "text"]
 Group: TypeAlias = Literal["duplicates", "document", "all", "none"]
 
 
@@ -143,8 +144,8 @@ Group: TypeAlias = Literal["duplicates", "document", "all", "none"]
 class Query:
     """What is looked for: a text, pictures, stored items to find the like of, or several of these at once.
 
-    ``like`` are ids of items, which are not found themselves; ``negative`` are texts that what is found
-    should not be about.
+    ``like`` are ids of items, which are not found themselves, and ``like_by`` what of them counts: their
+    pictures, their texts or both; ``negative`` are texts that what is found should not be about.
     """
 
     text: str = ""
@@ -152,6 +153,7 @@ class Query:
     images: tuple[Pixels, ...] = ()
     like: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
+    like_by: LikeBy = "both"
 
     @property
     def pictures(self) -> tuple[Pixels, ...]:

@@ -1,38 +1,29 @@
-"""Items: what is known of them, their original files and thumbnails, deleting them."""
+"""Items: what is known of them, what is like them, changing and deleting them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.deps import Admin, System, Who, scope_of
 from api.record_schemas import DeletedOut, ItemOut, ItemsOut, PassOut, SourcesOut
+from api.routes.originals import item_of
 from api.routes.request_schemas import EditIn
+from api.schemas import SearchOut
 from api.security.needs import ADMIN, READ, WRITE
-from rag.build import Olhar
-from rag.errors import BadImage, NotFound
-from rag.images import thumbnail as small
-from rag.images import working_picture
+from api.serving import names
+from rag.questions import Question
 from rag.settings import Name
-from rag.types import Item, Kind, Scope
+from rag.types import Group, Kind, LikeBy, SearchOptions
+from rag.types import Query as Wanted
 
 router = APIRouter(tags=["items"])
 
-SIGNATURES: Mapping[tuple[int, bytes], str] = {
-    (0, b"\xff\xd8\xff"): "image/jpeg",
-    (0, b"\x89PNG\r\n\x1a\n"): "image/png",
-    (0, b"GIF8"): "image/gif",
-    (0, b"BM"): "image/bmp",
-    (8, b"WEBP"): "image/webp",
-    (4, b"ftypavif"): "image/avif",
-}
-"""Place and bytes by which the pictures are known that browsers show and that run no script."""
-KINDS: tuple[Kind, ...] = ("image", "passage")
-
-
 ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+TAGGED: Final[dict[str, Any]] = {
+    "headers": {"ETag": {"schema": {"type": "string"}, "description": "names this state of the item"}}
+}
 
 
 @router.get("/v1/collections/{name}/items", operation_id="items", dependencies=[READ])
@@ -47,24 +38,67 @@ def items(
     return admin.items(name, kind=kind, after=after, limit=limit)
 
 
-@router.get("/v1/items/{item_id}", operation_id="item", dependencies=[READ])
+@router.get(
+    "/v1/items/{item_id}",
+    operation_id="item",
+    dependencies=[READ],
+    responses={200: TAGGED, 304: {"description": "It is as `If-None-Match` names it."}},
+    response_model=ItemOut,
+)
 def item(
-    item_id: ItemId, olhar: System, admin: Admin, collection: Annotated[Name | None, Query()] = None
-) -> ItemOut:
-    """An item: what is known of it, and its sources."""
-    return admin.item(collection or olhar.settings.collection, item_id)
-
-
-@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE])
-def edit_item(
     item_id: ItemId,
-    body: EditIn,
+    request: Request,
+    response: Response,
     olhar: System,
     admin: Admin,
     collection: Annotated[Name | None, Query()] = None,
+) -> ItemOut | Response:
+    """An item: what is known of it, and its sources."""
+    found = admin.item(collection or olhar.settings.collection, item_id)
+    if names(request, "if-none-match", found.etag):
+        return Response(status_code=304, headers={"etag": f'"{found.etag}"'})
+    response.headers["etag"] = f'"{found.etag}"'
+    return found
+
+
+@router.get("/v1/items/{item_id}/neighbours", operation_id="neighbours", dependencies=[READ])
+def neighbours(
+    item_id: ItemId,
+    olhar: System,
+    who: Who,
+    collection: Annotated[Name | None, Query()] = None,
+    by: Annotated[LikeBy, Query(description="its picture, its text, or what there is of both")] = "both",
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    group: Annotated[Group, Query(description="of what is alike, one hit")] = "duplicates",
+) -> SearchOut:
+    """Items of the same collection that are like an item, the likest first; it is not among them itself."""
+    scope = scope_of(olhar, who, collection)
+    item_of(olhar, scope, item_id)
+    like = Wanted(like=(item_id,), like_by=by)
+    wanted = Question(scope, like, limit=limit, listing=SearchOptions(group))
+    return SearchOut.of(olhar.pipeline.search(wanted))
+
+
+@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE], responses={200: TAGGED})
+def edit_item(
+    item_id: ItemId,
+    body: EditIn,
+    request: Request,
+    response: Response,
+    olhar: System,
+    admin: Admin,
+    collection: Annotated[Name | None, Query()] = None,
+    if_match: Annotated[str | None, Header(description="`ETag` of what was read; else 412")] = None,
 ) -> ItemOut:
     """Change what is said of an item. A person's word counts before all sources, until it is taken back."""
-    return admin.edit(collection or olhar.settings.collection, item_id, body.model_dump(exclude_unset=True))
+
+    def as_read(now: ItemOut) -> bool:
+        return if_match is None or names(request, "if-match", now.etag, strong=True)
+
+    changes = body.model_dump(exclude_unset=True)
+    changed = admin.edit(collection or olhar.settings.collection, item_id, changes, if_still=as_read)
+    response.headers["etag"] = f'"{changed.etag}"'
+    return changed
 
 
 @router.delete("/v1/items/{item_id}", operation_id="delete_item", dependencies=[WRITE])
@@ -115,69 +149,3 @@ def delete_source(
 def delete_collection(name: Annotated[Name, Path()], admin: Admin) -> DeletedOut:
     """Delete a collection: its items, and the originals that nothing else is made of."""
     return admin.delete(name, "collection")
-
-
-@router.get(
-    "/v1/items/{item_id}/original",
-    operation_id="original",
-    dependencies=[READ],
-    response_class=Response,
-    responses={200: {"content": {"image/*": {}, "application/octet-stream": {}}, "description": "The file."}},
-)
-def original(
-    item_id: ItemId,
-    olhar: System,
-    who: Who,
-    collection: Annotated[Name | None, Query()] = None,
-) -> Response:
-    """The file that an item was made of, byte for byte."""
-    item = _item(olhar, scope_of(olhar, who, collection), item_id)
-    data = olhar.blobs.get(item.content_hash)
-    picture = _picture_type(data)
-    headers = {
-        "content-disposition": "inline" if picture else "attachment",
-        "content-security-policy": "default-src 'none'; sandbox",
-        "etag": f'"{item.content_hash}"',
-        "cache-control": "private, max-age=3600",
-    }
-    return Response(data, headers=headers, media_type=picture or "application/octet-stream")
-
-
-@router.get(
-    "/v1/items/{item_id}/thumbnail",
-    operation_id="thumbnail",
-    dependencies=[READ],
-    response_class=Response,
-    responses={200: {"content": {"image/webp": {}}, "description": "A small picture."}},
-)
-def thumbnail(
-    item_id: ItemId,
-    olhar: System,
-    who: Who,
-    collection: Annotated[Name | None, Query()] = None,
-) -> Response:
-    """A small picture of an item, as WebP; made now if ingestion made none."""
-    sha256 = _item(olhar, scope_of(olhar, who, collection), item_id).content_hash
-    data = olhar.blobs.thumbnail(sha256)
-    if data is None:
-        settings = olhar.settings
-        try:
-            picture = working_picture(olhar.blobs.get(sha256), max_pixels=settings.max_pixels)
-        except BadImage as error:
-            raise NotFound(f"the item {item_id} has no picture: {error}") from None
-        data = small(picture.pixels, settings.thumbnail)
-        olhar.blobs.put_thumbnail(sha256, data)
-    headers = {"etag": f'"{sha256}-thumbnail"', "cache-control": "private, max-age=3600"}
-    return Response(data, headers=headers, media_type="image/webp")
-
-
-def _item(olhar: Olhar, scope: Scope, item_id: str) -> Item:
-    for kind in KINDS:
-        for item in olhar.store.get(scope, kind, [item_id]):
-            return item
-    raise NotFound(f"there is no item {item_id} in the collection {scope.collection!r}")
-
-
-def _picture_type(data: bytes) -> str | None:
-    found = (name for (place, sign), name in SIGNATURES.items() if data.startswith(sign, place))
-    return next(found, None)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StringConstraints
 
 from api.query_schemas import Body, Text
+from rag.settings import Name
 
 
 class TextIn(Body):
@@ -33,6 +34,19 @@ class EditIn(Body):
     )
     metadata: dict[str, JsonValue] | None = Field(
         None, description="JSON merge patch (RFC 7396): keys that are null are taken away"
+    )
+
+
+class LinksIn(Body):
+    """Items whose files are to be linked to."""
+
+    items: Annotated[
+        list[Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]],
+        Field(min_length=1, max_length=1000),
+    ]
+    collection: Name | None = None
+    seconds: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None, description="how long the links are good; unset: OLHAR_LINK_SECONDS"
     )
 
 

@@ -47,7 +47,7 @@ ADMIN: Final = Depends(Needs("admin"))
 KNOWN: Final = Depends(Needs(None))
 """Any key will do."""
 OPEN: Final = Depends(_open)
-"""No key is asked for: only for what tells nothing of anybody."""
+"""No key is asked for: only for what tells nothing of anybody, or for a link that is a key itself."""
 
 
 def principal_of(request: Request) -> Principal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rag.errors import InvalidInput, NotFound
 from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.types import Pixels, Query, Row, Scope, Vector
+from rag.types import LikeBy, Pixels, Query, Row, Scope, Vector
 
 MAX_CHARACTERS = 8_192
 MAX_PICTURES = 10
@@ -76,9 +76,10 @@ def encode(
 ) -> EncodedQuery:
     """The vectors of a query, each of shape (dim,).
 
-    Raises NotFound for an id in ``Query.like`` that no item of the tenant has.
+    Raises NotFound for an id in ``Query.like`` that no item of the tenant has, and InvalidInput for an item
+    that lacks what its like is sought by.
     """
-    like = _stored(store, scope, query.like)
+    like = [_sought(row, query.like_by) for row in _stored(store, scope, query.like)]
     pictures = [
         *_pictures(query.pictures, images),
         *(r.image_vector for r in like if r.image_vector is not None),
@@ -119,8 +120,15 @@ def _stored(store: Store, scope: Scope, ids: Sequence[str]) -> list[Row]:
     for item_id in ids:
         if item_id not in found:
             raise NotFound(f"there is no item {item_id!r} to find the like of")
-        if found[item_id].image_vector is None and found[item_id].caption_vector is None:
-            raise InvalidInput(
-                f"the item {item_id!r} has neither a picture nor a text of its own; name one of its parts"
-            )
     return [found[item_id] for item_id in dict.fromkeys(ids)]
+
+
+def _sought(row: Row, by: LikeBy) -> Row:
+    """With the vectors alone that its like is sought by."""
+    image = None if by == "text" else row.image_vector
+    caption = None if by == "image" else row.caption_vector
+    if image is None and caption is None:
+        without = {"both": "neither a picture nor a text", "image": "no picture", "text": "no text"}[by]
+        other = "name one of its parts" if by == "both" else "look for its like by the other, or by both"
+        raise InvalidInput(f"the item {row.item.id!r} has {without} of its own; {other}")
+    return replace(row, image_vector=image, caption_vector=caption)

@@ -66,6 +66,7 @@ def digest(scope: Scope, query: Query, where: Filter | None, options: SearchOpti
         scope,
         query.text.strip(),
         query.like,
+        query.like_by,
         query.negative,
         where,
         options.group,

@@ -137,11 +137,19 @@ class FakeStore:
 class FakeBlobs:
     blobs: dict[str, bytes] = field(default_factory=lambda: {CAT.content_hash: png()})
     thumbnails: dict[str, bytes] = field(default_factory=dict)
+    reads: list[tuple[int, int]] = field(default_factory=list)
 
     def get(self, sha256: str) -> bytes:
         if sha256 not in self.blobs:
             raise NotFound("no such original")
         return self.blobs[sha256]
+
+    def size(self, sha256: str) -> int:
+        return len(self.get(sha256))
+
+    def pieces(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        self.reads.append((start, end))
+        yield self.get(sha256)[start:end]
 
     def thumbnail(self, sha256: str) -> bytes | None:
         return self.thumbnails.get(sha256)

@@ -17,6 +17,7 @@ from rag.errors import (
     BadSettings,
     BadSource,
     Busy,
+    Changed,
     Conflict,
     Crashed,
     DataFolderBusy,
@@ -43,6 +44,7 @@ EXPECTED: dict[type[OlharError], int] = {
     BadSettings: 500,
     NotFound: 404,
     Conflict: 409,
+    Changed: 412,
     FingerprintMismatch: 409,
     DataFolderBusy: 409,
     Busy: 429,
@@ -100,7 +102,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 33
+    assert len(walked) == 36
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -191,8 +193,8 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
         "ask", "cancel_job", "chat_completions", "collections", "delete_collection", "delete_item",
         "delete_source", "describe_pictures", "duplicates", "edit_item", "embed_image", "embed_text",
         "embeddings", "health", "ingest", "ingest_urls", "item", "items", "job",
-        "job_events", "job_files", "jobs",
-        "models", "original", "parked", "read_pictures", "reconcile", "reconciled", "retry_job",
+        "job_events", "job_files", "jobs", "linked", "make_links",
+        "models", "neighbours", "original", "parked", "read_pictures", "reconcile", "reconciled", "retry_job",
         "search", "similarity", "sources", "thumbnail",
     ]  # fmt: skip
 

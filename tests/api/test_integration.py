@@ -83,6 +83,36 @@ def test_a_picture_finds_itself_and_its_original_comes_back(real: httpx.Client) 
     assert original.headers["content-type"] == "image/jpeg"
 
 
+def test_of_two_who_edit_at_once_the_second_is_told(real: httpx.Client) -> None:
+    hits = real.post("/v1/search", json={"text": "a cup of espresso"}).json()["hits"]
+    path = f"/v1/items/{hits[0]['item_id']}"
+    read = real.get(path)
+    tag = read.headers["etag"]
+    assert real.get(path, headers={"if-none-match": tag}).status_code == 304
+    problem(real.patch(path, json={"tags": ["x"]}, headers={"if-match": '"other"'}), 412)
+    problem(real.patch(path, json={"tags": ["x"]}, headers={"if-match": f"W/{tag}"}), 412)
+    first = real.patch(path, json={"tags": ["cup"]}, headers={"if-match": tag})
+    assert (first.status_code, first.json()["tags"]) == (200, ["cup"])
+    late = real.patch(path, json={"tags": ["glass"]}, headers={"if-match": tag})
+    assert problem(late, 412)["type"] == "urn:olhar:problem:changed"
+    now = real.get(path)
+    assert (now.headers["etag"], now.json()["tags"]) == (first.headers["etag"], ["cup"])
+    again = real.patch(path, json={"tags": None}, headers={"if-match": f'"other", {now.headers["etag"]}'})
+    assert (again.status_code, again.json()["tags"]) == (200, [])
+    assert real.patch(path, json={}).status_code == 200
+
+
+def test_a_photo_has_neighbours_and_parts_of_it_can_be_had(real: httpx.Client) -> None:
+    photos = real.get("/v1/collections/photos/items").json()["items"]
+    cat = next(item["item_id"] for item in photos if item["sources"] == ["chelsea.png"])
+    for by in ("both", "image", "text"):
+        hits = real.get(f"/v1/items/{cat}/neighbours", params={"by": by}).json()["hits"]
+        assert {hit["source"] for hit in hits} == {"coffee.png", "rocket.jpg"}
+    data = photo("chelsea.png")
+    part = real.get(f"/v1/items/{cat}/original", headers={"range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, data[100:200])
+
+
 def test_a_question_is_answered_from_the_photo_cited(real: httpx.Client) -> None:
     body = real.post("/v1/ask", json={"text": "Where is the rocket standing?"}).json()
     assert not body["abstained"]

@@ -18,7 +18,7 @@ from ingest.origins import caption_origin, edited, tags_origin
 from ingest.removal import remove
 from ingest.run import ingest
 from ingest.sources import walk
-from rag.errors import InvalidInput, NotFound, RecordsUnavailable, StoreUnavailable
+from rag.errors import Changed, InvalidInput, NotFound, RecordsUnavailable, StoreUnavailable
 from rag.types import JSON, Item, content_hash, item_id
 
 from .conftest import SCOPE, FakeParts, Run, picture, save, text_vector
@@ -49,6 +49,15 @@ def test_a_caption_of_a_person_is_encoded_and_said_to_be_theirs(parts: FakeParts
     vector = parts.store.saved[ID].caption_vector
     assert vector is not None
     assert np.array_equal(vector, text_vector("a wolf"))
+
+
+@pytest.mark.usefixtures("photo")
+def test_what_is_no_longer_as_it_was_read_is_not_changed(parts: FakeParts) -> None:
+    read = item(parts)
+    after = edit_item(parts, SCOPE, ID, Change(caption="a wolf"), if_still=lambda now: now == read)
+    with pytest.raises(Changed, match=ID):
+        edit_item(parts, SCOPE, ID, Change(caption="a fox"), if_still=lambda now: now == read)
+    assert item(parts) == after
 
 
 def test_another_caption_of_the_source_does_not_replace_it(parts: FakeParts, photo: Path, run: Run) -> None:

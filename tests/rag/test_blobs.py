@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rag.blobs
 from rag.blobs import Blobs
 from rag.errors import BadSettings, InvalidInput, NotFound, Unavailable
 from rag.types import content_hash
@@ -35,6 +36,19 @@ def test_what_was_put_is_given_back(blobs: Blobs) -> None:
     assert blobs.put(SHA, DATA) is False
     assert blobs.exists(SHA)
     assert blobs.get(SHA) == DATA
+
+
+def test_a_part_of_it_is_read_piece_by_piece(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rag.blobs, "PIECE", 4)
+    blobs.put(SHA, DATA)
+    assert blobs.size(SHA) == len(DATA)
+    assert list(blobs.pieces(SHA, 3, 12)) == [DATA[3:7], DATA[7:11], DATA[11:12]]
+    assert list(blobs.pieces(SHA, 3, 3)) == []
+    blobs.delete(SHA)
+    with pytest.raises(NotFound, match=SHA):
+        blobs.size(SHA)
+    with pytest.raises(NotFound, match=SHA):
+        next(blobs.pieces(SHA, 0, 1))
 
 
 def test_what_was_deleted_is_gone(blobs: Blobs) -> None:

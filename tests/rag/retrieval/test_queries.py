@@ -105,3 +105,15 @@ def test_what_is_not_wanted_goes_down_and_says_why(store: MilvusStore) -> None:
 def test_what_asks_for_nothing_or_too_much_is_refused(store: MilvusStore, query: Query, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         search(store, query)
+
+
+def test_the_like_of_an_item_by_its_picture_or_its_text_alone(store: MilvusStore) -> None:
+    told = row("told", BLUE, "dog")
+    store.upsert([told, row("sea", colour(0, 60, 250)), row("x", None, "dog"), row("bare", RED)])
+    image = search(store, Query(like=(told.item.id,), like_by="image"))
+    assert sources(image)[0] == "sea"
+    assert "x" not in sources(image)
+    text = search(store, Query(like=(told.item.id,), like_by="text"))
+    assert sources(text) == ["x"]
+    with pytest.raises(InvalidInput, match="no text"):
+        search(store, Query(like=(row("bare", RED).item.id,), like_by="text"))

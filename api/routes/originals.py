@@ -1,0 +1,210 @@
+"""The files of items: originals, thumbnails, and links that show them for a while."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from api.deps import System, Who, scope_of
+from api.file_names import disposition, safe_name
+from api.links import Form, Link, Links
+from api.record_schemas import LinkOut, LinksOut
+from api.routes.request_schemas import LinksIn
+from api.security.needs import OPEN, READ
+from api.serving import File, serve
+from rag.build import Olhar
+from rag.errors import BadImage, NotFound
+from rag.images import thumbnail as small
+from rag.images import working_picture
+from rag.settings import Name
+from rag.types import Item, Kind, Scope
+
+router = APIRouter(tags=["items"])
+
+SIGNATURES: Mapping[tuple[int, bytes], str] = {
+    (0, b"\xff\xd8\xff"): "image/jpeg",
+    (0, b"\x89PNG\r\n\x1a\n"): "image/png",
+    (0, b"GIF8"): "image/gif",
+    (0, b"BM"): "image/bmp",
+    (8, b"WEBP"): "image/webp",
+    (4, b"ftypavif"): "image/avif",
+}
+"""Place and bytes by which the pictures are known that browsers show and that run no script."""
+SIGNED: Final = 32
+"""First bytes of a file that tell its type."""
+KINDS: tuple[Kind, ...] = ("image", "passage")
+FRESH_S: Final = 3600
+"""How long a browser need not ask again; an original never changes, but it may be deleted."""
+UNTRUSTED: Final = {"content-security-policy": "default-src 'none'; sandbox"}
+ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin", "referrer-policy": "no-referrer"}
+"""Of links: other pages may show what they lead to, and are not told to whom they lead."""
+
+ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+PICTURES: Final = {"image/*": BINARY}
+
+
+def _served(what: str, content: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that serves files."""
+    return {
+        200: {"content": dict(content), "description": what},
+        206: {"content": dict(content), "description": "The part that `Range` asks for."},
+        304: {"description": "It is the one that `If-None-Match` names."},
+        416: {"description": "`Range` asks for nothing that is there."},
+    }
+
+
+ORIGINAL = _served("The file.", {**PICTURES, "application/octet-stream": BINARY})
+THUMBNAIL = _served("A small picture.", {"image/webp": BINARY})
+
+
+@router.head("/v1/items/{item_id}/original", include_in_schema=False, dependencies=[READ])
+@router.get(
+    "/v1/items/{item_id}/original",
+    operation_id="original",
+    dependencies=[READ],
+    response_class=Response,
+    responses=ORIGINAL,
+)
+def original(
+    item_id: ItemId,
+    request: Request,
+    olhar: System,
+    who: Who,
+    collection: Annotated[Name | None, Query()] = None,
+) -> Response:
+    """The file that an item was made of, byte for byte; with `Range` a part of it."""
+    item = item_of(olhar, scope_of(olhar, who, collection), item_id)
+    return serve(request, _original(olhar, item, {}))
+
+
+@router.head("/v1/items/{item_id}/thumbnail", include_in_schema=False, dependencies=[READ])
+@router.get(
+    "/v1/items/{item_id}/thumbnail",
+    operation_id="thumbnail",
+    dependencies=[READ],
+    response_class=Response,
+    responses=THUMBNAIL,
+)
+def thumbnail(
+    item_id: ItemId,
+    request: Request,
+    olhar: System,
+    who: Who,
+    collection: Annotated[Name | None, Query()] = None,
+) -> Response:
+    """A small picture of an item, as WebP; made now if ingestion made none."""
+    item = item_of(olhar, scope_of(olhar, who, collection), item_id)
+    return serve(request, _thumbnail(olhar, item, {}))
+
+
+async def _links(request: Request) -> Links:
+    links: Links = request.app.state.links
+    return links
+
+
+Signing = Annotated[Links, Depends(_links)]
+
+
+@router.post("/v1/links", operation_id="make_links", dependencies=[READ])
+def make_links(body: LinksIn, olhar: System, who: Who, links: Signing) -> LinksOut:
+    """Links to the files of items, good without any header for a while. What is not there has none."""
+    scope = scope_of(olhar, who, body.collection)
+    seconds = olhar.settings.link_seconds if body.seconds is None else body.seconds
+    expires_at = int(time.time()) + seconds
+    found = {item.id for kind in KINDS for item in olhar.store.get(scope, kind, body.items)}
+
+    def url(item_id: str, form: Form) -> str:
+        link = Link(scope.tenant, scope.collection or "", item_id, form, expires_at)
+        return f"/v1/links/{links.sign(link)}"
+
+    made = [
+        LinkOut(item_id=one, original=url(one, "original"), thumbnail=url(one, "thumbnail"))
+        for one in dict.fromkeys(body.items)
+        if one in found
+    ]
+    return LinksOut(links=made, expires_at=expires_at)
+
+
+@router.head("/v1/links/{link}", include_in_schema=False, dependencies=[OPEN])
+@router.get(
+    "/v1/links/{link}",
+    operation_id="linked",
+    dependencies=[OPEN],
+    response_class=Response,
+    responses=ORIGINAL,
+)
+def linked(
+    link: Annotated[str, Path(max_length=1000)], request: Request, olhar: System, links: Signing
+) -> Response:
+    """The file that a link leads to. The link is all that is asked for: no key, no other header."""
+    found = links.read(link)
+    if found is None:
+        raise HTTPException(403, "the link is no longer good, or was not made here; ask for another")
+    left = max(0, min(FRESH_S, found.expires_at - int(time.time())))
+    more = {**ANYWHERE, "cache-control": f"private, max-age={left}"}
+    item = item_of(olhar, found.scope, found.item_id)
+    return serve(request, (_original if found.form == "original" else _thumbnail)(olhar, item, more))
+
+
+def item_of(olhar: Olhar, scope: Scope, item_id: str) -> Item:
+    """Raises NotFound."""
+    for kind in KINDS:
+        for item in olhar.store.get(scope, kind, [item_id]):
+            return item
+    raise NotFound(f"there is no item {item_id} in the collection {scope.collection!r}")
+
+
+def _original(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
+    sha256 = item.content_hash
+    size = olhar.blobs.size(sha256)
+    picture = _picture_type(b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED))))
+    name = safe_name(item.source, item.id, picture)
+    return File(
+        sha256,
+        size,
+        partial(olhar.blobs.pieces, sha256),
+        picture or "application/octet-stream",
+        _headers(disposition("inline" if picture else "attachment", name), more),
+    )
+
+
+def _thumbnail(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
+    data = _small(olhar, item)
+
+    def pieces(start: int, end: int) -> Iterator[bytes]:
+        yield data[start:end]
+
+    etag = hashlib.sha256(data).hexdigest()[:32]  # it may be made again, in another size
+    name = f"{item.id}.webp"
+    return File(etag, len(data), pieces, "image/webp", _headers(disposition("inline", name), more))
+
+
+def _headers(disposition: str, more: Mapping[str, str]) -> dict[str, str]:
+    cached = {"cache-control": f"private, max-age={FRESH_S}"}
+    return {"content-disposition": disposition, **UNTRUSTED, **cached, **more}
+
+
+def _small(olhar: Olhar, item: Item) -> bytes:
+    data = olhar.blobs.thumbnail(item.content_hash)
+    if data is None:
+        settings = olhar.settings
+        try:
+            picture = working_picture(olhar.blobs.get(item.content_hash), max_pixels=settings.max_pixels)
+        except BadImage as error:
+            raise NotFound(f"the item {item.id} has no picture: {error}") from None
+        data = small(picture.pixels, settings.thumbnail)
+        olhar.blobs.put_thumbnail(item.content_hash, data)
+    return data
+
+
+def _picture_type(data: bytes) -> str | None:
+    found = (name for (place, sign), name in SIGNATURES.items() if data.startswith(sign, place))
+    return next(found, None)
