@@ -27,10 +27,12 @@ from api.routes import (
     openai_embeddings,
     originals,
     reconciling,
+    reranking,
 )
 from api.routes.chat_schemas import ChatChunk, ChatIn
 from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
+from api.routes.rerank_schemas import RerankIn
 from api.security import needs
 from api.turns import Turns
 from ingest.queue import Queue
@@ -49,6 +51,7 @@ PARTS = (
     reconciling,
     chat,
     openai_embeddings,
+    reranking,
     embedding,
     health,
 )
@@ -60,6 +63,7 @@ READ_BY_HAND: tuple[type[BaseModel], ...] = (
     ChatIn,
     ChatChunk,
     EmbeddingsIn,
+    RerankIn,
 )
 """Bodies that routes read or write themselves: FastAPI does not describe them."""
 

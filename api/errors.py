@@ -44,6 +44,7 @@ SAFE_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
 }
+OPENAI = ("/v1/models", "/v1/embeddings", "/v1/rerank", "/v2/rerank")
 SHOWN_ERRORS = 20
 
 
@@ -61,7 +62,7 @@ class ModelNotFound(NotFound):
 
 def speaks_openai(path: str) -> bool:
     """Whether errors of this path have OpenAI's shape."""
-    return path in ("/v1/models", "/v1/embeddings") or path.startswith(("/v1/models/", "/v1/chat/"))
+    return path in OPENAI or path.startswith(("/v1/models/", "/v1/chat/"))
 
 
 def failure(

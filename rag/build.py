@@ -32,6 +32,7 @@ from rag.pipeline import Pipeline
 from rag.protocols import Captioner, ImageEncoder, Rewriter, Store, TextEncoder
 from rag.retrieval.calibration_file import load as load_calibration
 from rag.retrieval.retriever import Retriever
+from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import Calibration, Pixels
 from rag.vision.zero_shot import ZeroShot
@@ -260,6 +261,11 @@ class Olhar:
         prints = self.encoder.fingerprint, self.text_encoder.fingerprint
         kept, told = load_calibration(self.settings.data, *prints)
         return kept or self.row_calibration, told
+
+    @once
+    def text_relevance(self) -> TextRelevance:
+        """How likely texts that are not stored answer a question."""
+        return TextRelevance(self.text_encoder, self._calibration[0])
 
     @once
     def pipeline(self) -> Pipeline:

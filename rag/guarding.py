@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rag.breaker import Breaker
 from rag.errors import ModelUnavailable
-from rag.protocols import Generator, Reranker, Rewriter
+from rag.protocols import Generator, Rewriter, TextReranker
 from rag.questions import PLAIN
 from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, RerankState, Turn
 
@@ -91,9 +91,9 @@ class GuardedRewriter:
 
 
 class GuardedReranker:
-    """A ``Reranker``: every question whose hits it could not read counts, whatever the reason."""
+    """A ``TextReranker``: every question whose hits it could not read counts, whatever the reason."""
 
-    def __init__(self, reranker: Reranker, breaker: Breaker) -> None:
+    def __init__(self, reranker: TextReranker, breaker: Breaker) -> None:
         self._reranker = reranker
         self.breaker = breaker
 
@@ -115,6 +115,23 @@ class GuardedReranker:
             raise
         self._counted(state)
         return hits, state
+
+    def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
+        """As the reranker's. Raises ModelUnavailable at once while it is left alone."""
+        self.breaker.enter()
+        try:
+            found = self._reranker.probabilities(question, texts)
+        except ModelUnavailable as error:
+            if error.retryable:
+                self.breaker.failed(str(error))
+            else:
+                self.breaker.left()
+            raise
+        except BaseException:
+            self.breaker.left()
+            raise
+        self.breaker.succeeded()
+        return found
 
     def warm(self) -> None:
         """Load it and try it. Raises ModelUnavailable."""

@@ -202,6 +202,16 @@ class Reranker(Protocol):
     def close(self) -> None: ...
 
 
+class TextReranker(Reranker, Protocol):
+    """One that looks at texts too that are no hits."""
+
+    def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
+        """How likely each text answers the question, in [0, 1], in their order; None for one it cannot read.
+
+        Raises ModelUnavailable when it cannot be had, or did not read all of them in time.
+        """
+
+
 class Rewriter(Protocol):
     """Turns a question that follows others into one that stands alone."""
 

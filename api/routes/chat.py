@@ -21,6 +21,7 @@ from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOu
 from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
 from api.routes.forms import json_body, json_schema
 from api.routes.queries import resolve
+from api.routes.reranking import model_names
 from api.security.needs import READ
 from api.security.principal import Principal
 from rag.build import Olhar
@@ -82,10 +83,10 @@ async def chat_completions(
 
 @router.get("/v1/models", operation_id="models", dependencies=[READ])
 def models(request: Request, olhar: System, who: Who) -> ModelsOut:
-    """The collections, as models to chat with, and the encoder, as one to embed with."""
+    """The collections, as models to chat with, and what embeds and reranks."""
     created: int = request.app.state.started
     names = [
-        olhar.encoder.fingerprint.name,
+        *dict.fromkeys((olhar.encoder.fingerprint.name, *model_names(olhar))),
         "olhar",
         *(f"olhar/{c.name}" for c in olhar.store.collections(who.tenant)),
     ]

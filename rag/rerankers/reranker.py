@@ -62,6 +62,21 @@ class ScoringReranker:
             return hits, RerankState("degraded", why)
         return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
 
+    def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
+        """As ``rag.protocols.TextReranker``. What was read before the deadline is remembered."""
+        model = self._trust.model(self._seconds)
+        pairs = {place: Pair(question, text) for place, text in enumerate(texts) if text.strip()}
+        scores, alone = self._scored(model, pairs) if pairs else ({}, True)
+        if len(scores) < len(pairs):
+            waited = "" if alone else ", part of which it waited for other questions"
+            error = ModelUnavailable(
+                f"{len(scores)} of {len(pairs)} texts were read within {self._seconds:g} s{waited}; what was "
+                "read is remembered: send them again, or fewer at a time, or raise OLHAR_RERANK_SECONDS"
+            )
+            error.retryable = False  # nothing is wrong with the model
+            raise error
+        return tuple(scores.get(place) for place in range(len(texts)))
+
     def warm(self) -> None:
         """Load the model and try it on known answers. Raises ModelUnavailable."""
         self._trust.model()

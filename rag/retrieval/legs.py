@@ -133,7 +133,11 @@ def _coverage(asked: frozenset[str], item: Item) -> float | None:
     BM25 finds; this scores. BM25's own numbers depend on the back end and on how its rows happen to be
     split into segments, so they order the matches of one search and mean nothing beyond it.
     """
-    text = " ".join((item.caption, item.ocr, item.text, *item.tags))
+    return coverage(asked, " ".join((item.caption, item.ocr, item.text, *item.tags)))
+
+
+def coverage(asked: frozenset[str], text: str) -> float | None:
+    """The share of the stems asked for that a text holds, in [0, 1]; None for an empty one."""
     if not asked or not text.strip():
         return None
     return len(asked & stems(text)) / len(asked)

@@ -28,7 +28,9 @@ from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.build import Olhar
 from rag.errors import NotFound
+from rag.models import encoder_row
 from rag.questions import Question
+from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import (
     Answer,
@@ -107,6 +109,8 @@ class FakeEncoder(ReadsAll):
         if self.error:
             raise self.error
         return np.repeat(self.texts, len(texts), axis=0)
+
+    encode_queries = encode_documents
 
 
 @dataclass
@@ -215,6 +219,12 @@ class FakeGenerator:
 @dataclass
 class FakeReranker:
     error: Exception | None = None
+    name: str = "fake:reranker"
+
+    def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
+        if self.error:
+            raise self.error
+        return tuple((0.9 if question in text else 0.1) if text else None for text in texts)
 
     def check(self) -> Mapping[str, str]:
         if self.error:
@@ -256,6 +266,10 @@ class FakeSystem:
     generator: FakeGenerator = field(default_factory=FakeGenerator)
     reranker: FakeReranker | None = None
     captioner: None = None
+
+    @property
+    def text_relevance(self) -> TextRelevance:
+        return TextRelevance(self.text_encoder, encoder_row("compact").calibration)
 
     @cached_property
     def staged(self) -> Blobs:

@@ -102,6 +102,14 @@ def test_of_two_who_edit_at_once_the_second_is_told(real: httpx.Client) -> None:
     assert real.patch(path, json={}).status_code == 200
 
 
+def test_texts_of_ones_own_are_put_in_order(real: httpx.Client) -> None:
+    body = {"query": "Where is the cat?", "documents": [*CAPTIONS.values()][::-1], "top_n": 2}
+    found = real.post("/v1/rerank", json=body).json()
+    assert found["results"][0]["index"] == 2
+    assert 1 > found["results"][0]["relevance_score"] > found["results"][1]["relevance_score"] > 0
+    assert len(found["meta"]["warnings"]) == 1
+
+
 def test_a_photo_has_neighbours_and_parts_of_it_can_be_had(real: httpx.Client) -> None:
     photos = real.get("/v1/collections/photos/items").json()["items"]
     cat = next(item["item_id"] for item in photos if item["sources"] == ["chelsea.png"])

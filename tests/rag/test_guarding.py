@@ -42,6 +42,11 @@ class Model:
         self.asked += 1
         return tuple(one.hit for one in found), self.state
 
+    def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
+        del question
+        self._ask()
+        return tuple(0.5 for _ in texts)
+
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         del history
         self._ask()
@@ -140,3 +145,19 @@ def test_the_system_is_built_with_breakers_as_set(monkeypatch: pytest.MonkeyPatc
         olhar.generator.breaker.failed("away")
         assert olhar.generator.breaker.state == "open"
         assert olhar.reranker.breaker.state == "closed"
+
+
+def test_texts_are_not_read_either_while_the_reranker_is_left_alone() -> None:
+    model = Model()
+    guarded = GuardedReranker(model, Breaker("m", failures=2, seconds=60))
+    assert guarded.probabilities("a", ["b"]) == (0.5,)
+    model.error = ModelUnavailable("too many")
+    model.error.retryable = False
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="too many"):
+            guarded.probabilities("a", ["b"])
+    model.error = ModelUnavailable("away")
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable):
+            guarded.probabilities("a", ["b"])
+    assert model.asked == 6, "it was asked though it is left alone"

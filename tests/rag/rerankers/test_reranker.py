@@ -77,6 +77,26 @@ def test_a_deadline_leaves_the_order_and_keeps_what_came() -> None:
     assert len(scorer.pairs) == 3 + 1
 
 
+def test_texts_that_are_no_hits_are_read_too() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    texts = ["birds", "two dogs", "", "dogs"]
+    assert made.probabilities("dogs on a beach", texts) == (0.02, 0.95, None, 0.95)
+    assert made.probabilities("dogs on a beach", texts) == (0.02, 0.95, None, 0.95)
+    assert len(scorer.pairs) == 3
+    assert made.probabilities("dogs on a beach", [" "]) == (None,)
+
+
+def test_too_many_texts_for_the_deadline_are_no_fault_of_the_model() -> None:
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.last = 2
+    with pytest.raises(ModelUnavailable, match=r"2 of 3 texts.*OLHAR_RERANK_SECONDS") as caught:
+        made.probabilities("dogs on a beach", ["birds", "dogs", "cats"])
+    assert not caught.value.retryable
+    assert made.probabilities("dogs on a beach", ["birds", "dogs", "cats"]) == (0.02, 0.95, 0.02)
+
+
 def test_a_question_that_only_waited_for_another_turns_reranking_off_for_nobody() -> None:
     scorer = Held()
     made = reranker(scorer)
