@@ -24,6 +24,7 @@ from api.routes import (
     health,
     items,
     jobs,
+    metrics,
     openai_embeddings,
     originals,
     reconciling,
@@ -34,6 +35,7 @@ from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
 from api.routes.rerank_schemas import RerankIn
 from api.security import needs
+from api.telemetry.requests import Requests
 from api.turns import Turns
 from ingest.queue import Queue
 from rag import __version__
@@ -54,6 +56,7 @@ PARTS = (
     reranking,
     embedding,
     health,
+    metrics,
 )
 """The routes. Each says with ``dependencies=[READ]``, ``[WRITE]`` … who may call it."""
 READ_BY_HAND: tuple[type[BaseModel], ...] = (
@@ -98,6 +101,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     settings = olhar.settings
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes)
     app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})
+    app.add_middleware(Requests)  # last, and so the outermost
     _describe_bodies(app)
     return app
 

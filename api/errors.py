@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.telemetry.request_ids import HEADER, REQUEST_ID
 from rag.errors import (
     BadImage,
     BadSettings,
@@ -90,6 +91,8 @@ def failure(
     }
     if errors:
         body["errors"] = list(errors)
+    if request_id := REQUEST_ID.get():
+        body["request_id"] = request_id
     return _response(status, body, "application/problem+json", headers)
 
 
@@ -184,7 +187,9 @@ def _response(
 ) -> Response:
     # ASCII only: a message may quote a text that is no Unicode.
     content = json.dumps(body).encode("ascii")
-    return Response(content, status, {**SAFE_HEADERS, **(headers or {})}, media_type)
+    # Here too: what breaks inside is answered outside of what tells it with other answers.
+    known = {HEADER: request_id} if (request_id := REQUEST_ID.get()) else {}
+    return Response(content, status, {**SAFE_HEADERS, **known, **(headers or {})}, media_type)
 
 
 def _where(location: Sequence[int | str]) -> str:

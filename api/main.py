@@ -15,6 +15,7 @@ import uvicorn
 
 from api.app import create_app
 from api.owner import acquire, decided
+from api.telemetry.logs import configure
 from rag.build import Olhar, build
 from rag.errors import BadSettings, ModelUnavailable
 from rag.settings import Settings
@@ -30,6 +31,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     loopback or an address in use, DataFolderBusy, and what the parts raise when they cannot be had.
     SIGTERM ends it with exit code 143.
     """
+    configure(settings.log, settings.log_level)
     with (
         _listener(settings) as listener,
         _closing_on_sigterm(),
@@ -46,7 +48,9 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
         config = uvicorn.Config(
             create_app(olhar, wake),
+            log_config=None,  # what it tells goes where all goes
             log_level="warning",
+            access_log=False,
             ws="none",
             proxy_headers=False,
             server_header=False,
@@ -65,6 +69,7 @@ def work(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     from ingest.worker import Worker
 
+    configure(settings.log, settings.log_level)
     with _closing_on_sigterm(), build(settings) as olhar:
         if olhar.records.database.sqlite or settings.store_uri.endswith(".db"):
             raise BadSettings(

@@ -18,6 +18,16 @@ class Turns:
         self._most = running + waiting
         self._here = 0
 
+    @property
+    def writing(self) -> int:
+        """Answers that have their turn."""
+        return self._limiter.borrowed_tokens
+
+    @property
+    def waiting(self) -> int:
+        """Questions that wait for theirs."""
+        return self._here - self.writing
+
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
         """A turn, until the block ends. Raises Busy when too many wait already."""

@@ -21,12 +21,14 @@ from ingest.ocr_pass import awaited
 from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
 from ingest.sandbox import Sandbox
+from ingest.settled import tell_begun, tell_settled
 from ingest.sources import Reading
 from ingest.steps import Task, waiting
 from ingest.system import BATCH, Parts
 from ingest.truncation import note_truncated
 from ingest.writing import Writer, item_of
 from rag.errors import ModelUnavailable, OlharError
+from rag.observing import step
 from rag.records.jobs import TRIED
 from rag.records.types import Batch, FileRow, Outcome, Place
 from rag.types import Item
@@ -71,14 +73,16 @@ class BatchRun:
         self._unused: set[str] = set()
         self._own: set[int] = set()
         self._writer = Writer(parts, batch.scope, self._begun, clock)
+        tell_begun(batch)
 
     def advance(self, stage: Stage) -> None:
         """Carry out the stages up to this one that were not carried out yet."""
         for name in STAGES[: STAGES.index(stage) + 1]:
             if name not in self._done:
                 started = time.perf_counter()
-                self._drop_cancelled()
-                getattr(self, f"_{name}")(started)
+                with step(f"ingest {name}", batch=self.batch.id, files=len(waiting(self._tasks))):
+                    self._drop_cancelled()
+                    getattr(self, f"_{name}")(started)
                 self._done.append(name)
 
     def outcomes(self, error: Exception | None = None) -> list[Outcome]:
@@ -239,6 +243,7 @@ class BatchRun:
         self._timed("verify", started)
         outcomes = self.outcomes()
         self._parts.records.batching.finish(self.batch.id, outcomes)
+        tell_settled(self._parts.records, self.batch, outcomes)
         unstored = {task.sha256 for task in self._tasks if not (task.receipt and task.receipt.item_id)}
         try:
             drop_unused(self._parts, self._unused | unstored)

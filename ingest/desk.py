@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from ingest.retrying import Patience
 from ingest.sandbox import Sandbox
 from ingest.system import BATCH_BYTES, READERS, Parts
 from rag.records.types import Outcome
+
+log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -76,6 +79,7 @@ class Desk:
         With ``error`` that counts as a try of each, and one that has had its tries fails.
         """
         run = self._runs.pop(batch_id)
+        log.info("batch given back", extra={"told": {"batch": batch_id, "error": str(error or "stopped")}})
         # What breaks because this process ends is nobody's fault.
         outcomes: list[Outcome] = [] if error is None or self._ending else run.outcomes(error)
         try:

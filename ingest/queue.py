@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -15,6 +16,7 @@ from rag.errors import InvalidInput, Unavailable
 from rag.records.types import FileRow
 from rag.types import Scope
 
+log: Final = logging.getLogger(__name__)
 PAGE: Final = 1000
 POLL_S: Final = 0.05
 LONGEST_POLL_S: Final = 0.5
@@ -45,6 +47,7 @@ class Queue:
         finish_removals(parts, scope)  # what is deleted is not what comes now
         known = (put_down(file, parts.staged, parts.settings.max_bytes) for file in files)
         job_id = parts.records.jobs.submit(scope, known, all_captions=all_captions)
+        log.info("job put down", extra={"told": {"job_id": job_id}})
         self._wake()
         return job_id
 

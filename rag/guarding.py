@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rag.breaker import Breaker
 from rag.errors import ModelUnavailable
+from rag.observing import begun, step
 from rag.protocols import Generator, Rewriter, TextReranker
 from rag.questions import PLAIN
 from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, RerankState, Turn
@@ -38,18 +39,21 @@ class GuardedGenerator:
     ) -> Iterator[str | Draft]:
         """As the generator's. Raises ModelUnavailable at once while it is left alone."""
         self.breaker.enter()
-        said = False
+        said, ended = False, begun("generate", model=self.name)
         try:
             for piece in self._generator.stream(question, evidence, options=options, history=history):
                 said = True
                 yield piece
         except ModelUnavailable as error:
             self._failed(error)
+            ended(error)
             raise
-        except BaseException:  # the reader went away, or something else broke
+        except BaseException as error:  # the reader went away, or something else broke
             self._left(said=said)
+            ended(None if isinstance(error, GeneratorExit) else error)
             raise
         self.breaker.succeeded()
+        ended(None)
 
     def check(self) -> Mapping[str, str]:
         """As the generator's, and what its breaker says unless that is closed. Raises ModelUnavailable."""
@@ -109,7 +113,8 @@ class GuardedReranker:
         except ModelUnavailable as error:
             return tuple(one.hit for one in found), RerankState("degraded", str(error))
         try:
-            hits, state = self._reranker.rerank(question, found)
+            with step("rerank", model=self.name):
+                hits, state = self._reranker.rerank(question, found)
         except BaseException:
             self.breaker.left()
             raise

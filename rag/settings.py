@@ -248,6 +248,12 @@ class Settings(BaseSettings):
         30, gt=0, le=3650, description="days after which links are signed with a new key"
     )
 
+    log: Literal["text", "json"] = Field(
+        "text", description="the form of the log of a server or worker: lines to read, or JSON lines"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged; requests and jobs are `info`"
+    )
     host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rag.errors import InvalidInput
+from rag.observing import tell
 from rag.pipeline.answering import AWAY, Found, drafted
 from rag.pipeline.evidence import number
 from rag.pipeline.finding import Finder
@@ -64,7 +65,7 @@ class Pipeline:
         found = self._finder.found(question, wanted, rerank=rerank)
         timings = {**found.timings_ms, "total": self._since(started)}
         warnings = (*found.warnings, *self._notices.of_search(question.query))
-        return replace(found, hits=found.hits[:wanted], warnings=warnings, timings_ms=timings)
+        return tell(replace(found, hits=found.hits[:wanted], warnings=warnings, timings_ms=timings))
 
     def ask(self, question: Question) -> Answer:
         """An answer from numbered evidence, or none when nothing in the collection is relevant enough.
@@ -86,7 +87,7 @@ class Pipeline:
         yield found.evidence
         started = self._clock()
         for piece in drafted(self._generator, found, question):
-            yield piece if isinstance(piece, str) else self._answered(found, piece, started)
+            yield piece if isinstance(piece, str) else tell(self._answered(found, piece, started))
 
     def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """The hits; those without a caption with the words that their picture looks like."""

@@ -11,6 +11,7 @@ from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.edits import Edits
 from rag.records.jobs import Jobs
+from rag.records.load import Load, load
 from rag.records.model_captions import ModelCaptions
 from rag.records.passes import Pass
 from rag.records.places import Places
@@ -39,6 +40,10 @@ class Records:
         self.captionings = Pass(self.database, "caption", clock)
         self.model_captions = ModelCaptions(self.database)
         self.workers = Workers(self.database, clock)
+
+    def load(self) -> Load:
+        """What there is to do now, for all tenants together."""
+        return load(self.database)
 
     def writing_to(self, scope: Scope) -> AbstractContextManager[None]:
         """Alone among all who change items of a collection."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from rag.folding import query_stems, stems
+from rag.observing import step
 from rag.protocols import Store
 from rag.retrieval.encoding import EncodedQuery, EncodedText
 from rag.retrieval.insight import NOTHING, Insight
@@ -52,11 +53,11 @@ def candidates(
         ("caption", query.like),
         ("bm25", query.text.words or None),
     ]
-    found = [
-        store.search(scope, kind, leg, wanted, limit=limit, where=where)
-        for leg, wanted in searches
-        if wanted is not None and (kind == "image" or leg != "image")
-    ]
+    found = []
+    for leg, wanted in searches:
+        if wanted is not None and (kind == "image" or leg != "image"):
+            with step("search", leg=leg, kind=kind):
+                found.append(store.search(scope, kind, leg, wanted, limit=limit, where=where))
     ids = frozenset(item_id for hits in found for item_id, _ in hits)
     return Found(ids, all(len(hits) < limit for hits in found))
 

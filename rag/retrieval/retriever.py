@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag.observing import step
 from rag.protocols import ImageEncoder, Store, TextEncoder
 from rag.retrieval import encoding, paging
 from rag.retrieval.diversity import diverse
@@ -93,7 +94,8 @@ class Retriever:
         digest = paging.digest(scope, query, where, listing)
         cursor = Cursor.read(listing.cursor, digest) if listing.cursor else None
         started = self._clock()
-        encoded = encoding.encode(query, self._store, scope, self._images, self._texts)
+        with step("encode"):
+            encoded = encoding.encode(query, self._store, scope, self._images, self._texts)
         warnings = tuple(
             warning
             for text in filter(None, map(str.strip, (query.text, *query.negative)))

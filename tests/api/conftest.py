@@ -30,6 +30,7 @@ from rag.build import Olhar
 from rag.errors import NotFound
 from rag.models import encoder_row
 from rag.questions import Question
+from rag.records.load import Load
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import (
@@ -202,10 +203,18 @@ class FakePipeline:
 
 
 @dataclass
+class FakeBreaker:
+    """Of a model that is there."""
+
+    state: str = "closed"
+
+
+@dataclass
 class FakeGenerator:
     languages: tuple[str, ...] = ()
     wait: Callable[[], object] = lambda: None
     error: Exception | None = None
+    breaker: FakeBreaker = field(default_factory=FakeBreaker)
 
     def check(self) -> Mapping[str, str]:
         self.wait()
@@ -220,6 +229,7 @@ class FakeGenerator:
 class FakeReranker:
     error: Exception | None = None
     name: str = "fake:reranker"
+    breaker: FakeBreaker = field(default_factory=FakeBreaker)
 
     def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
         if self.error:
@@ -253,6 +263,9 @@ class FakeRecords:
     readings: FakeReadings
     captionings: FakeReadings
     jobs: FakeJobs = field(default_factory=FakeJobs)
+
+    def load(self) -> Load:
+        return Load(jobs=1, files_waiting=7, batches_queued=2, batches_running=3)
 
 
 @dataclass

@@ -1,0 +1,21 @@
+"""What a server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from api.deps import System
+from api.security.needs import READ
+from api.telemetry.gauges import Gauges
+from api.telemetry.metrics import METRICS
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response, dependencies=[READ])
+def metrics(request: Request, olhar: System) -> Response:
+    """Counts and gauges in Prometheus' text format, of the whole server. Nothing in it names anybody."""
+    now = CollectorRegistry()
+    now.register(Gauges(olhar, request.app.state.turns))
+    return Response(generate_latest(METRICS.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)

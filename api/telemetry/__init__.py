@@ -1,0 +1,1 @@
+"""What a server tells of itself: logs, metrics, traces. Never what was asked, sent or found."""
