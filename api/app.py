@@ -87,6 +87,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.olhar = olhar
     app.state.started = int(time.time())
     app.state.health_threads = health.threads()
+    app.state.readiness = health.readiness(lambda: app.state.olhar)
+    app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")

@@ -259,6 +259,26 @@ class HealthOut(BaseModel):
     parts: dict[str, PartOut]
 
 
+class LiveOut(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class ReadyPartOut(BaseModel):
+    """The state of one part, and the milliseconds that it took to say so; ``GET /health`` has the reason."""
+
+    state: Literal["ok", "failed"]
+    ms: float
+
+
+class ReadyOut(BaseModel):
+    """Whether work can be done; ``degraded``: without the language model, or the reranker."""
+
+    status: Literal["ready", "degraded", "unready"]
+    parts: dict[str, ReadyPartOut]
+
+
 def _hit(hit: Hit) -> Mapping[str, Any]:
     item = hit.item
     return {

@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 import anyio
 import numpy as np
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from api.deps import System
-from api.schemas import HealthOut, PartOut
-from api.security.needs import READ
+from api.schemas import HealthOut, LiveOut, PartOut, ReadyOut, ReadyPartOut
+from api.security.needs import OPEN, READ
+from api.telemetry.readiness import Readiness, status
 from rag import __version__
 from rag.build import Olhar
 from rag.errors import ModelUnavailable, OlharError
+from rag.guarding import GuardedGenerator, GuardedReranker
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.types import Matrix, Pixels, Scope
 
@@ -40,6 +42,50 @@ Check = Callable[[], Mapping[str, str]]
 def threads() -> dict[str, CapacityLimiter]:
     """Threads of their own for each part: neither slow searches nor a part that hangs hold up the rest."""
     return {part: CapacityLimiter(2) for part in PARTS}
+
+
+NEEDED = ("store", "records", "encoder", "text_encoder")
+"""Without one of these nothing is found; without a language model the evidence is still given."""
+
+
+def readiness(olhar: Callable[[], Olhar]) -> Readiness:
+    """What ``/health/ready`` looks at, of the system that is served now."""
+    checks: dict[str, Callable[[], object]] = {
+        "store": lambda: _store(olhar()),
+        "records": lambda: olhar().records.load(),
+        "encoder": lambda: _encoder(olhar()),
+        "text_encoder": lambda: _text_encoder(olhar()),
+        "llm": lambda: _usable(olhar().generator),
+        "reranker": lambda: _usable(olhar().reranker),
+    }
+    return Readiness(checks)
+
+
+def _usable(model: GuardedGenerator | GuardedReranker | None) -> None:
+    if model is not None:
+        model.check()
+        model.breaker.require_closed()
+
+
+@router.get("/health/live", operation_id="live", dependencies=[OPEN])
+async def live() -> LiveOut:
+    """The process answers; nothing is looked at."""
+    return LiveOut()
+
+
+@router.get("/health/ready", operation_id="ready", dependencies=[OPEN], responses={503: {"model": ReadyOut}})
+async def ready(request: Request, response: Response) -> ReadyOut:
+    """Whether work can be done. ``degraded`` (200): without the language model, or the reranker; ``unready`` (503):
+    while a part that is needed is away, or the server ends. The parts are looked at every few seconds at most.
+    """
+    found: Readiness = request.app.state.readiness
+    parts = await found.parts()
+    now = "unready" if request.app.state.ending else status(parts, NEEDED)
+    if now == "unready":
+        response.status_code = 503
+    return ReadyOut(
+        status=now, parts={part: ReadyPartOut(state=p.state, ms=p.ms) for part, p in parts.items()}
+    )
 
 
 @router.get("/health", operation_id="health", dependencies=[READ])

@@ -17,5 +17,5 @@ router = APIRouter(tags=["operation"])
 def metrics(request: Request, olhar: System) -> Response:
     """Counts and gauges in Prometheus' text format, of the whole server. Nothing in it names anybody."""
     now = CollectorRegistry()
-    now.register(Gauges(olhar, request.app.state.turns))
+    now.register(Gauges(olhar, request.app.state.turns, request.app.state.readiness.last))
     return Response(generate_latest(METRICS.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)

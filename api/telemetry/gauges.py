@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from api.telemetry.readiness import Part
 from api.turns import Turns
 from rag.build import Olhar
 from rag.errors import OlharError
@@ -16,19 +17,19 @@ STATES = ("closed", "half-open", "open")
 
 
 class Gauges(Collector):
-    """Of one server. ``ready`` says of each part that was looked at whether it was there the last time."""
+    """Of one server. ``ready``: how its parts were found when that was asked last."""
 
-    def __init__(self, olhar: Olhar, turns: Turns, ready: Iterable[tuple[str, bool]] = ()) -> None:
+    def __init__(self, olhar: Olhar, turns: Turns, ready: Mapping[str, Part]) -> None:
         self._olhar = olhar
         self._turns = turns
-        self._ready = tuple(ready)
+        self._ready = ready
 
     def collect(self) -> Iterator[Metric]:
         """As ``prometheus_client`` wants it."""
         turns = [(("writing",), self._turns.writing), (("waiting",), self._turns.waiting)]
         yield _gauge("answers_under_way", "Answers being written, or waiting for it", ("state",), turns)
         yield _gauge("part_up", "Whether a part was there when readiness was asked last", ("part",), [
-            ((part,), int(up)) for part, up in self._ready
+            ((part,), int(found.state == "ok")) for part, found in self._ready.items()
         ])  # fmt: skip
         yield _gauge("breaker", "1 for the state of a model's circuit breaker", ("part", "state"), [
             ((part, state), int(state == now)) for part, now in self._breakers() for state in STATES

@@ -27,7 +27,7 @@ from ingest.receipts import FileReceipt, IngestReport
 from ingest.sources import SourceFile
 from rag.blobs import Blobs
 from rag.build import Olhar
-from rag.errors import NotFound
+from rag.errors import ModelUnavailable, NotFound
 from rag.models import encoder_row
 from rag.questions import Question
 from rag.records.load import Load
@@ -208,6 +208,10 @@ class FakeBreaker:
 
     state: str = "closed"
 
+    def require_closed(self) -> None:
+        if self.state != "closed":
+            raise ModelUnavailable("it is asked again later")
+
 
 @dataclass
 class FakeGenerator:
@@ -260,11 +264,14 @@ class FakeJobs:
 
 @dataclass
 class FakeRecords:
+    error: Exception | None = field(default=None, kw_only=True)
     readings: FakeReadings
     captionings: FakeReadings
     jobs: FakeJobs = field(default_factory=FakeJobs)
 
     def load(self) -> Load:
+        if self.error:
+            raise self.error
         return Load(jobs=1, files_waiting=7, batches_queued=2, batches_running=3)
 
 
@@ -364,6 +371,8 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
     system = FakeSystem(small_settings(tmp_path))
     served.app.state.olhar = system
     served.app.state.health_threads = health.threads()
+    served.app.state.readiness = health.readiness(lambda: cast(Olhar, system))
+    served.app.state.ending = False
     served.app.state.turns = Turns(2, 1)
     return system
 

@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
 from api.app import WAITING
 from rag import __version__
-from rag.errors import ModelUnavailable, StoreUnavailable
+from rag.errors import ModelUnavailable, RecordsUnavailable, StoreUnavailable
 from tests.api.conftest import FakeQueue, FakeReranker, FakeSystem
 
 
@@ -153,3 +154,64 @@ def test_searches_go_on_during_uploads(
         gate.set()
         assert {future.result().status_code for future in uploads} == {200}
     assert 1 <= fake_queue.most_at_once <= WAITING
+
+
+def test_it_lives_whatever_is_away(client: httpx.Client, system: FakeSystem) -> None:
+    system.store.error = StoreUnavailable("no Milvus")
+    system.encoder.error = RuntimeError("broken")
+    response = client.get("/health/live")
+    assert (response.status_code, response.json()) == (200, {"status": "live"})
+
+
+def test_ready_names_each_part_with_its_time(client: httpx.Client) -> None:
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    body = response.json()
+    assert body["status"] == "ready"
+    assert sorted(body["parts"]) == ["encoder", "llm", "records", "reranker", "store", "text_encoder"]
+    assert all(part["state"] == "ok" and part["ms"] >= 0 for part in body["parts"].values())
+
+
+@pytest.mark.parametrize("part", ["store", "records", "encoder", "text_encoder"])
+def test_without_a_part_that_is_needed_it_is_unready(
+    client: httpx.Client, system: FakeSystem, part: str
+) -> None:
+    getattr(system, part).error = RecordsUnavailable("secret host")
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["status"]) == (503, "unready")
+    assert [name for name, p in response.json()["parts"].items() if p["state"] == "failed"] == [part]
+    assert "secret" not in response.text  # it is told whoever asks
+
+
+def test_without_a_language_model_evidence_is_given_and_so_it_is_only_degraded(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    system.generator.breaker.state = "open"
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert response.json()["parts"]["llm"]["state"] == "failed"
+
+
+def test_a_server_that_ends_is_unready(client: httpx.Client, app: FastAPI) -> None:
+    app.state.ending = True
+    assert client.get("/health/ready").status_code == 503
+
+
+def test_probes_however_many_look_once(client: httpx.Client, url: str, system: FakeSystem) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        asked = [
+            pool.submit(httpx.get, f"{url}/health/ready", timeout=30, trust_env=False) for _ in range(20)
+        ]
+        assert {one.result().status_code for one in asked} == {200}
+    system.store.error = StoreUnavailable("gone meanwhile")
+    assert client.get("/health/ready").json()["parts"]["store"]["state"] == "ok"
+    assert len(system.encoder.batches) == 1
+
+
+def test_what_was_found_is_told_to_prometheus(client: httpx.Client, system: FakeSystem) -> None:
+    assert "olhar_part_up{" not in client.get("/metrics").text
+    system.generator.error = ModelUnavailable("away")
+    client.get("/health/ready")
+    told = client.get("/metrics").text
+    assert 'olhar_part_up{part="llm"} 0.0' in told
+    assert 'olhar_part_up{part="store"} 1.0' in told
