@@ -75,9 +75,10 @@ async def live() -> LiveOut:
 
 @router.get("/health/ready", operation_id="ready", dependencies=[OPEN], responses={503: {"model": ReadyOut}})
 async def ready(request: Request, response: Response) -> ReadyOut:
-    """Whether work can be done. ``degraded`` (200): without the language model, or the reranker; ``unready``
-    (503): while a part that is needed is away, or the server ends. The parts are looked at every few seconds at
-    most.
+    """Whether work can be done: 503 while a part that is needed is away, or the server ends.
+
+    ``degraded`` (200) is without the language model, or the reranker. The parts are looked at every few
+    seconds at most.
     """
     found: Readiness = request.app.state.readiness
     parts = await found.parts()
