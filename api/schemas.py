@@ -129,14 +129,18 @@ class CitationOut(BaseModel):
 
 
 class EvidenceOut(HitOut):
-    """A hit with its number in the prompt; ``prompt`` is the text that stood there for it."""
+    """A hit with its number in the prompt; ``prompt`` is the text that stands there for it.
+
+    ``alike`` others were relevant too, and look like it or say the same.
+    """
 
     marker: int
     prompt: Shown
+    alike: int = 0
 
     @classmethod
     def of_evidence(cls, evidence: Evidence) -> EvidenceOut:
-        return cls(marker=evidence.marker, prompt=evidence.text, **_hit(evidence.hit))
+        return cls(marker=evidence.marker, prompt=evidence.text, alike=evidence.alike, **_hit(evidence.hit))
 
 
 class TraceOut(BaseModel):
@@ -153,6 +157,36 @@ class TraceOut(BaseModel):
     reason: Shown = ""
 
 
+class ContextOut(BaseModel):
+    """How much of what was ``found`` the language model was ``shown``.
+
+    ``found`` pieces of evidence stand for ``alike`` more that look like them or say the same. ``pictures``
+    and earlier ``turns`` were sent too. The prompt had ``tokens`` of the ``room`` that there was; all zero
+    where no model was asked.
+    """
+
+    found: int = 0
+    alike: int = 0
+    shown: int = 0
+    pictures: int = 0
+    turns: int = 0
+    tokens: int = 0
+    room: int = 0
+
+    @classmethod
+    def of(cls, answer: Answer) -> ContextOut:
+        shown = answer.shown
+        return cls(
+            found=len(answer.evidence),
+            alike=sum(piece.alike for piece in answer.evidence),
+            shown=shown.evidence,
+            pictures=shown.pictures,
+            turns=shown.turns,
+            tokens=shown.tokens,
+            room=shown.room,
+        )
+
+
 class AskOut(BaseModel):
     """An answer with everything needed to check it."""
 
@@ -162,6 +196,7 @@ class AskOut(BaseModel):
     evidence: list[EvidenceOut]
     rerank: RerankOut
     trace: TraceOut = TraceOut()  # a server of before says nothing of it
+    context: ContextOut = ContextOut()  # nor of it
     model: str
     warnings: list[Shown]
     timings_ms: dict[str, float]
@@ -177,6 +212,7 @@ class AskOut(BaseModel):
             evidence=[EvidenceOut.of_evidence(e) for e in answer.evidence],
             rerank=RerankOut.of(answer.rerank),
             trace=TraceOut(**asdict(answer.trace)),
+            context=ContextOut.of(answer),
             model=answer.model,
             warnings=list(answer.warnings),
             timings_ms=dict(answer.timings_ms),

@@ -18,8 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import BaseMessage
+
 from rag.generation.chat_models import ChatModel, open_chat_model
+from rag.generation.context import Material, assembled
 from rag.generation.generator import ChatGenerator
+from rag.generation.prompts import small_messages, statement_of
 from rag.pipeline import number
 from rag.types import Evidence, Hit, Item, Label, Legs
 
@@ -57,12 +61,20 @@ def evidence_of(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     return number([Hit(1, item, 0.0, 1.0, Legs(), labels)])
 
 
+def asked(chat: ChatModel, case: Case) -> Sequence[BaseMessage]:
+    """What the model is given to read, in its form."""
+    if chat.form.kind == "small":
+        return small_messages(case.question, statement_of(case.evidence[0]))
+    material = Material(case.question, case.evidence)
+    return assembled(material, chat.measure, chat.form.max_tokens).messages
+
+
 def measure(chat: ChatModel, chosen: Sequence[Case]) -> tuple[int, int]:
     """How many are right in the model's own words, and in the final answer."""
     generator = ChatGenerator(chat)
     model_right = answer_right = 0
     for case in chosen:
-        written = chat.complete(chat.form.messages(case.question, case.evidence))[0].strip()
+        written = chat.complete(asked(chat, case))[0].strip()
         answer = generator.answer(case.question, case.evidence).text
         marks = case.said_in(written), case.said_in(answer)
         model_right, answer_right = model_right + marks[0], answer_right + marks[1]

@@ -178,9 +178,11 @@ class Olhar:
 
     @once
     def _bare_generator(self) -> ChatGenerator:
-        from rag.generation import open_generator
+        from rag.generation import Sight, open_generator
 
-        return open_generator(self.settings)
+        settings = self.settings
+        sight = Sight(self._picture, settings.llm_pictures, settings.llm_picture_edge)
+        return open_generator(settings, sight)
 
     @once
     def generator(self) -> GuardedGenerator:
@@ -210,6 +212,13 @@ class Olhar:
         if opened is None:
             return None
         return GuardedReranker(opened, self._breaker(f"OLHAR_RERANKER={self.settings.reranker}"))
+
+    def _picture(self, sha256: str) -> Pixels | None:
+        """An original, small enough to work with; None when it cannot be had."""
+        try:
+            return working_picture(self.blobs.get(sha256), max_pixels=self.settings.max_pixels).pixels
+        except OlharError:
+            return None
 
     def _small_picture(self, sha256: str) -> Pixels | None:
         """The thumbnail of an original, or itself; None when it cannot be had."""

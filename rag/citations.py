@@ -72,6 +72,11 @@ class Checked:
         return f"[{', '.join(kept)}]" if kept else _EMPTIED
 
 
+def without_markers(text: str) -> str:
+    """The text of before, whose markers point at other evidence than that of now."""
+    return check(text, ())[0]
+
+
 def check(text: str, evidence: Sequence[Evidence]) -> tuple[str, tuple[Citation, ...], tuple[str, ...]]:
     """The text with only markers that point at evidence, its citations in order, and warnings.
 

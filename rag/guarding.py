@@ -9,7 +9,7 @@ from rag.errors import ModelUnavailable
 from rag.observing import begun, step
 from rag.protocols import Generator, Rewriter, TextReranker
 from rag.questions import PLAIN
-from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, RerankState, Turn
+from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Turn
 
 
 class GuardedGenerator:
@@ -36,12 +36,14 @@ class GuardedGenerator:
         *,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
         """As the generator's. Raises ModelUnavailable at once while it is left alone."""
         self.breaker.enter()
         said, ended = False, begun("generate", model=self.name)
+        asked = self._generator.stream
         try:
-            for piece in self._generator.stream(question, evidence, options=options, history=history):
+            for piece in asked(question, evidence, options=options, history=history, pictures=pictures):
                 said = True
                 yield piece
         except ModelUnavailable as error:

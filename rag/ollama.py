@@ -88,6 +88,14 @@ class State:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``capabilities`` in Ollama's words; ``context``: the most tokens that it takes in, 0: not told."""
+
+    capabilities: frozenset[str]
+    context: int
+
+
 def place(model: str, url: str, settings: SettingNames | None = None) -> Place:
     """What messages say about a model at that server."""
     return Place(
@@ -138,6 +146,10 @@ class Ollama:
             error.retryable = False
             raise error
         return state
+
+    def facts(self, seconds: float) -> Facts:
+        """What the model can do, from one request that may take so long, without loading it."""
+        return self._translated(lambda: self._facts(seconds))
 
     def load(self, context: int = CONTEXT) -> None:
         """Has the model loaded into memory, for so many tokens, and waits for it."""
@@ -225,6 +237,17 @@ class Ollama:
             capabilities=frozenset(shown.capabilities or ()),
             device=_device(_find(self._quick.ps().models, self.model)),
         )
+
+    def _facts(self, seconds: float) -> Facts:
+        client = Client(host=self._url, timeout=min(seconds, CHECK_SECONDS), headers=ONE_EACH)
+        try:
+            shown = client.show(self.model)
+        finally:
+            client.close()  # type: ignore[no-untyped-call]  # the vendor's
+        told = shown.modelinfo or {}
+        length = told.get(f"{told.get('general.architecture')}.context_length")
+        context = length if isinstance(length, int) else 0
+        return Facts(frozenset(shown.capabilities or ()), context)
 
     def _version(self) -> str:
         # The vendor's client has no call for it; a proxy in front may not let it through.

@@ -259,8 +259,9 @@ class Generator(Protocol):
         *,
         options: GenerationOptions = ...,
         history: Sequence[Turn] = ...,
+        pictures: Sequence[Pixels] = ...,
     ) -> Iterator[str | Draft]:
-        """An answer in pieces, and last the draft whose text they make.
+        """An answer in pieces, and last the draft whose text they make. ``pictures`` are the question's own.
 
         Closing the iterator stops the model. Raises ModelUnavailable when it cannot be reached in time.
         """

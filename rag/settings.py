@@ -124,6 +124,19 @@ class Settings(BaseSettings):
         60, gt=0, le=3600, description="deadline of the first word of a model that is in memory"
     )
     llm_answer_seconds: float = Field(120, gt=0, le=3600, description="deadline of a whole answer")
+    llm_context: int = Field(
+        8192,
+        ge=1024,
+        le=1_048_576,
+        description="tokens of prompt and answer together, at most; fewer where the model takes fewer",
+    )
+    llm_sight: Literal["auto", "on", "off"] = Field(
+        "auto", description="whether pictures are sent along; `auto`: to models that are known to see"
+    )
+    llm_pictures: int = Field(3, ge=0, le=20, description="pictures sent along with a question, at most")
+    llm_picture_edge: int = Field(
+        768, ge=64, le=4096, description="their longer edge in pixels; larger ones are sent smaller"
+    )
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(
         16, ge=0, le=10_000, description="questions that wait for their turn; one more is refused with 429"

@@ -313,11 +313,15 @@ NOT_FOUND = "This is not in this collection."
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A hit with its number in the prompt and the text that stands there for it."""
+    """A hit with its number in the prompt and the text that stands there for it.
+
+    ``alike`` others that were relevant too look like it, or say the same, and are no evidence of their own.
+    """
 
     marker: int
     hit: Hit
     text: str
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +373,24 @@ Finish: TypeAlias = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a language model was given to read: pieces of evidence, pictures, earlier turns.
+
+    ``tokens`` of the ``room`` that the prompt had, by the model's own count where it counts for others, else
+    estimated; all zero where no model was asked.
+    """
+
+    evidence: int = 0
+    pictures: int = 0
+    turns: int = 0
+    tokens: int = 0
+    room: int = 0
+
+
+NOTHING_SHOWN = Shown()
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What the generator wrote, with markers already checked against the evidence.
 
@@ -381,6 +403,7 @@ class Draft:
     abstained: bool = False
     usage: Usage = NO_USAGE
     finish: Finish = "stop"
+    shown: Shown = NOTHING_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +438,7 @@ class Answer:
     usage: Usage = NO_USAGE
     finish: Finish = "stop"
     trace: Trace = Trace()
+    shown: Shown = NOTHING_SHOWN
 
 
 def content_hash(data: bytes) -> str:

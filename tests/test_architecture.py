@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.ollama",
         "rag.citations",
         "rag.questions",
+        "rag.images",
     },
     "rag.rerankers": {
         "rag.types",
@@ -117,6 +118,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.citations",
         "rag.questions",
         "rag.observing",
+        "rag.duplicates",
     },
     "rag.build": {"rag"},
     "rag.langchain": {

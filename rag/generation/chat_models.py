@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
-from rag.errors import BadSettings, ModelUnavailable
+from rag.errors import BadSettings
 from rag.faults import BrokenStream, Place, unavailable
+from rag.generation.capacity import UNLIMITED, Capacity, Estimate, Exact, Limits, Measure
 from rag.generation.prompts import PromptForm, prompt_form
 from rag.ollama import KEEP_ALIVE, Ollama, Patience, place
 from rag.questions import PLAIN
@@ -41,7 +42,7 @@ class ChatModel:
     response metadata that only a complete answer carries, where the vendor has one: without it an answer was
     cut off. ``warm`` loads the model, where that can be done. ``loading`` is called when a
     question is sent; what it gives tells how many seconds more the first word may take, should that be late,
-    since the model was not in memory.
+    since the model was not in memory. ``measure`` counts tokens as the model does.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ChatModel:
     end_key: str = ""
     warm: Callable[[], None] = lambda: None
     loading: Callable[[], Callable[[], float]] = lambda: no_more
+    measure: Measure = field(default_factory=lambda: Estimate(Capacity))
 
     def stream(
         self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN
@@ -98,13 +100,15 @@ def open_chat_model(
     answer_seconds: float,
     first_seconds: float = 60.0,
     keep_alive: str = KEEP_ALIVE,
+    limits: Limits = UNLIMITED,
 ) -> ChatModel:
     """``llamacpp:<name or .gguf>``, ``ollama:<model>``, or LangChain's ``<provider>:<model>``.
 
     Nothing is loaded or connected yet. ``first_seconds`` bounds the time until the first word of a model that
     is in memory, ``load_seconds`` comes on top for one that is not, ``answer_seconds`` the time from there to
-    the last. ``keep_alive`` is how long Ollama keeps the model. Raises BadSettings when the value names no
-    provider, ModelUnavailable when the provider's package or key is missing.
+    the last. ``keep_alive`` is how long Ollama keeps the model; ``limits``: what it may take in.
+    Raises BadSettings when the value names no provider, ModelUnavailable when the provider's package or key
+    is missing.
     """
     provider, _, model = settings_llm.partition(":")
     if not provider or not model:
@@ -112,19 +116,21 @@ def open_chat_model(
     deadlines = Deadlines(first=first_seconds, whole=answer_seconds)
     form = prompt_form(settings_llm)
     if provider == "llamacpp":
-        return _open_llamacpp(settings_llm, model, form, deadlines, load_seconds)
+        return _open_llamacpp(settings_llm, model, form, deadlines, load_seconds, limits)
     if provider == "ollama":
         patience = Patience(load_seconds, first_seconds, answer_seconds)
-        return _open_ollama(settings_llm, model, ollama_url, form, patience, keep_alive)
-    return _open_provider(settings_llm, provider, form, deadlines)
+        return _open_ollama(settings_llm, model, ollama_url, form, patience, keep_alive, limits)
+    from rag.generation.providers import open_provider
+
+    return open_provider(settings_llm, provider, form, deadlines, limits)
 
 
 def _open_llamacpp(
-    name: str, model: str, form: PromptForm, deadlines: Deadlines, load_seconds: float
+    name: str, model: str, form: PromptForm, deadlines: Deadlines, load_seconds: float, limits: Limits
 ) -> ChatModel:
     from rag.generation.llamacpp import LlamaCppChat
 
-    chat = LlamaCppChat(model=model, max_tokens=form.max_tokens)
+    chat = LlamaCppChat(model=model, max_tokens=form.max_tokens, context=limits.context)
 
     def check() -> Mapping[str, str]:
         chat.load()
@@ -141,20 +147,28 @@ def _open_llamacpp(
         deadlines,
         check,
         chat.close,
-        arguments=lambda options: _openai_arguments(form, options),
+        arguments=lambda options: openai_arguments(form, options, chat.size),
         end_key="finish_reason",
         warm=chat.load,
         loading=lambda: no_more if chat.is_loaded else lambda: load_seconds,
+        measure=Exact(Capacity(chat.size), chat.get_num_tokens),
     )
 
 
 def _open_ollama(
-    name: str, model: str, url: str, form: PromptForm, patience: Patience, keep_alive: str
+    name: str,
+    model: str,
+    url: str,
+    form: PromptForm,
+    patience: Patience,
+    keep_alive: str,
+    limits: Limits,
 ) -> ChatModel:
     from rag.generation import ollama
 
     server = Ollama(model, url, place=place(model, url), patience=patience, keep_alive=keep_alive)
     deadlines = Deadlines(first=patience.first, whole=patience.whole)
+    measure = Estimate(lambda: ollama.capacity(server, limits, patience.first))
     return ChatModel(
         name,
         form,
@@ -163,51 +177,19 @@ def _open_ollama(
         deadlines,
         check=lambda: ollama.check(server, url),
         close=server.close,
-        arguments=lambda options: ollama.arguments(form, options),
+        arguments=lambda options: ollama.arguments(form, options, measure.capacity()),
         end_key="done_reason",
-        warm=server.load,
+        warm=lambda: server.load(measure.capacity().context),
         loading=lambda: ollama.loading(server),
+        measure=measure,
     )
 
 
-def _open_provider(name: str, provider: str, form: PromptForm, deadlines: Deadlines) -> ChatModel:
-    from langchain.chat_models import init_chat_model
-
-    try:
-        chat = init_chat_model(name)
-    except ImportError as error:
-        raise ModelUnavailable(f"OLHAR_LLM={name}: {error}") from error
-    except ValueError as error:
-        raise BadSettings(
-            f"OLHAR_LLM={name}: LangChain knows no provider {provider!r}, or it lacks a setting of its own "
-            f"({str(error).splitlines()[0]})"
-        ) from error
-    except Exception as error:
-        raise ModelUnavailable(f"OLHAR_LLM={name}: {error}") from error
-    where = Place(
-        name,
-        where=f"the provider {provider!r}",
-        reach="check the network and the provider's status",
-        missing="check the model's name in OLHAR_LLM",
-    )
-    return ChatModel(
-        name,
-        form,
-        chat,
-        where,
-        deadlines,
-        # Asking a paid service costs money, so having its package and its key is all that is checked.
-        check=lambda: {"device": f"the provider {provider!r}", "model": name},
-        close=lambda: None,
-        arguments=lambda options: _openai_arguments(form, options),
-    )
-
-
-def _openai_arguments(form: PromptForm, options: GenerationOptions) -> dict[str, Any]:
+def openai_arguments(form: PromptForm, options: GenerationOptions, context: int) -> dict[str, Any]:
     """In the words of OpenAI's API, which llama.cpp and LangChain's providers know."""
     given: dict[str, Any] = {
         "temperature": options.temperature,
-        "max_tokens": options.max_tokens,
+        "max_tokens": options.max_tokens and min(options.max_tokens, context // 2),
         "seed": options.seed,
         "stop": [*form.stop, *options.stop] or None,
     }

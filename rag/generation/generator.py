@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from rag.generation.capacity import Limits, Sees
 from rag.generation.chat_models import ChatModel, open_chat_model
+from rag.generation.context import Material
+from rag.generation.pictures import BLIND, Sight
 from rag.generation.rewriting import ChatRewriter
 from rag.generation.writers import WRITERS, write_json
 from rag.questions import PLAIN
-from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
+from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Pixels, Turn
 
 
 class LanguageModelSettings(Protocol):
@@ -27,13 +30,18 @@ class LanguageModelSettings(Protocol):
     def llm_answer_seconds(self) -> float: ...
     @property
     def ollama_keep_alive(self) -> str: ...
+    @property
+    def llm_context(self) -> int: ...
+    @property
+    def llm_sight(self) -> Sees: ...
 
 
 class ChatGenerator:
     """A Generator over a chat model. Safe to use from several threads."""
 
-    def __init__(self, chat: ChatModel) -> None:
+    def __init__(self, chat: ChatModel, sight: Sight = BLIND) -> None:
         self._chat = chat
+        self._sight = sight
         self._write = WRITERS[chat.form.kind]
 
     def rewriter(self, *, seconds: float) -> ChatRewriter:
@@ -57,16 +65,18 @@ class ChatGenerator:
         *,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
         """An answer in pieces, and last the draft whose text they make; without evidence, NOT_FOUND.
 
-        All its markers point at evidence. Raises ModelUnavailable when the model cannot be reached in time.
+        A model that sees is sent ``pictures``, which came with the question, and those of the evidence. All
+        markers point at evidence that it was shown. Raises ModelUnavailable when it cannot be had in time.
         """
         if not evidence:
             yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
             return
         write = self._write if options.schema is None else write_json
-        yield from write(self._chat, question, evidence, options, history)
+        yield from write(self._chat, Material(question, evidence, history, options, pictures), self._sight)
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Draft:
         """The whole of ``stream``."""
@@ -87,8 +97,8 @@ class ChatGenerator:
         self._chat.close()
 
 
-def open_generator(settings: LanguageModelSettings) -> ChatGenerator:
-    """The generator that OLHAR_LLM chooses; it loads or connects at first use.
+def open_generator(settings: LanguageModelSettings, sight: Sight = BLIND) -> ChatGenerator:
+    """The generator that OLHAR_LLM chooses; it loads or connects at first use. ``sight`` finds its pictures.
 
     Raises BadSettings or ModelUnavailable, as ``open_chat_model`` does.
     """
@@ -100,5 +110,7 @@ def open_generator(settings: LanguageModelSettings) -> ChatGenerator:
             first_seconds=settings.llm_first_seconds,
             answer_seconds=settings.llm_answer_seconds,
             keep_alive=settings.ollama_keep_alive,
-        )
+            limits=Limits(settings.llm_context, settings.llm_sight),
+        ),
+        sight,
     )

@@ -56,6 +56,12 @@ def beside(question: str, statement: str) -> bool:
     return bool(asked) and not asked & content(statement)
 
 
+def coverage(question: str, statement: str) -> float:
+    """Of the question's content words the share that the statement holds, in [0, 1]; 0 when it has none."""
+    asked = content(question)
+    return len(asked & content(statement)) / len(asked) if asked else 0.0
+
+
 def verdict(question: str, statement: str) -> str | None:
     """The answer to a question of yes or no, or None for any other question.
 

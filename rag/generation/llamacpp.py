@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import xllamacpp
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
@@ -24,6 +25,8 @@ from rag.relay import Emit, relay
 
 GGUF_MAGIC = b"GGUF"
 MAX_THREADS = 8
+DEFAULT_CONTEXT = 8192
+"""Tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class LlamaCppChat(BaseChatModel):
     threads: int | None = Field(None, ge=1)
 
     _server: Any = PrivateAttr(default=None)
+    _key: str = PrivateAttr(default_factory=lambda: secrets.token_hex(32))
+    _asking: httpx.Client | None = PrivateAttr(default=None)
     _loading: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     @property
@@ -117,6 +122,28 @@ class LlamaCppChat(BaseChatModel):
         """Free the model, once the calls under way have ended; a later call loads it again."""
         with self._loading:
             self._server = None
+            if self._asking is not None:
+                self._asking.close()
+            self._asking = None
+
+    @property
+    def size(self) -> int:
+        """Tokens of prompt and answer together."""
+        row = PACKAGED.get(self.model)
+        most = row.context if row else self.context or DEFAULT_CONTEXT
+        return min(most, self.context or most)
+
+    def get_num_tokens(self, text: str) -> int:
+        """By the model's own tokenizer. Raises ModelUnavailable."""
+        self._loaded()
+        asking = self._asking
+        if asking is None:  # closed meanwhile
+            raise self._unavailable("was closed")
+        try:
+            answer = asking.post("/tokenize", json={"content": text, "parse_special": True})
+            return len(answer.raise_for_status().json()["tokens"])
+        except httpx.HTTPError as error:
+            raise self._unavailable(f"its tokenizer: {error}") from error
 
     def _generate(
         self,
@@ -183,19 +210,23 @@ class LlamaCppChat(BaseChatModel):
                         f"llama.cpp cannot load {path}: the file is damaged, of a kind that this "
                         "version does not know, or larger than the free memory; choose another model"
                     ) from error
+                self._asking = httpx.Client(
+                    base_url=self._server.listening_address,
+                    headers={"authorization": f"Bearer {self._key}"},
+                    trust_env=False,
+                )
             return self._server
 
     def _parameters(self, path: Path) -> Any:
-        row = PACKAGED.get(self.model)
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(path)
-        parameters.n_ctx = self.context or (row.context if row else 8192)
+        parameters.n_ctx = self.size
         parameters.n_parallel = 1
         parameters.verbosity = -1
         # Server keeps old prompts in up to 8 GiB of memory unless told otherwise.
         parameters.cache_ram_mib = 0
-        # It also listens on a loopback port: nobody else may use it or read prompts there.
-        parameters.api_keys = [secrets.token_hex(32)]
+        # It also listens on a loopback port, where its tokenizer is: nobody else may use it.
+        parameters.api_keys = [self._key]
         parameters.endpoint_slots = False
         parameters.ui = False
         threads = self.threads or min(max((os.cpu_count() or 2) - 1, 1), MAX_THREADS)

@@ -10,8 +10,9 @@ from typing import Any
 from langchain_ollama import ChatOllama
 
 from rag.errors import ModelUnavailable
+from rag.generation.capacity import Capacity, Limits
 from rag.generation.prompts import PromptForm
-from rag.ollama import CONNECT_SECONDS, CONTEXT, GRACE_SECONDS, ONE_EACH, Ollama
+from rag.ollama import CONNECT_SECONDS, GRACE_SECONDS, ONE_EACH, Ollama
 from rag.relay import Deadlines
 from rag.types import GenerationOptions
 from rag.urls import without_password
@@ -34,12 +35,29 @@ def open_chat(model: str, url: str, deadlines: Deadlines, *, load: float, keep_a
     )
 
 
-def arguments(form: PromptForm, options: GenerationOptions) -> dict[str, Any]:
-    """How an answer is to be written, in the words of Ollama's API."""
+def capacity(ollama: Ollama, limits: Limits, seconds: float) -> Capacity:
+    """What the model can take in: its own length, within the limits.
+
+    Where the server does not tell in so many seconds, the limits alone, and no sight unless it is set: what
+    is wrong with the server the question itself will say.
+    """
+    try:
+        facts = ollama.facts(seconds)
+    except ModelUnavailable:
+        return limits.of(0, sees=False)
+    return limits.of(facts.context, sees="vision" in facts.capabilities)
+
+
+def arguments(form: PromptForm, options: GenerationOptions, capacity: Capacity) -> dict[str, Any]:
+    """How an answer is to be written, in the words of Ollama's API.
+
+    Ollama cuts off the beginning of a prompt that is longer than ``num_ctx``, and says nothing: it has to be
+    what the prompt was made for. It is the same for each question, since another one loads the model anew.
+    """
     given: dict[str, Any] = {
         "temperature": 0 if options.temperature is None else options.temperature,
-        "num_predict": options.max_tokens or form.max_tokens,
-        "num_ctx": CONTEXT,
+        "num_predict": capacity.answer(options.max_tokens or form.max_tokens),
+        "num_ctx": capacity.context,
         "seed": options.seed,
         "stop": [*(() if options.schema else form.stop), *options.stop] or None,
     }

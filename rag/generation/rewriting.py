@@ -11,7 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from rag.errors import ModelUnavailable
 from rag.folding import fold_query, words
 from rag.generation.chat_models import ChatModel, no_more
-from rag.generation.prompts import MAX_QUESTION, framed
+from rag.generation.framing import framed
+from rag.generation.prompts import MAX_QUESTION
 from rag.relay import DeadlineExceeded, Deadlines, within
 from rag.types import GenerationOptions, Turn
 

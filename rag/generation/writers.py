@@ -9,19 +9,19 @@ from typing import Literal, TypeAlias
 from rag.citations import NO_CITATION, Checked, check
 from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, Written
-from rag.generation.grounding import beside, guessed, supported, verdict
-from rag.generation.prompts import (
-    inscriptions,
-    labels_of,
-    large_messages,
-    only_labels,
-    statement_of,
-)
+from rag.generation.context import Context, Material, assembled, fitted
+from rag.generation.grounding import beside, coverage, guessed, supported, verdict
+from rag.generation.pictures import Sight
+from rag.generation.prompts import inscriptions, labels_of, only_labels, small_messages, statement_of
 from rag.generation.speech import Speech
-from rag.types import NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
+from rag.types import NOT_FOUND, Draft, Evidence, Shown
 
 SURE = 0.5
 """The relevance from which evidence is quoted even when it shares no word with the question."""
+
+WORDS_WEIGH = 4.0
+"""Log-odds that evidence gains from holding every word of the question, beside evidence that holds none.
+Chosen on the half ``tune`` of benchmarks/answers_questions.jsonl."""
 
 ONLY_THE_QUESTION = (
     "is too small for a conversation: earlier messages and instructions have no effect on how it writes; "
@@ -32,16 +32,11 @@ Pieces: TypeAlias = Iterator[str | Draft]
 """Texts, and last the draft whose text they make."""
 
 
-def write_large(
-    chat: ChatModel,
-    question: str,
-    evidence: Sequence[Evidence],
-    options: GenerationOptions,
-    history: Sequence[Turn],
-) -> Pieces:
+def write_large(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     """The model's own words with its own markers, those that point at nothing left out."""
-    speech, checked, end, shown = Speech(), Checked(evidence), Written(), ""
-    for piece in chat.stream(large_messages(question, evidence, history, options), options):
+    context = _context(chat, material, sight)
+    speech, checked, end, shown = Speech(), Checked(context.evidence), Written(), ""
+    for piece in chat.stream(context.messages, material.options):
         if isinstance(piece, Written):
             end = piece
         elif text := checked.feed(speech.feed(piece)):
@@ -56,65 +51,85 @@ def write_large(
     if rest:
         yield rest
     warnings = tuple(said for said in checked.warnings if not (abstained and said == NO_CITATION))
-    yield Draft(shown + rest, checked.citations, warnings, abstained, end.usage, end.finish)
+    _learn(chat, context, end)
+    yield Draft(shown + rest, checked.citations, warnings, abstained, end.usage, end.finish, context.shown)
 
 
-def write_small(
-    chat: ChatModel,
-    question: str,
-    evidence: Sequence[Evidence],
-    options: GenerationOptions,
-    history: Sequence[Turn],
-) -> Pieces:
+def write_small(chat: ChatModel, material: Material, _: Sight) -> Pieces:
     """One sentence about the best evidence, which the program cites: nothing else was shown.
 
     It is shown once it was held against the evidence. The program answers by itself where small models only
     guess: from labels, and with yes or no. It abstains where the evidence shares no word with the question
     and is not surely relevant either.
     """
-    best, end = evidence[0], Written()
+    question, end = material.question, Written()
+    best = _best(question, material.evidence)
     text: str | None
     if only_labels(best):
         text = guessed(labels_of(best), inscriptions(best.hit.item))
     else:
-        statement = statement_of(best)
+        room = chat.measure.capacity().context - chat.form.max_tokens
+        statement, asked = fitted(statement_of(best), question, room, chat.measure)
         if not statement or (best.hit.relevance < SURE and beside(question, statement)):
             yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
             return
         text = verdict(question, statement)
         if text is None:
-            written, end = chat.complete(chat.form.messages(question, evidence), options)
+            written, end = chat.complete(small_messages(asked, statement), material.options)
             text = supported(written, question, statement)
     shown, citations, warnings = check(f"{text} [{best.marker}]", (best,))
-    if history or options.instructions:
+    if material.history or material.options.instructions:
         warnings += (f"{chat.name} {ONLY_THE_QUESTION}",)
     yield shown
-    yield Draft(shown, citations, warnings, usage=end.usage, finish=end.finish)
+    told = Shown(evidence=1, tokens=end.usage.prompt_tokens, room=chat.measure.capacity().context)
+    yield Draft(shown, citations, warnings, usage=end.usage, finish=end.finish, shown=told)
 
 
-def write_json(
-    chat: ChatModel,
-    question: str,
-    evidence: Sequence[Evidence],
-    options: GenerationOptions,
-    history: Sequence[Turn],
-) -> Pieces:
+def _context(chat: ChatModel, material: Material, sight: Sight) -> Context:
+    wanted = material.options.max_tokens or chat.form.max_tokens
+    return assembled(material, chat.measure, wanted, sight)
+
+
+def _learn(chat: ChatModel, context: Context, end: Written) -> None:
+    """How good the count was; of pictures too little is known to tell."""
+    if not context.shown.pictures:
+        chat.measure.learn(context.shown.tokens, end.usage.prompt_tokens)
+
+
+def _best(question: str, evidence: Sequence[Evidence]) -> Evidence:
+    """The piece that a small model is shown: relevant, and holding the words that were asked for."""
+    return max(
+        evidence,
+        key=lambda piece: piece.hit.score + WORDS_WEIGH * coverage(question, statement_of(piece)),
+    )
+
+
+def write_json(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     """What the model wrote by a JSON schema, untouched: a list of numbers looks like a marker.
 
     Its citations are the markers in its texts that point at evidence.
     """
+    context = _context(chat, material, sight)
     shown, end = "", Written()
-    for piece in chat.stream(large_messages(question, evidence, history, options), options):
+    for piece in chat.stream(context.messages, material.options):
         if isinstance(piece, Written):
             end = piece
         else:
             shown += piece
             yield piece
-    checked = Checked(evidence)
+    _learn(chat, context, end)
+    checked = Checked(context.evidence)
     for text in _texts(shown):
         checked.feed(text + "\n")
     checked.end()
-    yield Draft(shown, checked.citations, checked.warnings, usage=end.usage, finish=end.finish)
+    yield Draft(
+        shown,
+        checked.citations,
+        checked.warnings,
+        usage=end.usage,
+        finish=end.finish,
+        shown=context.shown,
+    )
 
 
 def _texts(written: str) -> Iterator[str]:
@@ -135,5 +150,5 @@ def _declines(text: str) -> bool:
     return NOT_FOUND.rstrip(".").casefold() in text.casefold()
 
 
-Writer: TypeAlias = Callable[[ChatModel, str, Sequence[Evidence], GenerationOptions, Sequence[Turn]], Pieces]
+Writer: TypeAlias = Callable[[ChatModel, Material, Sight], Pieces]
 WRITERS: Mapping[Literal["large", "small"], Writer] = {"large": write_large, "small": write_small}

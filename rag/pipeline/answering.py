@@ -50,7 +50,13 @@ def _pieces(generator: Generator, found: Found, question: Question) -> Iterator[
         yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
         return
     asked = found.query.text.strip() or IMAGE_QUESTION
-    yield from generator.stream(asked, found.evidence, options=question.options, history=question.history)
+    yield from generator.stream(
+        asked,
+        found.evidence,
+        options=question.options,
+        history=question.history,
+        pictures=found.query.pictures,
+    )
 
 
 def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable) -> Draft:

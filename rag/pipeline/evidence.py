@@ -2,16 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from rag.duplicates import DISTANCE, grouped
 from rag.types import Evidence, Hit, Item
 
 MAX_EVIDENCE_CHARACTERS = 2_000
 
 
-def number(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
-    """Hits with their markers, 1 first, and the text that a language model reads for each."""
-    return tuple(Evidence(marker, hit, describe(hit)) for marker, hit in enumerate(hits, start=1))
+def number(hits: Sequence[Hit], alike: Mapping[str, int] | None = None) -> tuple[Evidence, ...]:
+    """Hits with their markers, 1 first, and the text that a language model reads for each.
+
+    ``alike``: how many others each stands for, by id.
+    """
+    others = alike or {}
+    return tuple(
+        Evidence(marker, hit, _with_others(hit, others.get(hit.item.id, 0)), others.get(hit.item.id, 0))
+        for marker, hit in enumerate(hits, start=1)
+    )
+
+
+def distinct(hits: Sequence[Hit]) -> tuple[list[Hit], dict[str, int]]:
+    """The first of those that look alike or say the same, and how many others each stands for, by id.
+
+    Pictures look alike by their perceptual hashes, as in ``rag.duplicates``; a picture without structure
+    looks like none.
+    """
+    first = _first_alike([hit.item for hit in hits])
+    said: dict[str, int] = {}
+    kept: list[Hit] = []
+    alike: dict[str, int] = {}
+    for place, hit in enumerate(hits):
+        text = " ".join(describe(hit).casefold().split()).rstrip(" .")
+        stands = hits[said.setdefault(text, first[place])] if text else hits[first[place]]
+        if stands is hit:
+            kept.append(hit)
+        else:
+            alike[stands.item.id] = alike.get(stands.item.id, 0) + 1
+    return kept, alike
+
+
+def _first_alike(items: Sequence[Item]) -> list[int]:
+    """For each item the place of the first one that it looks like, which may be its own."""
+    hashed = [place for place, item in enumerate(items) if item.phash.strip("0") and not item.is_frame]
+    hashes = np.array([int(items[place].phash, 16) for place in hashed], dtype=np.uint64)
+    first = list(range(len(items)))
+    for group in grouped(hashes, DISTANCE) if hashed else ():
+        for member in group:
+            first[hashed[member]] = hashed[group[0]]
+    return first
+
+
+def _with_others(hit: Hit, alike: int) -> str:
+    others = alike + hit.duplicates
+    return f"{describe(hit)} ({others} more like it)" if others else describe(hit)
 
 
 def place(item: Item) -> str:
@@ -43,7 +89,10 @@ def describe(hit: Hit) -> str:
         parts.append(f"Text in the picture: {item.ocr}")
     if item.tags:
         parts.append("Tags: " + ", ".join(item.tags))
-    return " ".join(" ".join(parts).split())[:MAX_EVIDENCE_CHARACTERS]
+    text = " ".join(" ".join(parts).split())
+    if len(text) <= MAX_EVIDENCE_CHARACTERS:
+        return text
+    return text[: MAX_EVIDENCE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
 
 
 def has_words(item: Item) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from rag.errors import InvalidInput
 from rag.observing import tell
 from rag.pipeline.answering import AWAY, Found, drafted
-from rag.pipeline.evidence import number
+from rag.pipeline.evidence import distinct, number
 from rag.pipeline.finding import Finder
 from rag.pipeline.notices import Notices
 from rag.pipeline.understanding import understood
@@ -20,6 +20,8 @@ from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult
 from rag.vision.zero_shot import ZeroShot
 
 __all__ = ["AWAY", "Pipeline"]
+
+MOST_HITS = 1000
 
 
 class Pipeline:
@@ -103,9 +105,11 @@ class Pipeline:
         query, trace = understood(question.query, question.history, self._rewriter, self._clock)
         most = question.limit or self._evidence
         meant = replace(question, query=query)
-        found = self._finder.found(meant, max(most, self._evidence), rerank=question.rerank is not False)
-        kept = [hit for hit in found.hits if hit.relevance >= self._relevance][:most]
-        evidence = number(self._finder.described(question.scope, kept))
+        # Twice as many as wanted: what says the same as another is no evidence of its own.
+        depth = 2 * max(most, self._evidence)
+        found = self._finder.found(meant, min(depth, MOST_HITS), rerank=question.rerank is not False)
+        kept, alike = distinct([hit for hit in found.hits if hit.relevance >= self._relevance])
+        evidence = number(self._finder.described(question.scope, kept[:most]), alike)
         return Found(evidence, found.rerank, found.warnings, found.timings_ms, started, query, trace)
 
     def _since(self, started: float) -> float:
@@ -125,4 +129,5 @@ class Pipeline:
             usage=draft.usage,
             finish=draft.finish,
             trace=found.trace,
+            shown=draft.shown,
         )

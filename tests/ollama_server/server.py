@@ -33,12 +33,14 @@ class OllamaServer:
 
     ``load_seconds``: how long the first request for a model waits. ``requests``: (path, body) of all
     that came in. ``on_gpu``: what part of a loaded model ``/api/ps`` says is on a GPU, in [0, 1].
+    ``context_length``: tokens that the model takes in, as ``/api/show`` says.
     ``tells_logprobs``: False for a server before version 0.12.11.
     """
 
     backend: Backend = field(default_factory=Script)
     models: Sequence[str] = ("tiny:latest",)
     capabilities: Sequence[str] = ("completion",)
+    context_length: int = 8192
     load_seconds: float = 0.0
     on_gpu: float = 0.0
     tells_logprobs: bool = True
@@ -98,7 +100,7 @@ class OllamaServer:
                 "parameters": 'stop "<|im_end|>"',
                 "template": "{{ .Prompt }}",
                 "details": _card(name)["details"],
-                "model_info": {"general.architecture": "llama", "llama.context_length": 8192},
+                "model_info": {"general.architecture": "llama", "llama.context_length": self.context_length},
                 "capabilities": list(self.capabilities),
                 "modified_at": _now(),
             }

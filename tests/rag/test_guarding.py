@@ -10,7 +10,7 @@ from rag.errors import ModelUnavailable
 from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
 from rag.questions import PLAIN
 from rag.settings import load_settings
-from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, RerankState, Turn
+from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Turn
 
 
 class Model:
@@ -31,8 +31,9 @@ class Model:
         *,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
-        del question, evidence, options, history
+        del question, evidence, options, history, pictures
         self._ask()
         yield "A cat."
         yield Draft("A cat.", ())

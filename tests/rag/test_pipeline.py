@@ -10,6 +10,7 @@ import pytest
 
 from rag.errors import ModelUnavailable
 from rag.pipeline import AWAY, Pipeline, describe, number
+from rag.pipeline.evidence import distinct
 from rag.protocols import Reranker, Rewriter
 from rag.questions import PLAIN, Question
 from rag.retrieval.retriever import Retriever
@@ -26,6 +27,7 @@ from rag.types import (
     Item,
     Label,
     Legs,
+    Pixels,
     Query,
     RerankState,
     Turn,
@@ -52,6 +54,7 @@ class Echo:
         self.before: tuple[str, ...] = ()
         self.asked: list[tuple[str, tuple[Evidence, ...]]] = []
         self.told: tuple[GenerationOptions, tuple[Turn, ...]] = (PLAIN, ())
+        self.pictures: tuple[Pixels, ...] = ()
 
     def stream(
         self,
@@ -60,8 +63,10 @@ class Echo:
         *,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
         self.asked.append((question, tuple(evidence)))
+        self.pictures = tuple(pictures)
         self.told = (options, tuple(history))
         best = evidence[0]
         if self.error:
@@ -237,6 +242,7 @@ def test_a_picture_alone_is_a_question(store: MilvusStore) -> None:
     answer = pipeline(store, echo).ask(Question(SCOPE, Query(image=colour(240, 0, 0))))
     assert answer.citations[0].source == "red.jpg"
     assert echo.asked[0][0].endswith("?")
+    assert len(echo.pictures) == 1
 
 
 class Filling:
@@ -371,6 +377,30 @@ def test_what_is_known_of_a_hit_stands_in_one_paragraph() -> None:
     hit = Hit(1, item, 0.0, 0.5, Legs(), (Label("ignored", 0.9),))
     assert describe(hit) == "Caption: a sign page one Text in the picture: NO ENTRY Tags: road, sign"
     assert [evidence.marker for evidence in number([hit, hit])] == [1, 2]
+
+
+def test_what_looks_alike_or_says_the_same_is_one_piece_of_evidence_and_counted() -> None:
+    item = Item("a", "t", "c", "h", ("s",), caption="A dog on the beach.", phash="f0f0f0f0f0f0f0f0")
+    others = (
+        replace(item, id="b", caption="a dog  on the beach .", phash="0123456789abcdef"),
+        replace(item, id="c", caption="A dog, near the sea", phash="f0f0f0f0f0f0f0f1"),
+        replace(item, id="d", caption="A cat.", phash="0" * 16),
+        replace(item, id="e", caption="", phash="0" * 16),
+        replace(item, id="f", caption="", phash=""),
+    )
+    hits = [Hit(n, one, 0.0, 0.5, Legs()) for n, one in enumerate((item, *others), start=1)]
+    kept, alike = distinct(hits)
+    assert [hit.item.id for hit in kept] == ["a", "d", "e", "f"]
+    assert alike == {"a": 2}
+    first, *_ = number([replace(kept[0], duplicates=1), *kept[1:]], alike)
+    assert (first.alike, first.text) == (2, "Caption: A dog on the beach. (3 more like it)")
+
+
+def test_a_very_long_text_is_cut_after_a_word_with_a_mark() -> None:
+    item = Item("a", "t", "c", "h", ("s",), kind="passage", text="lighthouse " * 500)
+    text = describe(Hit(1, item, 0.0, 0.5, Legs()))
+    assert len(text) <= 2_000
+    assert text.endswith("lighthouse…")
 
 
 def test_a_part_of_a_document_says_where_it_stands() -> None:

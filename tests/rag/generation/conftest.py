@@ -31,6 +31,7 @@ def server(_running: OllamaServer) -> OllamaServer:
     """A scripted Ollama server, as if fresh."""
     _running.backend = Script()
     _running.capabilities = ("completion",)
+    _running.context_length = 8192
     _running.load_seconds = _running.on_gpu = 0.0
     _running.loaded.clear()
     _running.requests.clear()

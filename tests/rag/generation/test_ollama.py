@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rag.errors import ModelUnavailable
+from rag.generation.capacity import estimated
 from rag.generation.chat_models import open_chat_model
 from rag.generation.generator import ChatGenerator
 from rag.generation.llamacpp import model_file
-from rag.types import JSON, NOT_FOUND, Draft, Evidence, GenerationOptions, Turn
+from rag.generation.pictures import BLIND, Sight
+from rag.images import decode
+from rag.types import JSON, NOT_FOUND, Draft, Evidence, GenerationOptions, Pixels, Turn
 from tests.ollama_server import LlamaCpp, OllamaServer, Script
+from tests.ollama_server.backends import Ask, End, Token
 
 Pieces = Callable[..., tuple[Evidence, ...]]
 BOUND = 5.0
@@ -30,6 +38,7 @@ def generator(
     first_seconds: float | None = None,
     answer_seconds: float = 20,
     keep_alive: str = "30m",
+    sight: Sight = BLIND,
 ) -> ChatGenerator:
     return ChatGenerator(
         open_chat_model(
@@ -39,8 +48,21 @@ def generator(
             first_seconds=load_seconds if first_seconds is None else first_seconds,
             answer_seconds=answer_seconds,
             keep_alive=keep_alive,
-        )
+        ),
+        sight,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Says that a prompt had so many tokens."""
+
+    prompt_tokens: int
+
+    def tokens(self, ask: Ask, stopping: threading.Event) -> Iterator[Token | End]:
+        del ask, stopping
+        yield Token("A cat [1].")
+        yield End("stop", self.prompt_tokens, 3)
 
 
 def test_an_answer_with_checked_citations(server: OllamaServer, pieces: Pieces) -> None:
@@ -53,8 +75,8 @@ def test_an_answer_with_checked_citations(server: OllamaServer, pieces: Pieces) 
 
 def test_what_ollama_is_asked(server: OllamaServer, pieces: Pieces) -> None:
     generator(server.url).answer("What is it?", pieces("A cat.", "A dog."))
-    ((path, body),) = server.requests
-    assert (path, body["model"]) == ("/api/chat", "tiny")
+    (shown, _), (path, body) = server.requests
+    assert (shown, path, body["model"]) == ("/api/show", "/api/chat", "tiny")
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
     assert "[2] Caption: A dog." in body["messages"][1]["content"]
     assert body["think"] is False
@@ -124,7 +146,7 @@ def test_warming_loads_it_as_it_is_asked_later_and_for_as_long_as_is_set(
     asked.warm()
     assert server.loaded == ["tiny:latest"]
     asked.answer("What?", pieces("A cat."))
-    (_, load), (_, question) = server.requests
+    load, question = (body for path, body in server.requests if path != "/api/show")
     assert load["options"]["num_ctx"] == question["options"]["num_ctx"]
     assert load["keep_alive"] == question["keep_alive"] == "2h"
 
@@ -287,15 +309,79 @@ def test_earlier_turns_are_told_without_their_markers(server: OllamaServer, piec
     list(generator(server.url).stream("And then?", pieces("A cat."), history=history))
     told = server.requests[-1][1]["messages"]
     assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
-    assert told[2]["content"] == "A dog ."
+    assert told[2]["content"] == "A dog."
 
 
-def test_only_the_latest_turns_that_fit_are_told(server: OllamaServer, pieces: Pieces) -> None:
+def test_a_prompt_fits_the_context_that_ollama_is_asked_for(server: OllamaServer, pieces: Pieces) -> None:
+    server.context_length = 2048
     server.backend = Script("A cat [1].")
-    history = [Turn("user", f"{n} " + "x" * 1900) for n in range(9)]
-    list(generator(server.url).stream("And then?", pieces("A cat."), history=history))
-    told = server.requests[-1][1]["messages"][1:-1]
-    assert [message["content"][0] for message in told] == ["6", "7", "8"]
+    many = pieces(*(f"photo {n} " + "of a cat " * 40 for n in range(30)))
+    *_, draft = generator(server.url).stream("And then?", many, history=[Turn("user", "word " * 4_000)])
+    assert isinstance(draft, Draft)
+    (body,) = [body for path, body in server.requests if path == "/api/chat"]
+    assert body["options"]["num_ctx"] == 2048
+    assert estimated("".join(m["content"] for m in body["messages"])) < 2048 - body["options"]["num_predict"]
+    assert 1 < draft.shown.evidence < 30
+    assert f"[{draft.shown.evidence}] " in body["messages"][-1]["content"]
+    assert f"[{draft.shown.evidence + 1}] " not in body["messages"][-1]["content"]
+    assert draft.shown.tokens <= draft.shown.room <= 2048
+
+
+def test_what_was_not_shown_cannot_be_cited(server: OllamaServer, pieces: Pieces) -> None:
+    server.context_length = 1024
+    server.backend = Script("A cat [1] and a dog [30].")
+    draft = generator(server.url).answer("What?", pieces(*["of a cat " * 60] * 30))
+    assert draft.text == "A cat [1] and a dog."
+
+
+def test_a_count_that_was_too_small_is_made_up_for(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Counting(10)
+    asked, many = generator(server.url), pieces(*["of a cat " * 40] * 40)
+    first, second = asked.answer("What?", many), asked.answer("What?", many)
+    server.backend = Counting(first.shown.tokens * 2)
+    asked.answer("What?", many)
+    third = asked.answer("What?", many)
+    assert second.shown.evidence == first.shown.evidence
+    assert third.shown.evidence < first.shown.evidence
+
+
+def test_a_model_that_sees_is_sent_the_pictures_in_the_order_of_the_evidence(
+    server: OllamaServer, pieces: Pieces
+) -> None:
+    server.capabilities = ("completion", "vision")
+    server.backend = Script("A cat [1].")
+    colours = {"1": (250, 0, 0), "2": (0, 250, 0)}
+    sight = Sight(lambda sha256: filled(colours[sha256]) if sha256 in colours else None, 3, 64)
+    evidence = tuple(
+        replace(one, hit=replace(one.hit, item=replace(one.hit.item, content_hash=str(one.marker))))
+        for one in pieces("A.", "B.", "C.")
+    )
+    asked = generator(server.url, sight=sight)
+    *_, draft = asked.stream("What?", evidence, pictures=(filled((0, 0, 250)),))
+    assert isinstance(draft, Draft)
+    assert draft.shown.pictures == 3
+    message = server.requests[-1][1]["messages"][-1]
+    assert "Pictures sent along, in this order: the question's picture, [1], [2]." in message["content"]
+    assert [seen(image) for image in message["images"]] == ["blue", "red", "green"]
+    message_to_the_blind(server, evidence, sight)
+
+
+def message_to_the_blind(server: OllamaServer, evidence: tuple[Evidence, ...], sight: Sight) -> None:
+    server.capabilities = ("completion",)
+    draft = generator(server.url, sight=sight).answer("What?", evidence)
+    message = server.requests[-1][1]["messages"][-1]
+    assert (draft.shown.pictures, message.get("images") or []) == (0, [])
+    assert "Pictures" not in message["content"]
+
+
+def filled(colour: tuple[int, int, int]) -> Pixels:
+    return np.full((100, 200, 3), colour, np.uint8)
+
+
+def seen(image: str) -> str:
+    pixels = decode(base64.b64decode(image), max_pixels=10_000)
+    assert max(pixels.shape) == 64
+    return ("red", "green", "blue")[int(np.argmax(pixels.mean(axis=(0, 1))))]
 
 
 def test_a_reader_who_leaves_stops_the_model(server: OllamaServer, pieces: Pieces) -> None:
@@ -304,4 +390,4 @@ def test_a_reader_who_leaves_stops_the_model(server: OllamaServer, pieces: Piece
     next(stream)
     assert isinstance(stream, GeneratorType)
     stream.close()
-    assert len(server.requests) == 1
+    assert [path for path, _ in server.requests] == ["/api/show", "/api/chat"]

@@ -11,7 +11,7 @@ from rag.questions import PLAIN, Question
 from rag.retrieval.lengths import overlong_query
 from rag.retrieval.retriever import Retriever
 from rag.store import MilvusStore
-from rag.types import Draft, Evidence, Fingerprint, GenerationOptions, Query, Turn
+from rag.types import Draft, Evidence, Fingerprint, GenerationOptions, Pixels, Query, Turn
 from rag.vision.zero_shot import ZeroShot
 from tests.rag.retrieval.conftest import SCOPE, TOY, WORDS, ToyEncoder, colour, row
 
@@ -39,6 +39,7 @@ class Silent:
         *,
         options: GenerationOptions = PLAIN,
         history: Sequence[Turn] = (),
+        pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
         raise NotImplementedError
 

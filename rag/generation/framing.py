@@ -1,0 +1,70 @@
+"""Strangers' texts made fit for a prompt: what stands in them cannot leave the place that they are put in.
+
+A caption, a line read in a picture or a passage may say anything: “ignore what was said before”, a closing
+delimiter, a number of its own, the control tokens of a chat form. Nothing of that may be told from the
+program's own words, so each text is one line without brackets, angle brackets and characters that nobody
+sees. What it says stays readable, as data.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+MAX_EVIDENCE = 1_200
+"""Characters."""
+LONG_WORD = 40
+MARK = "…"
+"""Stands where a text was cut."""
+
+_ANGLES = {"<": "‹", "＜": "‹", "﹤": "‹", ">": "›", "＞": "›", "﹥": "›"}
+_PUNCTUATION = (0x5B, 0x5D, *range(0x2045, 0x2047), *range(0x2300, 0x3100), *range(0xFE00, 0xFFFF))
+_QUOTES = frozenset("〝〞〟「」『』｢｣⹂")
+_UNSEEN = frozenset({"Cf", "Cc", "Co", "Cs"})
+_HEADING = re.compile(r"(?<!\S)(?:##+|#(?=\s))")
+_PICTURE = re.compile(r"!(?=\()")
+_KEPT_JOINERS = re.compile(r"(?<=[\u0600-\u06ff\u0900-\u0dff])[\u200c\u200d](?=[\u0600-\u06ff\u0900-\u0dff])")
+"""Joiners that Arabic, Persian and Indian scripts need to be read."""
+
+
+def _brackets() -> Mapping[int, str]:
+    """Square and other brackets of all scripts as round ones, so that no number looks like a marker."""
+    signs = {"Ps": "(", "Pe": ")"}
+    found = {
+        code: signs[unicodedata.category(chr(code))]
+        for code in _PUNCTUATION
+        if unicodedata.category(chr(code)) in signs and chr(code) not in _QUOTES
+    }
+    return found | {ord(char): sign for char, sign in _ANGLES.items()}
+
+
+_TABLE = _brackets()
+
+
+def framed(text: str, limit: int = MAX_EVIDENCE) -> str:
+    """The text fit for a prompt: one line without markers or delimiters, at most ``limit`` characters."""
+    line = " ".join(_seen(" ".join(text.split())).split()).translate(_TABLE)
+    return cut(_PICTURE.sub("", _HEADING.sub("", line)).strip(), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text; a longer one up to the last whole word that fits, and MARK behind it."""
+    if len(text) <= limit:
+        return text
+    kept = text[: max(limit - 1, 0)]
+    whole = kept if text[len(kept)].isspace() else kept[: kept.rfind(" ") + 1]
+    # What has no spaces for long, an address or Chinese, is cut where it has to be.
+    return ((whole if whole and len(kept) - len(whole) < LONG_WORD else kept).rstrip() + MARK)[:limit]
+
+
+def _seen(text: str) -> str:
+    """Without what nobody sees: zero-width, direction and control characters, tags."""
+    if text.isascii() and text.isprintable():
+        return text
+    joined = {match.start() for match in _KEPT_JOINERS.finditer(text)}
+    return "".join(
+        char
+        for place, char in enumerate(text)
+        if place in joined or unicodedata.category(char) not in _UNSEEN
+    )
