@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 CHECKED := rag ingest api tests benchmarks
 
-.PHONY: demo test install lint types unit chaos serve clean
+.PHONY: demo test install lint types unit chaos api-docs serve clean
 
 demo: install  ## set up, then ingest real photos and answer questions about them
 	$(BIN)/olhar demo
@@ -41,6 +41,9 @@ unit: install
 
 chaos: install  ## 200 kills while jobs are under way; Postgres has to be installed, takes an hour or so
 	$(BIN)/python -m benchmarks.chaos
+
+api-docs: install  ## write the reference in docs/api.md anew, from what the server says of itself
+	$(BIN)/python -m api.reference
 
 serve: install  ## the HTTP API on http://127.0.0.1:8000
 	$(BIN)/olhar serve

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api import errors
+from api import description, errors
 from api.limits import LOOPBACK, BodyLimit, Guard
 from api.links import Links
 from api.query_schemas import AskIn, SearchIn
@@ -96,7 +95,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.wake = wake
     for part in PARTS:
         app.include_router(part.router)
-    for route in needs.routes(part.router for part in PARTS):
+    routes = list(needs.routes(part.router for part in PARTS))
+    for route in routes:
         needs.declared(route)  # or else it does not start
     docs.install(app)
     errors.install(app)
@@ -104,24 +104,11 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes)
     app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})
     app.add_middleware(Requests)  # last, and so the outermost
-    _describe_bodies(app)
+    description.install(
+        app, READ_BY_HAND, {route.operation_id or "" for route in routes if needs.is_open(route)}
+    )
     return app
 
 
 def _as_host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-def _describe_bodies(app: FastAPI) -> None:
-    plain = app.openapi
-
-    def described() -> dict[str, Any]:
-        document = plain()
-        known = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in READ_BY_HAND:
-            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            known.update(schema.pop("$defs", {}))
-            known[model.__name__] = schema
-        return document
-
-    app.openapi = described  # type: ignore[method-assign]  # the way FastAPI documents for extending it

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from api.app import create_app
+from api import reference
 from api.cli.app import app
-from rag.build import build
-from rag.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,12 +21,21 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_route_is_in_the_api_page(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    with build(load_settings(data=tmp_path)) as olhar:
-        for path, operations in create_app(olhar).openapi()["paths"].items():
-            for method in operations:
-                assert f"`{method.upper()} {path}`" in page
+def test_the_reference_of_the_api_is_what_the_server_says_of_itself() -> None:
+    text, document = reference.PAGE.read_text("utf-8"), reference.document()
+    for path, operations in document["paths"].items():
+        for method in operations:
+            assert f"`{method.upper()} {path}`" in text, "run `make api-docs`"
+    assert text == reference.page(text, document), "run `make api-docs`"
+
+
+def test_every_link_within_the_reference_leads_somewhere() -> None:
+    text = reference.PAGE.read_text("utf-8")
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.M)
+    }
+    assert set(re.findall(r"\]\(#(.+?)\)", text)) <= headings
 
 
 def test_every_command_is_in_the_documentation() -> None:

@@ -24,6 +24,7 @@ ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 TAGGED: Final[dict[str, Any]] = {
     "headers": {"ETag": {"schema": {"type": "string"}, "description": "names this state of the item"}}
 }
+EDITED: Final[dict[int | str, dict[str, Any]]] = {200: TAGGED, 412: {}}
 
 
 @router.get("/v1/collections/{name}/items", operation_id="items", dependencies=[READ])
@@ -79,7 +80,7 @@ def neighbours(
     return SearchOut.of(olhar.pipeline.search(wanted))
 
 
-@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE], responses={200: TAGGED})
+@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE], responses=EDITED)
 def edit_item(
     item_id: ItemId,
     body: EditIn,

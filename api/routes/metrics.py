@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -13,7 +15,15 @@ from api.telemetry.metrics import METRICS
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response, dependencies=[READ])
+TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "description": "Prometheus' text format.",
+    }
+}
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response, responses=TEXT, dependencies=[READ])
 def metrics(request: Request, olhar: System) -> Response:
     """Counts and gauges in Prometheus' text format, of the whole server. Nothing in it names anybody."""
     now = CollectorRegistry()

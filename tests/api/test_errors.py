@@ -199,6 +199,26 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     ]  # fmt: skip
 
 
+def test_every_operation_tells_what_it_does_and_how_it_fails(app: FastAPI) -> None:
+    document = app.openapi()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            name = operation["operationId"]
+            assert operation["summary"][0].isupper(), name
+            assert operation["tags"], name
+            assert {"400", "403", "500", "503"} <= operation["responses"].keys(), name
+            for status, response in operation["responses"].items():
+                shapes = {str(c.get("schema")) for c in response.get("content", {}).values()}
+                assert response["description"] != "Successful Response" or shapes, (name, status)
+                if int(status) >= 400:
+                    openai = speaks_openai(path)
+                    content = response["content"][
+                        "application/json" if openai else "application/problem+json"
+                    ]
+                    assert content["schema"]["$ref"].endswith("OpenAIError" if openai else "/Problem")
+    assert "HTTPValidationError" not in str(document)
+
+
 def test_every_reference_of_the_api_document_resolves(app: FastAPI) -> None:
     document = app.openapi()
     references = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
