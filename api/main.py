@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from types import FrameType
 
 import uvicorn
 
 from api.app import create_app
+from api.listening import bound, listen, url_of
 from api.owner import acquire, decided
 from api.telemetry.logs import configure
 from rag.build import Olhar, build
@@ -33,7 +32,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     configure(settings.log, settings.log_level)
     with (
-        _listener(settings) as listener,
+        bound(settings) as listener,
         _closing_on_sigterm(),
         acquire(settings.data) as owner,
         build(settings) as olhar,
@@ -42,8 +41,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         _try_language_model(olhar, say)
         if settings.prewarm:
             _prewarm(olhar, say)
-        _listen(listener, settings)
-        url = _url(settings.host, listener)
+        listen(listener, settings)
+        url = url_of(settings.host, listener)
         owner.publish(url, **decided(settings))
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
         config = uvicorn.Config(
@@ -118,55 +117,6 @@ def _prewarm(olhar: Olhar, say: Callable[[str], None]) -> None:
                 say(f"warning: no {lost} for now: {error}")
 
     threading.Thread(target=warm, name="prewarm", daemon=True).start()
-
-
-def _listener(settings: Settings) -> socket.socket:
-    """A socket bound to the address, before anything slow is started."""
-    host, port = settings.host, settings.port
-    if not _is_loopback(host):
-        raise BadSettings(
-            f"OLHAR_HOST is {host}: without keys Olhar serves this machine only; "
-            "set 127.0.0.1, ::1 or localhost, and put a proxy that asks for a password in front"
-        )
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise BadSettings(f"OLHAR_HOST: {host} is no address of this machine ({error})") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise _in_use(settings, error) from None
-    return listener
-
-
-def _listen(listener: socket.socket, settings: Settings) -> None:
-    """From here on connections wait for the server instead of being refused."""
-    try:
-        listener.listen()
-    except OSError as error:  # another process was bound to the address too, and was quicker
-        raise _in_use(settings, error) from None
-
-
-def _in_use(settings: Settings, error: OSError) -> BadSettings:
-    return BadSettings(
-        f"OLHAR_PORT: {settings.host}:{settings.port} cannot be served on ({error.strerror or error}); "
-        "choose another, or 0 for any free one"
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    port: int = listener.getsockname()[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

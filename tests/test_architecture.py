@@ -167,6 +167,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("rag.settings",),
     "fastapi": ("api",),
     "uvicorn": ("api",),
+    "mcp": ("api.mcp",),
+    "mcp_types": ("api.mcp",),
     "prometheus_client": ("api.telemetry", "api.routes.metrics"),
     "typer": ("api",),
     "watchfiles": ("api.cli.syncing",),

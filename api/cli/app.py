@@ -236,6 +236,24 @@ def worker() -> None:
 
 
 @app.command()
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Over HTTP on this machine, not over stdin and stdout.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of HTTP; 0 for any free one.")] = 8010,
+    collection: Collection = None,
+) -> None:
+    """Serve the collections as tools of the Model Context Protocol, for assistants on this machine."""
+    from api.mcp.serving import over_http, over_stdio
+
+    settings = _settings(collection=collection)
+    if http:
+        over_http(settings, port)
+    else:
+        over_stdio(settings)
+
+
+@app.command()
 def demo(
     questions: Annotated[
         Path | None, typer.Option(help="Other questions: JSON lines, see the README.", dir_okay=False)

@@ -32,6 +32,9 @@ class Backend(Protocol):
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut: ...
 
+    def picture(self, item_id: str, *, collection: str) -> bytes:
+        """The file that a picture was made of. Raises NotFound."""
+
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut: ...
 
     @property

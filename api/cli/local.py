@@ -20,7 +20,7 @@ from ingest.run import drain, ingest
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
-from rag.errors import ModelUnavailable, Unavailable
+from rag.errors import ModelUnavailable, NotFound, Unavailable
 from rag.images import working_picture
 from rag.questions import Question
 from rag.types import Scope
@@ -58,6 +58,11 @@ class Local:
         if self._olhar.reranker is not None:
             with suppress(ModelUnavailable):  # the result says so
                 self._olhar.reranker.warm()
+
+    def picture(self, item_id: str, *, collection: str) -> bytes:
+        for item in self._olhar.store.get(self._scope(collection), "image", [item_id]):
+            return self._olhar.blobs.get(item.content_hash)
+        raise NotFound(f"there is no picture {item_id} in the collection {collection!r}")
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)

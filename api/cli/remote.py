@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -95,6 +96,10 @@ class Remote:
 
     def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
         return AskOut.model_validate(self._ask("/v1/ask", wanted, pictures))
+
+    def picture(self, item_id: str, *, collection: str) -> bytes:
+        route = f"/v1/items/{quote(item_id)}/original"
+        return self._answered("GET", route, params={"collection": collection}).content
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         route = f"/v1/collections/{collection}/duplicates"
@@ -190,6 +195,13 @@ class Remote:
         return self._send("POST", route, **body)
 
     def _send(self, method: str, route: str, **given: Any) -> Any:
+        response = self._answered(method, route, **given)
+        try:
+            return response.json()
+        except ValueError:
+            raise Unavailable(f"what answers at {self._url} is not Olhar") from None
+
+    def _answered(self, method: str, route: str, **given: Any) -> httpx.Response:
         try:
             response = self._http.request(method, route, **given)
         except httpx.TimeoutException:
@@ -200,10 +212,7 @@ class Remote:
             ) from None
         if not response.is_success:
             raise _refusal(response)
-        try:
-            return response.json()
-        except ValueError:
-            raise Unavailable(f"what answers at {self._url} is not Olhar") from None
+        return response
 
 
 def _in_form(value: object) -> str:

@@ -1,0 +1,63 @@
+"""Where a server listens: on this machine, at the address of the settings."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from ipaddress import ip_address
+
+from rag.errors import BadSettings
+from rag.settings import Settings
+
+
+def bound(settings: Settings) -> socket.socket:
+    """A socket bound to the address, before anything slow is started.
+
+    Raises BadSettings for a host that is not loopback or an address in use.
+    """
+    host, port = settings.host, settings.port
+    if not _is_loopback(host):
+        raise BadSettings(
+            f"OLHAR_HOST is {host}: without keys Olhar serves this machine only; "
+            "set 127.0.0.1, ::1 or localhost, and put a proxy that asks for a password in front"
+        )
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise BadSettings(f"OLHAR_HOST: {host} is no address of this machine ({error})") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _in_use(settings, error) from None
+    return listener
+
+
+def listen(listener: socket.socket, settings: Settings) -> None:
+    """From here on connections wait for the server instead of being refused. Raises BadSettings."""
+    try:
+        listener.listen()
+    except OSError as error:  # another process was bound to the address too, and was quicker
+        raise _in_use(settings, error) from None
+
+
+def _in_use(settings: Settings, error: OSError) -> BadSettings:
+    return BadSettings(
+        f"OLHAR_PORT: {settings.host}:{settings.port} cannot be served on ({error.strerror or error}); "
+        "choose another, or 0 for any free one"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def url_of(host: str, listener: socket.socket) -> str:
+    """Where it can be reached."""
+    port: int = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

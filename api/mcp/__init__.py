@@ -1,0 +1,1 @@
+"""Olhar's collections as tools of the Model Context Protocol, for assistants that run on this machine."""
