@@ -14,7 +14,8 @@ _NUMBER = re.compile(r"\d+")
 _EMPTIED = "\0"
 _GAP_BEFORE_PUNCTUATION = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*(?=[.,;:!?)]|$)", re.MULTILINE)
 _GAP = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*")
-_OPEN_END = re.compile(rf"[ \t]*(?:{_MARKER.pattern}[ \t]*)*(?:\[[\s\d,;]*)?\Z")
+_OPEN_END = re.compile(rf"[ \t]*(?:{_MARKER.pattern}[ \t]*)*!?(?:\[[\s\d,;]*)?\Z")
+_PICTURE = re.compile(r"!(?=\[)")
 """Where the meaning of a text's end hangs on what follows: gaps, markers, the beginning of one."""
 
 
@@ -58,7 +59,9 @@ class Checked:
         return (*removed, *(() if self._cited else (NO_CITATION,)))
 
     def _tidied(self, text: str) -> str:
-        return _GAP.sub(" ", _GAP_BEFORE_PUNCTUATION.sub("", _MARKER.sub(self._keep, text)))
+        text = _GAP.sub(" ", _GAP_BEFORE_PUNCTUATION.sub("", _MARKER.sub(self._keep, text)))
+        # A picture in Markdown would be loaded by whoever shows it, and tell its address what it was told.
+        return _PICTURE.sub("! ", text)
 
     def _keep(self, match: re.Match[str]) -> str:
         numbers = [number.lstrip("0") or "0" for number in _NUMBER.findall(match[1])]

@@ -31,7 +31,7 @@ MARKER = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
 answers = st.lists(
     st.one_of(
         st.text(max_size=8),
-        st.sampled_from([" ", ".", ",", "\n", "[", "]", "cat", "[]", "[x]", "\0"]),
+        st.sampled_from([" ", ".", ",", "\n", "[", "]", "cat", "[]", "[x]", "!", "![", "\0"]),
         st.lists(st.integers(0, 12), min_size=1, max_size=3).map(lambda n: f"[{', '.join(map(str, n))}]"),
     ),
     max_size=12,
@@ -56,7 +56,7 @@ def test_checking_twice_changes_nothing_more(pieces: Pieces, text: str) -> None:
     assert (again, same) == (once, citations)
 
 
-@given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Nd", "Cs"])))
+@given(text=st.text(st.characters(exclude_characters="\0!", exclude_categories=["Nd", "Cs"])))
 @shared_fixture
 def test_text_without_markers_is_unchanged_and_warned_of(pieces: Pieces, text: str) -> None:
     assert check(text, pieces("a")) == (text, (), (NO_CITATION,))
@@ -75,6 +75,8 @@ def test_text_without_markers_is_unchanged_and_warned_of(pieces: Pieces, text: s
         ("A cat [1] [1].", "A cat [1] [1].", [1]),
         ("A cat [7]\nA dog [2]", "A cat\nA dog [2]", [2]),
         ("A cat [0].", "A cat.", []),
+        ("A cat![1] Yes!", "A cat! [1] Yes!", [1]),
+        ("See ![x](https://e.example/?q=1).", "See ! [x](https://e.example/?q=1).", []),
     ],
 )
 def test_forms_of_markers(pieces: Pieces, given_text: str, kept: str, markers: list[int]) -> None:
