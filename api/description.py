@@ -134,9 +134,7 @@ def _errors(path: str, operation: JSON, *, keyless: bool) -> set[int]:
     if body and is_upload(path):
         found = found | {408}
     if operation.get("parameters"):
-        found = found | {422}
-    if "{" in path:
-        found = found | {404}
+        found = found | {404, 422}
     return set(found)
 
 

@@ -67,7 +67,7 @@ def _route(method: str, path: str, operation: JSON) -> Iterator[str]:
         yield f"- body, `{kind}`: {_body(content['schema'])}"
     errors = []
     for status, response in operation["responses"].items():
-        if int(status) < 400:
+        if int(status) < 400 or len(response["content"]) > 1:
             yield f"- {status}: {_answer(response)}"
         else:
             errors.append(status)

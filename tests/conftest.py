@@ -17,6 +17,8 @@ from hypothesis import settings as hypothesis_settings
 from tests.postgres import Postgres, programs, running
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
+CLIENTS = Path(__file__).parents[1] / ".clients"
+"""Where `make clients` installs them."""
 LOOPBACK = ("127.", "::1", "localhost")
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
@@ -67,10 +69,11 @@ def postgres() -> Iterator[Postgres]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked ``gpu`` or ``open_clip`` are left out, not skipped, where there is no such part."""
+    """Tests of parts that need not be there are left out, not skipped, where there is no such part."""
     import torch
 
     there = {"gpu": torch.cuda.is_available(), "open_clip": find_spec("open_clip") is not None}
+    there |= {"llamaindex": (CLIENTS / "llamaindex").is_dir(), "npm": (CLIENTS / "npm/node_modules").is_dir()}
     for mark in [mark for mark, is_there in there.items() if not is_there]:
         marked = [item for item in items if item.get_closest_marker(mark)]
         if marked:

@@ -19,6 +19,8 @@ router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 Page = Annotated[int, Query(ge=1, le=1000)]
+MOST: Final = 2**63 - 1
+"""No database counts further."""
 POLL_S: Final = 0.25
 QUIET_S: Final = 15.0
 """After so long without news a comment is sent, so that nobody in between takes the stream for dead."""
@@ -31,7 +33,7 @@ def jobs(admin: Admin, limit: Page = 50, before: Annotated[str, Query(max_length
 
 
 @router.get("/v1/parked", operation_id="parked", dependencies=[READ])
-def parked(admin: Admin, limit: Page = 1000, after: Annotated[int, Query(ge=0)] = 0) -> JobFilesOut:
+def parked(admin: Admin, limit: Page = 1000, after: Annotated[int, Query(ge=0, le=MOST)] = 0) -> JobFilesOut:
     """Files of all jobs that failed or were quarantined, with the reason."""
     return admin.parked(after=after, limit=limit)
 
@@ -49,7 +51,7 @@ def job_files(
     status: Annotated[
         Literal["", "indexed", "duplicate", "unchanged", "quarantined", "failed"], Query()
     ] = "",
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, le=MOST)] = -1,
     limit: Page = 1000,
 ) -> JobFilesOut:
     """Files of a job in their order, with their receipts as far as they have one."""
@@ -79,7 +81,7 @@ async def events(
     job_id: JobId,
     request: Request,
     admin: Admin,
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=MOST)] = 0,
 ) -> StreamingResponse:
     """Server-sent events: `receipt` for each file (the id is its number), `progress`, and `end`.
 

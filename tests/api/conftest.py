@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any, cast
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
@@ -52,6 +49,7 @@ from rag.types import (
     Usage,
     content_hash,
 )
+from tests.loopback import running
 from tests.reads_all import ReadsAll
 
 
@@ -329,20 +327,6 @@ class FakeQueue:
             self.running -= 1
         receipts = tuple(f.refused or FileReceipt(f.source, "indexed", "b" * 32) for f in given)
         return IngestReport(scope.collection or "", receipts)
-
-
-@contextmanager
-def running(app: FastAPI) -> Iterator[str]:
-    """Serve ``app`` on a free port of the loopback; gives its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def small_settings(data: Path) -> Settings:

@@ -17,7 +17,8 @@ from api.app import create_app
 from ingest.worker import Worker
 from rag.build import build
 from rag.settings import Settings
-from tests.api.conftest import problem, running
+from tests.api.conftest import problem
+from tests.loopback import running
 
 CAPTIONS = {
     "chelsea.png": "a tabby cat looking into the camera",

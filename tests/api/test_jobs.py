@@ -19,8 +19,9 @@ from ingest.sources import walk
 from rag.build import Olhar
 from rag.errors import Conflict, NotFound, StoreUnavailable
 from rag.types import Scope, content_hash, item_id
-from tests.api.conftest import problem, running
+from tests.api.conftest import problem
 from tests.ingest.conftest import FakeParts, add, in_place, picture, save
+from tests.loopback import running
 
 SCOPE = Scope("default", "photos")
 

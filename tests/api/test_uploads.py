@@ -21,9 +21,10 @@ from api.app import create_app
 from rag.build import Olhar
 from rag.errors import RecordsUnavailable
 from rag.types import Scope
-from tests.api.conftest import problem, running
+from tests.api.conftest import problem
 from tests.full_disk import room_for
 from tests.ingest.conftest import FakeParts, in_place, picture
+from tests.loopback import running
 
 ROUTE = "/v1/collections/photos/items"
 SCOPE = Scope("default", "photos")

@@ -26,8 +26,8 @@ from ingest.sources import SourceFile, walk
 from rag.build import Olhar
 from rag.errors import Conflict, InvalidInput, NotFound
 from rag.settings import Settings
-from tests.api.conftest import running
 from tests.ingest.conftest import FakeParts, in_place, picture, save
+from tests.loopback import running
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from api.record_schemas import SyncOut
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Settings
-from tests.api.conftest import running
 from tests.ingest.conftest import FakeParts, add, in_place, picture, save
+from tests.loopback import running
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.loopback import listening
 from tests.ollama_server.backends import Ask, Backend, Body, FailureInStream, Refusal, Script, Token
 
 VERSION = "0.12.11"
@@ -50,7 +50,7 @@ class OllamaServer:
 
     def __enter__(self) -> Self:
         self._stopping = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listening()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(self._app(), log_config=None, log_level="critical", lifespan="off")
         self._server = uvicorn.Server(config)
