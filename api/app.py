@@ -28,6 +28,7 @@ from api.routes import (
     originals,
     reconciling,
     reranking,
+    threads,
 )
 from api.routes.chat_schemas import ChatChunk, ChatIn
 from api.routes.openai_embeddings import EmbeddingsIn
@@ -39,6 +40,7 @@ from api.turns import Turns
 from ingest.queue import Queue
 from rag import __version__
 from rag.build import Olhar
+from rag.records.answers import Recent
 
 WAITING = 16
 """Uploads that are received, or waited for, at the same time."""
@@ -51,6 +53,7 @@ PARTS = (
     originals,
     reconciling,
     chat,
+    threads,
     openai_embeddings,
     reranking,
     embedding,
@@ -93,6 +96,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
     app.state.links = Links(olhar.settings.data, olhar.settings.link_key_days)
     app.state.wake = wake
+    app.state.recent = Recent()
     for part in PARTS:
         app.include_router(part.router)
     routes = list(needs.routes(part.router for part in PARTS))

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.administration import Administration
+from api.conversations import Conversations
 from api.security.needs import principal_of
 from api.security.principal import Principal
 from ingest.queue import Queue
@@ -47,6 +48,15 @@ async def _administration(request: Request, who: Who) -> Administration:
 
 Admin = Annotated[Administration, Depends(_administration)]
 """Jobs, items and collections of whoever asks, to be looked after."""
+
+
+async def _conversations(request: Request, who: Who) -> Conversations:
+    state = request.app.state
+    return Conversations(state.olhar, who.tenant, state.recent, may_write=who.may("write"))
+
+
+Talks = Annotated[Conversations, Depends(_conversations)]
+"""Threads and feedback of whoever asks."""
 
 
 def scope_of(olhar: Olhar, who: Principal, collection: Name | None) -> Scope:

@@ -128,8 +128,14 @@ class TurnIn(Body):
     text: Text
 
 
+THREAD_ID = "^[0-9a-f]{32}$"
+ThreadId = Annotated[str, StringConstraints(pattern=THREAD_ID)]
+
+
 class AskIn(QueryIn):
-    """A question to be answered, and what was said before it."""
+    """A question to be answered, and what was said before it, or the thread that keeps it."""
+
+    thread: ThreadId | None = Field(None, description="a thread of `POST /v1/threads`; it knows its history")
 
     history: list[TurnIn] = Field(
         default_factory=list, description="earlier turns, oldest first", max_length=200

@@ -33,6 +33,7 @@ def asked(settings: Settings, tenant: str, wanted: QueryIn, pictures: Sequence[P
         listing=_listing(wanted),
         rerank=wanted.rerank,
         history=_turns(wanted),
+        thread=(wanted.thread or "") if isinstance(wanted, AskIn) else "",
     )
 
 

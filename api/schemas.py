@@ -188,8 +188,9 @@ class ContextOut(BaseModel):
 
 
 class AskOut(BaseModel):
-    """An answer with everything needed to check it."""
+    """An answer with everything needed to check it. ``id`` is what feedback names it by."""
 
+    id: str = ""
     answer: Shown
     abstained: bool
     citations: list[CitationOut]
@@ -204,6 +205,7 @@ class AskOut(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> AskOut:
         return cls(
+            id=answer.id,
             answer=answer.text,
             abstained=answer.abstained,
             citations=[

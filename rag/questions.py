@@ -16,7 +16,7 @@ class Question:
 
     ``limit`` is the most hits, or pieces of evidence; None leaves it to the settings. ``rerank`` says whether
     a reranker looks at what was found; None: for answers, not for searches. ``options`` and ``history``, the
-    turns before it (oldest first), are for answers.
+    turns before it (oldest first), are for answers. ``thread`` names the kept conversation; empty: none.
     """
 
     scope: Scope
@@ -27,3 +27,4 @@ class Question:
     rerank: bool | None = None
     options: GenerationOptions = PLAIN
     history: tuple[Turn, ...] = ()
+    thread: str = ""

@@ -425,7 +425,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with everything needed to check it."""
+    """An answer with everything needed to check it. ``id``: 32 hex digits, to speak of it later."""
 
     text: str
     abstained: bool
@@ -439,6 +439,7 @@ class Answer:
     finish: Finish = "stop"
     trace: Trace = Trace()
     shown: Shown = NOTHING_SHOWN
+    id: str = ""
 
 
 def content_hash(data: bytes) -> str:

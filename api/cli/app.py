@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import asking, looking_after, show
+from api.cli import asking, looking_after, show, talking
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -25,6 +25,8 @@ app = typer.Typer(
 app.add_typer(looking_after.jobs, name="jobs")
 app.add_typer(looking_after.items, name="items")
 app.add_typer(looking_after.collections, name="collections")
+app.add_typer(talking.threads, name="threads")
+app.add_typer(talking.feedback, name="feedback")
 app.command("ocr")(looking_after.ocr)
 app.command("caption")(looking_after.caption)
 
@@ -175,15 +177,18 @@ def ask(
     rerank: Reranked = None,
     group: Grouping = "duplicates",
     diversity: Diversity = 0.0,
+    thread: Annotated[
+        str | None, typer.Option(help="Keep it in this thread, and go on with what was said there.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the pictures of a collection, with citations."""
     from api.cli.backend import open_backend
-    from api.query_schemas import QueryIn
+    from api.query_schemas import AskIn
 
     settings = _settings(collection=collection)
     wanted = asking.question(
-        QueryIn,
+        AskIn,
         question,
         settings.collection,
         like=like,
@@ -193,6 +198,7 @@ def ask(
         rerank=rerank,
         group=group,
         diversity=diversity,
+        thread=thread,
     )
     with open_backend(settings) as backend:
         answer = backend.ask(wanted, image or [])

@@ -17,6 +17,8 @@ from rag.settings import PREFIX, Settings
 if TYPE_CHECKING:
     from api.administration import Administration
     from api.cli.remote_administration import RemoteAdministration
+    from api.cli.remote_conversations import RemoteConversations
+    from api.conversations import Conversations
 
 OnFile = Callable[[FileOut], None]
 
@@ -39,6 +41,9 @@ class Backend(Protocol):
 
     @property
     def administration(self) -> Administration | RemoteAdministration: ...
+
+    @property
+    def conversations(self) -> Conversations | RemoteConversations: ...
 
 
 @contextmanager

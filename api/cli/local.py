@@ -9,6 +9,7 @@ from pathlib import Path
 
 from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
+from api.conversations import Conversations
 from api.query_schemas import QueryIn, SearchIn
 from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
@@ -23,6 +24,7 @@ from rag.duplicates import duplicates
 from rag.errors import ModelUnavailable, NotFound, Unavailable
 from rag.images import working_picture
 from rag.questions import Question
+from rag.records.answers import Recent
 from rag.types import Scope
 
 
@@ -51,7 +53,11 @@ class Local:
         asked = self._asked(wanted, pictures)
         if asked.rerank is not False:
             self._load_reranker()
-        return AskOut.of(self._olhar.pipeline.ask(asked))
+        talks = self.conversations
+        resumed = talks.resumed(asked)
+        answer = self._olhar.pipeline.ask(resumed)
+        talks.keep(resumed, answer)
+        return AskOut.of(answer)
 
     def _load_reranker(self) -> None:
         """To the end: a command has no later question to which it would be of use."""
@@ -71,6 +77,10 @@ class Local:
     @property
     def administration(self) -> Administration:
         return Administration(self._olhar, self._work)
+
+    @property
+    def conversations(self) -> Conversations:
+        return Conversations(self._olhar, self._olhar.settings.tenant, Recent())
 
     def _work(self) -> None:
         """What there is to do, unless others do it."""

@@ -15,6 +15,7 @@ import httpx
 
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
+from api.cli.remote_conversations import RemoteConversations
 from api.limits import FIELD_BYTES, UPLOAD_FILES
 from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
@@ -108,6 +109,10 @@ class Remote:
     @property
     def administration(self) -> RemoteAdministration:
         return RemoteAdministration(self._send)
+
+    @property
+    def conversations(self) -> RemoteConversations:
+        return RemoteConversations(self._send, self._answered)
 
     def _ask(self, route: str, wanted: QueryIn, pictures: Sequence[Path]) -> Any:
         fields = wanted.model_dump(exclude_unset=True, exclude_none=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.deps import System
+from api.deps import System, Talks
 from api.query_schemas import AskIn, SearchIn
 from api.routes.answering import whole
 from api.routes.queries import AskedFor, SearchedFor, body
@@ -21,6 +21,6 @@ def search(asked: SearchedFor, olhar: System) -> SearchOut:
 
 
 @router.post("/v1/ask", operation_id="ask", dependencies=[READ], openapi_extra=body(AskIn))
-async def ask(asked: AskedFor, request: Request, olhar: System) -> AskOut:
+async def ask(asked: AskedFor, request: Request, olhar: System, talks: Talks) -> AskOut:
     """Answer a question from a collection, with citations that were checked."""
-    return AskOut.of(await whole(request, olhar.pipeline.stream(asked)))
+    return AskOut.of(await whole(request, talks.kept(asked, olhar.pipeline.stream(asked))))

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from api.deps import System, Who
+from api.conversations import Conversations
+from api.deps import System, Talks, Who
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
 from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOut, ModelsOut, text_of
@@ -52,9 +53,9 @@ AS_IF_ABSENT: Mapping[str, tuple[object, ...]] = {
 """Values that ask for nothing beyond what is done anyway."""
 
 
-async def _chat(request: Request, olhar: System, who: Who) -> Chat:
+async def _chat(request: Request, olhar: System, who: Who, talks: Talks) -> Chat:
     body = await json_body(request, ChatIn)
-    return await run_in_threadpool(_understand, body, olhar, who)
+    return await run_in_threadpool(_understand, body, olhar, who, talks)
 
 
 @router.post(
@@ -71,10 +72,10 @@ async def _chat(request: Request, olhar: System, who: Who) -> Chat:
     },
 )
 async def chat_completions(
-    chat: Annotated[Chat, Depends(_chat)], request: Request, olhar: System
+    chat: Annotated[Chat, Depends(_chat)], request: Request, olhar: System, talks: Talks
 ) -> Response:
     """Answer the last user message from a collection; ``model`` names it: ``olhar/<collection>``."""
-    opened = await open_chat(request, olhar, chat)
+    opened = await open_chat(request, olhar, chat, talks)
     if chat.stream:
         return StreamingResponse(events(opened), media_type="text/event-stream", headers=NOT_KEPT)
     answer = await plain(request, opened)
@@ -93,7 +94,7 @@ def models(request: Request, olhar: System, who: Who) -> ModelsOut:
     return ModelsOut(data=[ModelOut(id=name, created=created) for name in names])
 
 
-def _understand(body: ChatIn, olhar: Olhar, who: Principal) -> Chat:
+def _understand(body: ChatIn, olhar: Olhar, who: Principal, talks: Conversations) -> Chat:
     match = MODEL.fullmatch(body.model)
     if match is None:
         raise ModelNotFound(f"there is no model {body.model!r} to chat with; /v1/models lists them")
@@ -102,7 +103,9 @@ def _understand(body: ChatIn, olhar: Olhar, who: Principal) -> Chat:
         wanted = QueryIn(collection=match[1], **question)
     except ValidationError as error:
         raise invalid(error, "messages") from None
-    asked = replace(resolve(olhar, who, wanted), options=body.options(), history=earlier)
+    asked = replace(resolve(olhar, who, wanted), options=body.options(), thread=body.thread or "")
+    # A thread knows what was said in it; chat programs send it all the same.
+    asked = talks.resumed(asked) if asked.thread else replace(asked, history=earlier)
     return Chat(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.query_schemas import ThreadId
 from api.schemas import AskOut, EvidenceOut
 from rag.errors import InvalidInput
 from rag.types import Finish, GenerationOptions, Usage
@@ -88,6 +89,7 @@ class ChatIn(BaseModel):
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     response_format: ResponseFormat | None = None
+    thread: ThreadId | None = None
 
     def options(self) -> GenerationOptions:
         """How the answer is to be written. Raises InvalidInput."""

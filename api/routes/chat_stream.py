@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from api.conversations import Conversations
 from api.errors import ModelNotFound, kebab, openai_error, status_of
 from api.routes.answering import Answering, while_there
 from api.routes.chat_schemas import (
@@ -63,13 +64,13 @@ class Opened:
         return replace(answer, warnings=(*answer.warnings, *self.chat.warnings))
 
 
-async def open_chat(request: Request, olhar: Olhar, chat: Chat) -> Opened:
+async def open_chat(request: Request, olhar: Olhar, chat: Chat, talks: Conversations) -> Opened:
     """Wait for a turn, and find the evidence.
 
     What fails until here has a status of its own. Raises Busy, ModelNotFound, ClientDisconnect and what the
     pipeline raises.
     """
-    pieces = olhar.pipeline.stream(chat.asked)
+    pieces = talks.kept(chat.asked, olhar.pipeline.stream(chat.asked))
     answering, evidence = await while_there(request, lambda: Answering.begin(request.app.state.turns, pieces))
     try:
         if chat.collection and not evidence and not await run_in_threadpool(_exists, olhar, chat.asked.scope):

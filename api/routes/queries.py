@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, Who, scope_of
+from api.deps import System, Talks, Who, scope_of
 from api.errors import invalid
 from api.query_schemas import AskIn, QueryIn, SearchIn
 from api.querying import asked
@@ -26,8 +26,9 @@ PICTURES = 10
 Schema = TypeVar("Schema", bound=QueryIn)
 
 
-async def _question(request: Request, olhar: System, who: Who) -> Question:
-    return await _read(request, olhar, who, AskIn)
+async def _question(request: Request, olhar: System, who: Who, talks: Talks) -> Question:
+    question = await _read(request, olhar, who, AskIn)
+    return await run_in_threadpool(talks.resumed, question)
 
 
 async def _search(request: Request, olhar: System, who: Who) -> Question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -43,6 +44,7 @@ class Pipeline:
         calibrated: bool = True,
         notes: tuple[str, ...] = (),
         clock: Callable[[], float] = time.perf_counter,
+        name: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._finder = Finder(retriever, zero_shot, reranker, rerank_hits, clock)
         self._notices = Notices(encoder, generator, calibrated=calibrated, notes=notes)
@@ -52,6 +54,7 @@ class Pipeline:
         self._evidence = evidence
         self._relevance = relevance
         self._clock = clock
+        self._name = name
 
     def search(self, question: Question) -> SearchResult:
         """Ranked hits with the score of each leg.
@@ -130,4 +133,5 @@ class Pipeline:
             finish=draft.finish,
             trace=found.trace,
             shown=draft.shown,
+            id=self._name(),
         )

@@ -10,6 +10,7 @@ from rag.records.batching import Batching
 from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.edits import Edits
+from rag.records.feedback import Feedbacks
 from rag.records.jobs import Jobs
 from rag.records.load import Load, load
 from rag.records.model_captions import ModelCaptions
@@ -17,12 +18,13 @@ from rag.records.passes import Pass
 from rag.records.places import Places
 from rag.records.receipts import Receipts
 from rag.records.removals import Removals
+from rag.records.threads import Threads
 from rag.records.workers import Workers
 from rag.types import Scope
 
 
 class Records:
-    """Jobs, files, batches, receipts, places, removals, edits, passes, chores, workers.
+    """Jobs, files, batches, receipts, places, removals, edits, passes, chores, workers, threads, feedback.
 
     ``clock`` gives Unix seconds. Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
@@ -39,6 +41,8 @@ class Records:
         self.readings = Pass(self.database, "ocr", clock)
         self.captionings = Pass(self.database, "caption", clock)
         self.model_captions = ModelCaptions(self.database)
+        self.threads = Threads(self.database, clock)
+        self.feedback = Feedbacks(self.database, clock)
         self.workers = Workers(self.database, clock)
 
     def load(self) -> Load:

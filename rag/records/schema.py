@@ -171,3 +171,49 @@ edits: Final = Table(
     Column("metadata", JSON, nullable=False),
     Column("said", JSON, nullable=False),
 )
+
+threads: Final = Table(
+    "threads",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("touched_at", Float, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Index(None, "tenant", "touched_at"),
+)
+
+thread_turns: Final = Table(
+    "thread_turns",
+    metadata,
+    Column("thread_id", String(32), ForeignKey("threads.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("answer", String(32), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("cited", JSON, nullable=False),
+    Column("model", Text, nullable=False),
+    Index(None, "answer"),
+)
+
+feedback: Final = Table(
+    "feedback",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("answer", String(32), nullable=False),
+    Column("rating", String(8), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("cited", JSON, nullable=False),
+    Column("model", Text, nullable=False),
+    Index(None, "tenant", "answer"),
+    Index(None, "tenant", "at"),
+)

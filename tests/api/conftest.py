@@ -27,7 +27,11 @@ from rag.build import Olhar
 from rag.errors import ModelUnavailable, NotFound
 from rag.models import encoder_row
 from rag.questions import Question
+from rag.records.answers import Recent
+from rag.records.feedback import Feedbacks
 from rag.records.load import Load
+from rag.records.records import Records
+from rag.records.threads import Threads
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import (
@@ -79,6 +83,7 @@ ANSWER = Answer(
     rerank=RerankState("skipped", "no reranker is set"),
     model="fake:model",
     timings_ms={"answer": 1.5},
+    id="e" * 32,
 )
 
 
@@ -262,6 +267,8 @@ class FakeJobs:
 
 @dataclass
 class FakeRecords:
+    """Threads and feedback are kept in a real file, made when a test wants them."""
+
     error: Exception | None = field(default=None, kw_only=True)
     readings: FakeReadings
     captionings: FakeReadings
@@ -271,6 +278,20 @@ class FakeRecords:
         if self.error:
             raise self.error
         return Load(jobs=1, files_waiting=7, batches_queued=2, batches_running=3)
+
+    url: str = ""
+
+    @cached_property
+    def kept(self) -> Records:
+        return Records(self.url)
+
+    @property
+    def threads(self) -> Threads:
+        return self.kept.threads
+
+    @property
+    def feedback(self) -> Feedbacks:
+        return self.kept.feedback
 
 
 @dataclass
@@ -295,7 +316,7 @@ class FakeSystem:
 
     @cached_property
     def records(self) -> FakeRecords:
-        return FakeRecords(FakeReadings(), FakeReadings())
+        return FakeRecords(FakeReadings(), FakeReadings(), url=self.settings.records_url)
 
 
 @dataclass
@@ -358,6 +379,7 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
     served.app.state.readiness = health.readiness(lambda: cast(Olhar, system))
     served.app.state.ending = False
     served.app.state.turns = Turns(2, 1)
+    served.app.state.recent = Recent()
     return system
 
 

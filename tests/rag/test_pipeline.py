@@ -443,7 +443,9 @@ def test_a_stream_carries_what_the_plain_answer_does(store: MilvusStore) -> None
     assert len(texts) > 1
     assert "".join(texts) == plain.text
     assert evidence == plain.evidence
-    assert replace(answer, timings_ms={}) == replace(plain, timings_ms={})
+    assert replace(answer, timings_ms={}, id="") == replace(plain, timings_ms={}, id="")
+    assert len(answer.id) == 32
+    assert answer.id != plain.id
     assert answer.usage == Usage(7, 3)
 
 
