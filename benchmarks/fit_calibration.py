@@ -1,19 +1,30 @@
-"""Fit what turns cosines of ``compact`` into a probability, and its factor from cosine to logit.
+"""Fit what turns scores of ``compact`` into a probability, and its factor from cosine to logit.
 
-    python -m benchmarks.fit_calibration PHOTOS OBJECTS
+    python -m benchmarks.fit_calibration PHOTOS OBJECTS [--cache FOLDER]
 
 PHOTOS is the folder that the heads were trained on; only the photos held back there are used. OBJECTS is a
-folder of photos with one label each. Prints weights for the row ``compact`` of ``rag/models.py`` and
-LOGIT_SCALE of ``rag/encoders/compact/encoder.py``.
+folder of photos with one label each; every other label is used, the others are left to check with. Prints
+
+- LOGIT_SCALE of ``rag/encoders/compact/encoder.py``;
+- for weights of ``named`` where a picture is all that is known: how well relevance tells labels whose photo
+  is among a random half of OBJECTS from the others, and recall@1 of captions among pictures, which pays;
+- ``full``, ``image_only`` and ``text_only`` for the row of ``rag/models.py``, from those that are there:
+  their order stays, their log-odds become those of the first hit being right among THOUSAND photos, when
+  the photo that is asked for is among them;
+- the weights of ``image_query``.
+
+The photos held back are fewer than a thousand: how likelihood falls with the logarithm of their number is
+fitted on draws of them, and carried on to THOUSAND.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,77 +32,168 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.abstention import first_hits
+from benchmarks.cached_encoders import CachedEncoders
 from rag.build import build
-from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
-from rag.encoders.compact.classes import general_words
-from rag.evaluation.datasets import read_dataset
-from rag.images import decode, resize
+from rag.evaluation.datasets import Dataset, read_dataset
+from rag.evaluation.protocols import plan
+from rag.evaluation.reliability import auroc, reliability
+from rag.evaluation.scoring import Gallery
+from rag.images import resize
+from rag.protocols import ImageEncoder
+from rag.retrieval.calibration import rescaled
+from rag.retrieval.fusion import LegScores, Scores, calibrated
+from rag.retrieval.insight import Insight
 from rag.settings import load_settings
 from rag.training.compact import Plan
 from rag.training.datasets import load, read_photos
-from rag.types import Matrix, Pixels
+from rag.types import Calibration, Matrix, Pixels
 
-QUESTIONS = (
-    "Is there a {} in these photos?", "Where is the {}?", "{}", "a photo of a {}", "What is the {} doing?",
-    "show me the {}", "Which photo shows a {}?", "What colour is the {}?",
-)  # fmt: skip
-CAPTION_FORMS = (
-    "{}", "Is there a photo of {}?", "Which photo shows {}?", "What is {} doing?", "show me {}",
-    "Where is {}?",
-)  # fmt: skip
-LEAST, MOST, OTHERS = 5, 30, 10
-"""Photos of objects in a small gallery, and photos of another source among them."""
+SIZES: Final = (20, 40, 80, 150, 300)
+THOUSAND: Final = 1000
+HALVES: Final = range(11)
+WEIGHTS: Final = (0, 8, 12, 16, 20, 24, 40)
 
 Truth = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
-    """Photos that the heads were not trained on: vectors of the pictures and of their first captions."""
+class Held:
+    """Photos that the heads were not trained on, questions about them, and the place of each one's photo."""
 
-    image: Matrix
-    caption: Matrix
-    texts: list[list[str]]
+    images: Matrix
+    captions: Sequence[Sequence[str]]
+    stored: Matrix
+    """Vectors of the first caption of each."""
+    questions: Sequence[str]
+    right: NDArray[np.intp]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("objects", type=Path)
+    parser.add_argument("photos", type=Path, metavar="PHOTOS")
+    parser.add_argument("objects", type=Path, metavar="OBJECTS")
+    parser.add_argument("--cache", type=Path, help="keeps vectors")
     given = parser.parse_args()
-    tower = TextTower(build(load_settings()).models)
-    encoder = CompactEncoder(build(load_settings()).models, tower)
-    texts = CompactTextEncoder(tower)
-    held, pixels = held_back(given.photos, encoder, texts)
-    rows = read_dataset(given.objects).photos
-    objects = encoder.encode_images([decode(row.path.read_bytes(), max_pixels=10**8) for row in rows])
-    labels = [row.labels[0] for row in rows]
-    print(
-        "LOGIT_SCALE, objects",
-        slope(encoder.encode_text_queries([f"a photo of a {x}" for x in labels]), objects),
-    )
-    captions = encoder.encode_text_queries([group[1] for group in held.texts])
-    print("LOGIT_SCALE, captions", slope(captions, held.image))
-    show("image_only, by name", *image_only(encoder, objects, labels, held.image, general=False))
-    show("image_only, by general word", *image_only(encoder, objects, labels, held.image, general=True))
-    show("full: image, caption, bm25", *full(encoder, texts, held))
-    show("image_query", *image_query(encoder, held, pixels))
+    with build(load_settings()) as olhar:
+        encoders = CachedEncoders.of(olhar, given.cache)
+        weights = olhar.row_calibration
+        photos = held_back(given.photos)
+        held = asked_of(photos, encoders)
+        asked = encoders.for_images([group[1] for group in held.captions])
+        print("LOGIT_SCALE, captions", slope(asked, held.images))
+        bare = scores(held, encoders, captions=False)
+        naming(encoders, read_dataset(given.objects), weights, held, bare)
+        relevance(weights, held, scores(held, encoders, captions=True))
+        pixels = [load(photo) for photo in read_photos(given.photos).photos if photo.path in paths(photos)]
+        show("image_query", *image_query(olhar.encoder, held.images, pixels))
 
 
-def held_back(
-    folder: Path, encoder: CompactEncoder, texts: CompactTextEncoder
-) -> tuple[Captioned, list[Pixels]]:
+def held_back(folder: Path) -> Dataset:
     """The validation photos of a training run with the default seed and share."""
     photos = read_photos(folder).photos
     plan = Plan(folder, folder)
     count = round(plan.validation * len(photos))
     order = np.random.default_rng(plan.recipe.seed).permutation(len(photos))
-    chosen = [photos[n] for n in np.sort(order[:count])]
-    pixels = [load(photo) for photo in chosen]
-    said = [list(photo.captions) for photo in chosen]
-    return Captioned(
-        encoder.encode_images(pixels), texts.encode_documents([c[0] for c in said]), said
-    ), pixels
+    chosen = {photos[n].path for n in order[:count]}
+    dataset = read_dataset(folder)
+    return replace(dataset, photos=tuple(photo for photo in dataset.photos if photo.path in chosen))
+
+
+def paths(photos: Dataset) -> set[Path]:
+    return {photo.path for photo in photos.photos}
+
+
+def asked_of(photos: Dataset, encoders: CachedEncoders) -> Held:
+    """Every caption but the first, which is stored, is a question."""
+    photos, images = encoders.photos(photos)
+    captions = [photo.captions for photo in photos.photos]
+    asking = [(text, place) for place, group in enumerate(captions) for text in group[1:]]
+    stored = encoders.texts.encode_documents([group[0] for group in captions])
+    return Held(
+        images,
+        captions,
+        stored,
+        [text for text, _ in asking],
+        np.array([place for _, place in asking], np.intp),
+    )
+
+
+def scores(held: Held, encoders: CachedEncoders, *, captions: bool) -> LegScores:
+    """Of all photos for all questions, with or without the first captions stored."""
+    texts = [group[0] if captions else "" for group in held.captions]
+    vectors = dict(enumerate(held.stored)) if captions else {}
+    gallery = Gallery(held.images, vectors, texts, Insight.of(encoders.images, encoders.texts))
+    by_text = encoders.for_texts(held.questions) if captions else None
+    return gallery.scores(held.questions, encoders.for_images(held.questions), by_text)
+
+
+def naming(
+    encoders: CachedEncoders, objects: Dataset, weights: Calibration, held: Held, bare: LegScores
+) -> None:
+    """What each weight of ``named`` is worth for labels, and costs for captions."""
+    objects, images = encoders.photos(objects)
+    asked = plan(objects, "labels")
+    gallery = Gallery(images, {}, [""] * len(images), Insight.of(encoders.images, encoders.texts))
+    vectors = encoders.for_images(asked.queries)
+    print("LOGIT_SCALE, objects", slope(vectors, images[[places[0] for places in asked.relevant]]))
+    legs = gallery.scores(asked.queries, vectors, None)
+    for weight in WEIGHTS:
+        tried = replace(weights, image_only=replace(weights.image_only, named=float(weight)))
+        found = []
+        for seed in HALVES:
+            half = np.random.default_rng(seed).permutation(len(images))[: len(images) // 2]
+            there = np.array([bool(np.isin(places, half).any()) for places in asked.relevant])
+            first, _ = first_hits(_columns(legs, half), tried)
+            found.append(auroc(first[::2], there[::2]) or 0.0)
+        recall = (calibrated(bare, tried).argmax(axis=1) == held.right).mean()
+        print(f"image_only named {weight}: AUROC {np.mean(found):.3f}, captions recall@1 {recall:.3f}")
+
+
+def relevance(weights: Calibration, held: Held, legs: LegScores) -> None:
+    """Bias and slope, fitted over sizes, and how far off the weights are as they are."""
+    fused, rng = calibrated(legs, weights), np.random.default_rng(0)
+    inputs, truth = [], []
+    for size in SIZES:
+        first, right = drawn(fused, held.right, size, rng)
+        inputs += [[score, np.log(size / THOUSAND)] for score in first]
+        truth += right.tolist()
+        said = reliability(1 / (1 + np.exp(-first)), right)
+        print(f"{size} photos: said {said.relevance:.3f}, right {said.right:.3f}, ECE {said.ece:.3f}")
+    model = LogisticRegression(C=1e4).fit(np.array(inputs), np.array(truth))
+    bias, factor = float(model.intercept_[0]), float(model.coef_[0][0])
+    by_size = float(model.coef_[0][1])
+    print(f"log-odds = {bias:.2f} + {factor:.3f} × score, and {by_size:.2f} × log(photos / {THOUSAND})")
+    fitted = rescaled(weights, bias, factor)
+    text = weights.text_only
+    print("full", fitted.full)
+    print("image_only", fitted.image_only)
+    print(
+        "text_only",
+        replace(text, bias=bias + factor * text.bias, caption=factor * text.caption, bm25=factor * text.bm25),
+    )
+
+
+def drawn(
+    fused: Scores, right: NDArray[np.intp], size: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], Truth]:
+    """The score of the first of ``size`` photos, and whether it is the right one, which is among them."""
+    best, correct = np.empty(len(right)), np.empty(len(right), np.bool_)
+    for query, place in enumerate(right):
+        others = rng.choice(fused.shape[1], size, replace=False)
+        others = np.append(others[others != place][: size - 1], place)
+        first = others[fused[query, others].argmax()]
+        best[query], correct[query] = fused[query, first], first == place
+    return best, correct
+
+
+def _columns(legs: LegScores, chosen: NDArray[np.intp]) -> LegScores:
+    return LegScores(
+        legs.image[:, chosen],
+        legs.caption[:, chosen],
+        legs.bm25[:, chosen],
+        named=None if legs.named is None else legs.named[:, chosen],
+    )
 
 
 def slope(queries: Matrix, gallery: Matrix) -> float:
@@ -110,71 +212,14 @@ def slope(queries: Matrix, gallery: Matrix) -> float:
     return round(float(factor.detach()), 2)
 
 
-def image_only(
-    encoder: CompactEncoder, objects: Matrix, labels: list[str], others: Matrix, *, general: bool
-) -> tuple[Matrix, Truth]:
-    """Score of the best photo of a small mixed gallery, and whether it is what was asked for."""
-    rng = np.random.default_rng(0)
-    kinds = [words[0].split(",")[0] if words else "" for words in general_words()]
-    asked, galleries, present = [], [], []
-    for _ in range(3000):
-        target = int(rng.integers(len(labels)))
-        by_kind = general and kinds[target]
-        word = kinds[target] if by_kind else labels[target]
-        gallery = rng.choice(len(labels), rng.integers(LEAST, MOST), replace=False)
-        right = {n for n in range(len(labels)) if kinds[n] == word} if by_kind else {target}
-        gallery = np.array([n for n in gallery if int(n) not in right], dtype=np.intp)
-        there = bool(rng.random() < 0.5)
-        galleries.append((np.append(gallery, target) if there else gallery, rng.choice(len(others), OTHERS)))
-        asked.append(str(rng.choice(QUESTIONS)).format(word))
-        present.append(there)
-    scores, truth = [], []
-    for query, (inside, outside), there in zip(
-        encoder.encode_text_queries(asked), galleries, present, strict=True
-    ):
-        cosines = np.concatenate([objects[inside] @ query, others[outside] @ query])
-        best = int(cosines.argmax())
-        scores.append([cosines[best]])
-        truth.append(there and best == len(inside) - 1)
-    return np.array(scores, np.float32), np.array(truth)
-
-
-def full(encoder: CompactEncoder, texts: CompactTextEncoder, held: Captioned) -> tuple[Matrix, Truth]:
-    """Scores of the best of twenty captioned photos for a question, and whether it is the right one."""
-    rng = np.random.default_rng(1)
-    asked, targets, galleries = [], [], []
-    for _ in range(2500):
-        target = int(rng.integers(len(held.texts)))
-        gallery = rng.choice(len(held.texts), 20, replace=False)
-        gallery = gallery[gallery != target]
-        if rng.random() < 0.5:
-            gallery = np.append(gallery, target)
-        caption = str(rng.choice(held.texts[target][1:])).strip(" .").lower()
-        if rng.random() < 0.5:
-            caption = " ".join(caption.split()[: max(3, len(caption.split()) // 2)])
-        asked.append(str(rng.choice(CAPTION_FORMS)).format(caption))
-        targets.append(target)
-        galleries.append(gallery)
-    rows, truth = [], []
-    both = zip(encoder.encode_text_queries(asked), texts.encode_queries(asked), strict=True)
-    for (look, read), target, gallery, question in zip(both, targets, galleries, asked, strict=True):
-        image, caption = held.image[gallery] @ look, held.caption[gallery] @ read
-        best = int((0.5 * image + caption).argmax())
-        words = set(re.findall(r"\w+", question.lower()))
-        share = len(words & set(re.findall(r"\w+", held.texts[gallery[best]][0].lower()))) / len(words)
-        rows.append([image[best], caption[best], share])
-        truth.append(gallery[best] == target)
-    return np.array(rows, np.float32), np.array(truth)
-
-
-def image_query(encoder: CompactEncoder, held: Captioned, pixels: list[Pixels]) -> tuple[Matrix, Truth]:
+def image_query(encoder: ImageEncoder, images: Matrix, pixels: list[Pixels]) -> tuple[Matrix, Truth]:
     """A cut and mirrored copy against its photo, and against the best of twenty others."""
     rng = np.random.default_rng(2)
     copies = encoder.encode_image_queries([_cut(photo) for photo in pixels])
     rows, truth = [], []
     for place, copy in enumerate(copies):
         others = rng.choice(len(pixels), 20, replace=False)
-        rows += [[held.image[place] @ copy], [(held.image[others[others != place]] @ copy).max()]]
+        rows += [[images[place] @ copy], [(images[others[others != place]] @ copy).max()]]
         truth += [True, False]
     return np.array(rows, np.float32), np.array(truth)
 

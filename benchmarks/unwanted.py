@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fit_calibration import Captioned, held_back
+from benchmarks.cached_encoders import CachedEncoders
+from benchmarks.fit_calibration import Held, asked_of, held_back
 from rag.build import build
-from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
 from rag.folding import STOP_WORDS, words
 from rag.models import encoder_row
 from rag.retrieval.fusion import LegScores, Scores, calibrated
@@ -44,19 +44,17 @@ class Pair:
 class Gallery:
     """The photos, with or without their captions."""
 
-    def __init__(self, photos: Captioned, calibration: Calibration, *, stored: bool) -> None:
+    def __init__(self, photos: Held, calibration: Calibration, *, stored: bool) -> None:
         self.photos = photos
         self.calibration = calibration
         self.stored = stored
-        self.said = [words(captions[0]) for captions in photos.texts]
+        self.said = [words(captions[0]) for captions in photos.captions]
         self.image: dict[str, Vector] = {}
         self.caption: dict[str, Vector] = {}
 
     def log_odds(self, word: str, image: Vector | None = None, caption: Vector | None = None) -> Scores:
-        cosines = (self.photos.image @ (self.image[word] if image is None else image))[None].astype(float)
-        told = (self.photos.caption @ (self.caption[word] if caption is None else caption))[None].astype(
-            float
-        )
+        cosines = (self.photos.images @ (self.image[word] if image is None else image))[None].astype(float)
+        told = (self.photos.stored @ (self.caption[word] if caption is None else caption))[None].astype(float)
         held = np.array([[float(word in said) for said in self.said]])
         none = np.full_like(cosines, np.nan)
         legs = LegScores(cosines, told, held) if self.stored else LegScores(cosines, none, none)
@@ -87,17 +85,19 @@ class Gallery:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("photos", type=Path)
-    models = build(load_settings()).models
-    tower = TextTower(models)
-    encoder, texts = CompactEncoder(models, tower), CompactTextEncoder(tower)
-    photos, _ = held_back(parser.parse_args().photos, encoder, texts)
+    with build(load_settings()) as olhar:
+        encoders = CachedEncoders.of(olhar, None)
+        compare(asked_of(held_back(parser.parse_args().photos), encoders), encoders)
+
+
+def compare(photos: Held, encoders: CachedEncoders) -> None:
     pairs = pairs_of(photos)
     asked = sorted({word for pair in pairs for word in (pair.wanted, pair.unwanted)})
-    print(f"{len(photos.texts)} photos, {len(pairs)} pairs of {len(asked)} words")
+    print(f"{len(photos.captions)} photos, {len(pairs)} pairs of {len(asked)} words")
     for stored in (False, True):
         gallery = Gallery(photos, encoder_row("compact").calibration, stored=stored)
-        gallery.image = dict(zip(asked, encoder.encode_text_queries(asked), strict=True))
-        gallery.caption = dict(zip(asked, texts.encode_queries(asked), strict=True))
+        gallery.image = dict(zip(asked, encoders.for_images(asked), strict=True))
+        gallery.caption = dict(zip(asked, encoders.for_texts(asked), strict=True))
         print("captions stored" if stored else "pictures alone")
         for name, rule in rules(gallery).items():
             report(name, rule, pairs)
@@ -112,8 +112,8 @@ def rules(gallery: Gallery) -> dict[str, Rule]:
     return found | {f"evidence, less {share}": gallery.less(share) for share in (0.35, 0.5, 0.7, 1.0)}
 
 
-def pairs_of(photos: Captioned) -> list[Pair]:
-    said = [Counter(word for text in texts for word in words(text)) for texts in photos.texts]
+def pairs_of(photos: Held) -> list[Pair]:
+    said = [Counter(word for text in texts for word in words(text)) for texts in photos.captions]
     known = Counter(word for one in said for word, count in one.items() if count >= 2)
     usual = [w for w, n in known.items() if LEAST <= n <= MOST and w not in STOP_WORDS and len(w) > 2]
     pairs = []

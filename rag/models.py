@@ -181,9 +181,9 @@ ENCODERS: tuple[EncoderRow, ...] = (
         languages=("en", "pt"),
         licence="Apache-2.0 (both towers); heads trained on Flickr8k (research), see their model card",
         calibration=Calibration(
-            full=LegWeights(bias=-5.1, image=6.2, caption=7.8, bm25=0.7, agreement=-3.4, named=1.5),
-            image_only=LegWeights(bias=-5.0, image=10.5, named=8.0),
-            text_only=LegWeights(bias=-4.8, caption=10.0, bm25=1.5),
+            full=LegWeights(bias=-4.11, image=4.08, caption=5.13, bm25=0.46, agreement=-2.24, named=0.99),
+            image_only=LegWeights(bias=-4.05, image=6.91, named=15.8),
+            text_only=LegWeights(bias=-3.91, caption=6.58, bm25=0.99),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),
         dimension=897,

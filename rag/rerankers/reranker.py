@@ -14,14 +14,17 @@ from rag.rerankers.scorer import Model, Pair, Scorer
 from rag.rerankers.trust import Trust
 from rag.types import Described, Hit, RerankState, RerankWeights
 
+FEWEST = 5
+"""Hits that have to be read before a deadline for these alone to be put in order."""
+
 
 class ScoringReranker:
     """A ``Reranker`` over a scorer: remembers scores, keeps the deadline, and says what became of it.
 
     ``seconds`` bounds the scoring of one question's pairs, and before it the wait for a model that is being
-    loaded; ``load_seconds`` bounds that loading, and the trial on known answers. All or nothing: when the
-    deadline passes, the order stays that of the fusion, and the scores that came are remembered for the next
-    time.
+    loaded; ``load_seconds`` bounds that loading, and the trial on known answers. When the deadline passes,
+    the best hits, as many as were read without a gap, are put in order if they are FEWEST or more; the
+    others keep their places. The scores that came are remembered for the next time.
     """
 
     def __init__(
@@ -57,9 +60,10 @@ class ScoringReranker:
             scores, alone = self._scored(model, pairs)
         except ModelUnavailable as error:
             return hits, RerankState("degraded", str(error))
-        read = {place: score for place, score in scores.items() if score is not None}
+        read = _without_gap(pairs, scores)
         if why := self._why_not(len(pairs), len(scores), len(read), alone=alone):
-            return hits, RerankState("degraded", why)
+            partly = len(scores) < len(pairs) and len(read) >= FEWEST
+            return reordered(hits, read, self._weights) if partly else hits, RerankState("degraded", why)
         return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
 
     def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
@@ -140,11 +144,24 @@ class ScoringReranker:
                 else f"of {wanted} hits none was answered with yes or no, so the order is as it was"
             )
         waited = "" if alone else ", part of which it waited for other questions"
+        left = "so the order is as it was"
+        if read >= FEWEST:
+            left = f"so the best {read} were put in order and the others are as they were"
         return (
-            f"{came} of {wanted} hits were read within {self._seconds:g} s{waited}, "
-            "so the order is as it was; "
+            f"{came} of {wanted} hits were read within {self._seconds:g} s{waited}, {left}; "
             "raise OLHAR_RERANK_SECONDS, lower OLHAR_RERANK_HITS, or set OLHAR_RERANKER to a smaller model"
         )
+
+
+def _without_gap(pairs: Mapping[int, Pair], scores: Mapping[int, float | None]) -> dict[int, float]:
+    """The scores by place, up to the first hit that was not read. What cannot be read is left out."""
+    read = {}
+    for place in pairs:
+        if place not in scores:
+            break
+        if (score := scores[place]) is not None:
+            read[place] = score
+    return read
 
 
 def _pairs(question: str, found: Sequence[Described], model: Model) -> dict[int, Pair]:

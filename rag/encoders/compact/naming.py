@@ -11,9 +11,9 @@ import numpy as np
 
 from rag.types import Matrix
 
-TEXT_SHARPNESS, PICTURE_SHARPNESS = 12.0, 20.0
-"""From a cosine to the logit of a class. Texts are softer: “a cat” is no breed."""
-LEAST, SURE = 0.5, 0.8
+TEXT_SHARPNESS, PICTURE_SHARPNESS = 20.0, 14.0
+"""From a cosine to the logit of a class. Pictures are softer: they often show something beside."""
+LEAST, SURE = 0.6, 0.7
 """A text whose nearest class is nearer than ``SURE`` names it, below ``LEAST``, as for captions, none."""
 FLOOR = 8.0
 """In log-odds: where “something else” is sure enough."""

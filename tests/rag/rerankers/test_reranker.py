@@ -43,6 +43,19 @@ def reranker(scorer: FakeScorer) -> ScoringReranker:
     return made
 
 
+class Slow(FakeScorer):
+    """Never says anything of texts with this word in them."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self._word = word
+
+    def score(self, pairs: Sequence[Pair], seconds: float) -> Iterator[tuple[int, float | None]]:
+        for place, score in super().score(pairs, seconds):
+            if self._word not in pairs[place].text:
+                yield place, score
+
+
 def test_what_answers_comes_first_and_shows_its_probability() -> None:
     hits, state = reranker(FakeScorer()).rerank("dogs on a beach", DOGS)
     assert (state.state, state.reason) == ("applied", "3 hits were read")
@@ -95,6 +108,29 @@ def test_too_many_texts_for_the_deadline_are_no_fault_of_the_model() -> None:
         made.probabilities("dogs on a beach", ["birds", "dogs", "cats"])
     assert not caught.value.retryable
     assert made.probabilities("dogs on a beach", ["birds", "dogs", "cats"]) == (0.02, 0.95, 0.02)
+
+
+def test_a_deadline_after_some_puts_the_best_that_were_read_in_order() -> None:
+    many = found("cats", "boats", "birds", "cows", "dogs run", "trees", "dogs sleep")
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.last = 5
+    hits, state = made.rerank("dogs on a beach", many)
+    assert state.state == "degraded"
+    assert "the best 5 were put in order" in state.reason
+    assert hits[0].item.caption == "dogs run"
+    assert list(hits[5:]) == [one.hit for one in many[5:]]
+    assert [hit.rank for hit in hits] == [*range(1, 8)]
+
+
+def test_hits_behind_one_that_was_not_read_in_time_keep_their_places() -> None:
+    many = found("cats", "boats", "birds", "cows", "trees", "dogs run")
+    scorer = Slow("birds")
+    made = reranker(scorer)
+    hits, state = made.rerank("dogs on a beach", many)
+    assert state.state == "degraded"
+    assert "5 of 6 hits" in state.reason
+    assert list(hits) == [one.hit for one in many]
 
 
 def test_a_question_that_only_waited_for_another_turns_reranking_off_for_nobody() -> None:
