@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-import sys
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from api.app import create_app
+from api.ending import Ending, Server
 from api.listening import bound, listen, url_of
 from api.owner import acquire, decided
-from api.telemetry.logs import configure
+from api.telemetry.logs import configured
 from rag.build import Olhar, build
 from rag.errors import BadSettings, ModelUnavailable
 from rag.settings import Settings
 
-GRACE_S = 30
-"""How long requests under way may take once the server was told to stop."""
+if TYPE_CHECKING:
+    from ingest.worker import Worker
 
 
 def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
@@ -28,15 +28,16 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
 
     Models are loaded before the first request is taken. Raises BadSettings for a host that is not
     loopback or an address in use, DataFolderBusy, and what the parts raise when they cannot be had.
-    SIGTERM ends it with exit code 143.
+    SIGTERM ends it with exit code 143 (``api.ending``).
     """
-    configure(settings.log, settings.log_level)
+    ending = Ending(settings.grace_seconds)
     with (
         bound(settings) as listener,
-        _closing_on_sigterm(),
+        ending.by_signals(),
         acquire(settings.data) as owner,
+        configured(settings.log, settings.log_level),
         build(settings) as olhar,
-        _worker(olhar) as wake,
+        _worker(olhar, ending) as wake,
     ):
         _try_language_model(olhar, say)
         if settings.prewarm:
@@ -45,18 +46,24 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         url = url_of(settings.host, listener)
         owner.publish(url, **decided(settings))
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
+        app = create_app(olhar, wake)
+
+        def on_end() -> None:
+            app.state.ending = True
+            ending.begin()
+
         config = uvicorn.Config(
-            create_app(olhar, wake),
+            app,
             log_config=None,  # what it tells goes where all goes
             log_level="warning",
             access_log=False,
             ws="none",
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
         )
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config, on_end).run(sockets=[listener])
         except KeyboardInterrupt:
             say("Olhar has ended")
 
@@ -68,15 +75,19 @@ def work(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     from ingest.worker import Worker
 
-    configure(settings.log, settings.log_level)
-    with _closing_on_sigterm(), build(settings) as olhar:
+    ending = Ending(settings.grace_seconds)
+    with (
+        ending.by_signals(),
+        configured(settings.log, settings.log_level),
+        build(settings) as olhar,
+    ):
         if olhar.records.database.sqlite or settings.store_uri.endswith(".db"):
             raise BadSettings(
                 "a worker of its own needs the records in Postgres (OLHAR_DATABASE_URL) and a Milvus server "
                 "(OLHAR_MILVUS_URI); in the files of a data folder, the server works itself: `olhar serve`"
             )
         olhar.warm()
-        with Worker(olhar) as worker:
+        with _working(Worker(olhar), ending) as worker:
             say(f"the worker {worker.name} waits for jobs; Ctrl-C ends it")
             try:
                 threading.Event().wait()
@@ -85,7 +96,17 @@ def work(settings: Settings, say: Callable[[str], None] = print) -> None:
 
 
 @contextmanager
-def _worker(olhar: Olhar) -> Iterator[Callable[[], None]]:
+def _working(worker: Worker, ending: Ending) -> Iterator[Worker]:
+    """The worker at work; at the end it has what is left of the time for ending."""
+    worker.start()
+    try:
+        yield worker
+    finally:
+        ending.stuck = not worker.stop(ending.left)
+
+
+@contextmanager
+def _worker(olhar: Olhar, ending: Ending) -> Iterator[Callable[[], None]]:
     """The worker on jobs, if it belongs into this process; gives what wakes it."""
     olhar.warm()
     if olhar.settings.worker == "apart":
@@ -93,7 +114,7 @@ def _worker(olhar: Olhar) -> Iterator[Callable[[], None]]:
         return
     from ingest.worker import Worker
 
-    with Worker(olhar) as worker:
+    with _working(Worker(olhar), ending) as worker:
         yield worker.wake
 
 
@@ -117,23 +138,3 @@ def _prewarm(olhar: Olhar, say: Callable[[str], None]) -> None:
                 say(f"warning: no {lost} for now: {error}")
 
     threading.Thread(target=warm, name="prewarm", daemon=True).start()
-
-
-@contextmanager
-def _closing_on_sigterm() -> Iterator[None]:
-    """SIGTERM leaves through the ``with`` blocks above it, during the start and after uvicorn's shutdown.
-
-    uvicorn raises the signal again once it is done, which by default would end the process there.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no signal is delivered to another thread
-        return
-
-    def leave(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -18,6 +18,10 @@ from rag.records.types import Outcome
 log = logging.getLogger(__name__)
 
 
+class Ended(BaseException):
+    """A batch comes too late: this process ends. No ``Exception``, so that DBOS counts it as not done."""
+
+
 class Desk:
     """Takes up batches, moves them on stage by stage, and sees to it that each comes to an end.
 
@@ -42,11 +46,16 @@ class Desk:
         return self.parts.records.batching.form(self.parts.settings.batch, BATCH_BYTES)
 
     def begin(self, batch_id: int) -> bool:
-        """Take up a batch; whether there is anything to do. What began here has to be ended."""
+        """Take up a batch; whether there is anything to do. What began here has to be ended.
+
+        Raises Ended when no more is taken up here.
+        """
         batching = self.parts.records.batching
         self._gate.enter(alone=batching.is_suspect(batch_id))
         try:
-            batch = None if self._ending else batching.begin(batch_id)
+            if self._ending:
+                raise Ended
+            batch = batching.begin(batch_id)
             if batch is not None:
                 self._runs[batch_id] = BatchRun(
                     self.parts,
@@ -87,18 +96,23 @@ class Desk:
         finally:
             self._gate.leave()
 
-    def drain(self, seconds: float) -> None:
-        """Begin no more, and wait for those in flight; what takes longer goes on elsewhere: no crash."""
+    def drain(self, seconds: float) -> bool:
+        """Begin no more, and wait for those in flight; what takes longer goes on elsewhere: no crash.
+
+        Whether all came to their end.
+        """
         self._ending = True
         deadline = time.monotonic() + seconds
         while self._runs and time.monotonic() < deadline:
             time.sleep(0.02)
-        for batch_id in list(self._runs):
+        late = list(self._runs)
+        for batch_id in late:
             self.parts.records.batching.release(batch_id)
+        return not late
 
-    def close(self) -> None:
-        """End the threads; nothing may be begun afterwards."""
-        self._readers.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, wait: bool = True) -> None:
+        """End the threads, and ``wait`` for that; nothing may be begun afterwards."""
+        self._readers.shutdown(wait=wait, cancel_futures=True)
         self._sandbox.close()
 
     def __enter__(self) -> Desk:

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Final
 
-from dbos import DBOS, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig
 
 from ingest.adopting import adopt
 from ingest.desk import Desk
@@ -31,8 +31,6 @@ VERSION: Final = "1"
 POLL_S: Final = 0.25
 QUEUE_POLL_S: Final = 0.1
 BEAT_S: Final = 5.0
-GRACE_S: Final = 30
-"""How long batches in flight may take once the worker was told to stop."""
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN: Final = 500
 READING_POLL_S: Final = 1.0
@@ -89,21 +87,44 @@ class Worker:
         """There may be something to do."""
         self._woken.set()
 
-    def stop(self) -> None:
-        """Bring the batches in flight to their end; what waits goes on with the next worker."""
-        self._upkeep.stop()
+    def stop(self, seconds: float | None = None) -> bool:
+        """Bring the batches in flight to their end; what waits goes on with the next worker.
+
+        Those that are not done within ``seconds`` (by default OLHAR_GRACE_SECONDS) go on there too; whether
+        all came to their end.
+        """
+        grace = self._parts.settings.grace_seconds if seconds is None else seconds
+        deadline = time.monotonic() + grace
         self._stopping.set()
         self._woken.set()
+        self._upkeep.stop()
         self._thread.join()
-        self._desk.drain(GRACE_S)
+        done = self._desk.drain(grace)
         for looker, one in zip(self._lookers, self._passes, strict=True):
-            looker.join(GRACE_S)
-            one.close()
+            looker.join(max(0.0, deadline - time.monotonic()))
+            if looker.is_alive():
+                done = False
+            else:
+                one.close()
         DBOS.destroy()
         work_at(None)
-        self._desk.close()
+        self._desk.close(wait=done)
         if not self._alone:
-            self._records.workers.leave(self.name)
+            self._hand_over()
+        return done
+
+    def _hand_over(self) -> None:
+        """Queue again what was begun here and did not end, for other workers to take up at once."""
+        client = DBOSClient(system_database_url=self._config()["system_database_url"])
+        try:
+            left = client.list_workflows(
+                status="PENDING", executor_id=self.name, load_input=False, load_output=False
+            )
+            if left:
+                client.resume_workflows([workflow.workflow_id for workflow in left], queue_name=QUEUE)
+        finally:
+            client.destroy()
+        self._records.workers.leave(self.name)
 
     def __enter__(self) -> Worker:
         self.start()

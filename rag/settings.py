@@ -261,6 +261,12 @@ class Settings(BaseSettings):
         30, gt=0, le=3650, description="days after which links are signed with a new key"
     )
 
+    grace_seconds: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="how long answers and batches under way may take once a server or worker is told to end",
+    )
     log: Literal["text", "json"] = Field(
         "text", description="the form of the log of a server or worker: lines to read, or JSON lines"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import uvicorn
 from api.listening import bound, listen, url_of
 from api.mcp.backends import Backends
 from api.mcp.tools import create
-from api.telemetry.logs import configure
+from api.telemetry.logs import configured
 from rag.settings import Settings
 
 PATH = "/mcp"
@@ -42,7 +41,6 @@ def over_http(settings: Settings, port: int) -> None:
 
 @contextmanager
 def _backends(settings: Settings) -> Iterator[Backends]:
-    configure(settings.log, "warning" if settings.log_level == "info" else settings.log_level)
-    logging.getLogger("mcp").setLevel(logging.WARNING)
-    with Backends(settings) as backends:
+    level = "warning" if settings.log_level == "info" else settings.log_level
+    with configured(settings.log, level), Backends(settings) as backends:
         yield backends

@@ -85,7 +85,8 @@ async def events(
 ) -> StreamingResponse:
     """Server-sent events: `receipt` for each file (the id is its number), `progress`, and `end`.
 
-    A client that was cut off says the last id it saw (`Last-Event-ID`) and misses nothing.
+    A client that was cut off, for instance since the server ended, says the last id it saw (`Last-Event-ID`)
+    and misses nothing.
     """
     await run_in_threadpool(admin.job, job_id)
     stream = _events(request, admin, job_id, last_event_id)
@@ -94,7 +95,7 @@ async def events(
 
 async def _events(request: Request, admin: Administration, job_id: str, after: int) -> AsyncIterator[str]:
     quiet, told = 0.0, ""
-    while not await request.is_disconnected():
+    while not (request.app.state.ending or await request.is_disconnected()):
         now = await run_in_threadpool(admin.job, job_id)
         receipts = (await run_in_threadpool(admin.settled, job_id, after=after)).files
         for receipt in receipts:

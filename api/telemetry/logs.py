@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
@@ -53,6 +54,21 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
     told: Mapping[str, Any] = getattr(record, "told", {})
     request_id = REQUEST_ID.get()
     return {**({"request_id": request_id} if request_id else {}), **told}
+
+
+@contextmanager
+def configured(form: Literal["text", "json"], level: str) -> Iterator[None]:
+    """``configure`` for a while; afterwards it is as it was."""
+    root = logging.getLogger()
+    handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in ("", *OURS)}
+    root.handlers.clear()
+    configure(form, level)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        for name, before in levels.items():
+            logging.getLogger(name).setLevel(before)
 
 
 def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:

@@ -46,6 +46,7 @@ def build(settings):
     system = System(settings)
     if "mute" in sys.argv: system.generator.error = ModelUnavailable("OLHAR_LLM: it is away")
     system.pipeline.wait = lambda: time.sleep(0.7)
+    system.pipeline.between = lambda: time.sleep(3600 if "stuck" in sys.argv else 0.4)
     return system
 
 api.main.build = build
@@ -105,6 +106,48 @@ def test_a_signal_ends_the_server_after_its_requests_and_closes_everything(
         assert "closed" in lines(process, "closed")
         assert process.wait(10) == code
     assert not (tmp_path / "owner.json").exists()
+    with acquire(tmp_path):
+        pass
+
+
+@contextmanager
+def answering(data: Path) -> Iterator[httpx.Response]:
+    """A streamed answer, of which the beginning came."""
+    asked = {"model": "olhar", "stream": True, "messages": [{"role": "user", "content": "x"}]}
+    url = f"{server_of(data)}/v1/chat/completions"
+    with (
+        httpx.Client(trust_env=False, timeout=60) as client,
+        client.stream("POST", url, json=asked) as response,
+    ):
+        assert response.status_code == 200
+        yield response
+
+
+def test_a_stream_is_finished_when_the_server_is_told_to_end(tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        lines(process, "Olhar is at")
+        with answering(tmp_path) as response:
+            events = response.iter_lines()
+            next(events)
+            process.send_signal(signal.SIGTERM)
+            rest = list(events)
+        assert "data: [DONE]" in rest
+        assert "closed" in lines(process, "closed")
+        assert process.wait(10) == 143
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, "127.0.0.1", "stuck") as process:
+        lines(process, "Olhar is at")
+        with answering(tmp_path) as response:
+            next(response.iter_lines())
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)  # the answer is waited for
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 143
+        assert process.stdout
+        assert "closed" not in process.stdout.read()
     with acquire(tmp_path):
         pass
 

@@ -105,6 +105,45 @@ def test_a_worker_that_is_stopped_leaves_the_rest_for_the_next(parts: FakeParts,
     assert all(row.crashes == 0 for row in parts.records.jobs.files(SCOPE.tenant, job_id))
 
 
+STUCK = """
+    import os, sys, threading
+    from pathlib import Path
+    from ingest.worker import Worker
+    from tests.ingest.conftest import FakeParts
+
+    parts, begun = FakeParts(Path(sys.argv[1]), database_url=sys.argv[2]), threading.Event()
+    def stuck(pictures):
+        begun.set()
+        threading.Event().wait()
+    parts.fake.encode_images = stuck
+    worker = Worker(parts)
+    worker.start()
+    begun.wait()
+    os._exit(worker.stop(0.1))
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_batch_that_takes_longer_than_the_end_may_goes_on_at_the_next_start(
+    kind: str, tmp_path: Path, photos: Path, request: pytest.FixtureRequest
+) -> None:
+    add(photos, 3)
+    database = "" if kind == "sqlite" else request.getfixturevalue("postgres").database()
+    parts = FakeParts(tmp_path, database_url=database)
+    queue = Queue(parts)
+    job_id = queue.submit(SCOPE, walk([photos]))
+    code = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(STUCK), str(tmp_path), database], cwd=ROOT, timeout=PATIENCE_S
+    ).returncode
+    assert code == 0  # not done, and said so
+    with Worker(parts):
+        queue.follow(SCOPE.tenant, job_id)
+    assert queue.report(SCOPE, job_id).counts["indexed"] == 3
+    rows = parts.records.jobs.files(SCOPE.tenant, job_id)
+    assert {(row.crashes, row.attempts) for row in rows} == {(0, 0)}
+    parts.records.close()
+
+
 CHILD = """
     import os, sys, threading, time
     from pathlib import Path
