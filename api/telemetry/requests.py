@@ -29,19 +29,27 @@ class Requests:
             return
         request_id = chosen(Headers(scope=scope).get(HEADER, ""))
         REQUEST_ID.set(request_id)  # each request has a context of its own
-        started, status = time.perf_counter(), 500  # what no handler answers is a bug
+        started, status, told = time.perf_counter(), 500, False  # what no handler answers is a bug
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                _told(scope, status, time.perf_counter() - started)
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[HEADER] = request_id
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                tell()  # before the client can ask what was told
             await send(message)
 
         try:
             await self.app(scope, receive, sending)
         finally:
-            _told(scope, status, time.perf_counter() - started)
+            tell()
 
 
 def _told(scope: Scope, status: int, seconds: float) -> None:
