@@ -18,11 +18,10 @@ from api.conversations import Conversations
 from api.deps import System, Talks, Who
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
-from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, ModelOut, ModelsOut, text_of
+from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, text_of
 from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
 from api.routes.forms import json_body, json_schema
 from api.routes.queries import resolve
-from api.routes.reranking import model_names
 from api.security.needs import READ
 from api.security.principal import Principal
 from rag.build import Olhar
@@ -80,18 +79,6 @@ async def chat_completions(
         return StreamingResponse(events(opened), media_type="text/event-stream", headers=NOT_KEPT)
     answer = await plain(request, opened)
     return Response(answer.model_dump_json(), media_type="application/json")
-
-
-@router.get("/v1/models", operation_id="models", dependencies=[READ])
-def models(request: Request, olhar: System, who: Who) -> ModelsOut:
-    """The collections, as models to chat with, and what embeds and reranks."""
-    created: int = request.app.state.started
-    names = [
-        *dict.fromkeys((olhar.encoder.fingerprint.name, *model_names(olhar))),
-        "olhar",
-        *(f"olhar/{c.name}" for c in olhar.store.collections(who.tenant)),
-    ]
-    return ModelsOut(data=[ModelOut(id=name, created=created) for name in names])
 
 
 def _understand(body: ChatIn, olhar: Olhar, who: Principal, talks: Conversations) -> Chat:

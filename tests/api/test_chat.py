@@ -313,4 +313,9 @@ def test_no_user_message_is_no_question(client: httpx.Client) -> None:
 
 
 def test_collections_are_models(chat: OpenAI) -> None:
-    assert [model.id for model in chat.models.list()] == ["fake", "olhar", "olhar/default"]
+    names = [model.id for model in chat.models.list()]
+    assert names == ["fake", "olhar", "olhar/default"]
+    assert [chat.models.retrieve(name).id for name in names] == names
+    with pytest.raises(openai.NotFoundError) as caught:
+        chat.models.retrieve("olhar/nowhere")
+    assert caught.value.code == "model_not_found"

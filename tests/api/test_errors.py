@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -87,8 +88,8 @@ def openai_error(response: httpx.Response, status: int) -> dict[str, Any]:
     return error
 
 
-def check_shape(response: httpx.Response) -> None:
-    assert 400 <= response.status_code < 500, (response.status_code, response.text)
+def check_shape(response: httpx.Response, *, below: int = 500) -> None:
+    assert 400 <= response.status_code < below, (response.status_code, response.text)
     if speaks_openai(response.request.url.path):
         openai_error(response, response.status_code)
     else:
@@ -102,7 +103,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 48
+    assert len(walked) == 49
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -112,6 +113,66 @@ def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, cli
                 response = client.request(method, url, **arguments)
                 assert response.status_code < 500, (path, name)
                 check_shape(response)
+
+
+def asked_for(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
+    """(method, path, description) of every route, with ids that nothing has in the path."""
+    ids = {"item_id": "0" * 32, "job_id": "0" * 32, "name": "c", "model": "none"}
+    return [
+        (method.upper(), re.sub(r"\{(.*?)\}", lambda name: ids.get(name[1], "0" * 32), path), operation)
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_route_refuses_strangers_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
+    for method, url, _ in asked_for(app):
+        foreign = client.request(method, url, headers={"host": "evil.example"})
+        assert foreign.status_code == 400
+        check_shape(foreign)
+        posted = client.request(method, url, headers={"origin": "http://evil.example"})
+        assert posted.status_code == 403
+        check_shape(posted)
+        refused = declaring(client, method, url, 10**10)
+        assert refused.status_code == 413
+        check_shape(refused)
+
+
+def declaring(client: httpx.Client, method: str, url: str, size: int) -> httpx.Response:
+    """The answer to who declares a body of this size, and sends nothing of it."""
+    connection = HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=20)
+    try:
+        connection.putrequest(method, url)
+        connection.putheader("content-length", str(size))
+        connection.endheaders()
+        answer = connection.getresponse()
+        request = httpx.Request(method, client.base_url.join(url))
+        return httpx.Response(
+            answer.status, headers=answer.getheaders(), content=answer.read(), request=request
+        )
+    finally:
+        connection.close()
+
+
+def test_every_route_refuses_wrong_parameters_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
+    for method, url, operation in asked_for(app):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and "integer" in str(parameter["schema"]):
+                response = client.request(method, url, params={parameter["name"]: "x"})
+                assert response.status_code == (400 if speaks_openai(url) else 422), url
+                check_shape(response)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("a secret")])
+def test_every_route_tells_what_broke_in_the_one_shape(
+    app: FastAPI, client: httpx.Client, system: FakeSystem, error: Exception
+) -> None:
+    system.store.error = system.encoder.error = system.pipeline.error = error
+    for method, url, _ in asked_for(app):
+        response = client.request(method, url)
+        assert "secret" not in response.text, url
+        if response.status_code >= 400 and "/health" not in url:
+            check_shape(response, below=600)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +255,8 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
         "delete_item", "delete_source", "delete_thread", "describe_pictures", "duplicates",
         "edit_item", "embed_image", "embed_text", "embeddings", "feedback", "give_feedback", "health",
         "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs", "linked",
-        "live", "make_links", "metrics", "models", "neighbours", "original", "parked", "read_pictures",
+        "live", "make_links", "metrics", "model", "models", "neighbours", "original", "parked",
+        "read_pictures",
         "ready", "reconcile", "reconciled", "rename_thread", "rerank", "rerank_v2", "retry_job",
         "search", "similarity", "sources", "thread", "threads", "thumbnail",
     ]  # fmt: skip
