@@ -23,7 +23,7 @@ from api.schemas import CollectionOut, CollectionsOut
 from ingest.caption_pass import describe_anew
 from ingest.editing import Change, edit_item
 from ingest.ocr_pass import catch_up
-from ingest.reconcile import CHORE, reconcile
+from ingest.reconcile import CHORE, chore_of, reconcile
 from ingest.removal import remove
 from rag.build import Olhar
 from rag.errors import NotFound
@@ -34,6 +34,8 @@ KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
 
 class Administration:
     """What may be seen and done of one tenant's jobs and items; by default of the settings' tenant.
+
+    Without ``tenant`` it is for the operator of the installation, who may compare everything with everything.
 
     ``wake`` tells the worker of work.
     """
@@ -47,6 +49,7 @@ class Administration:
         tenant: str = "",
     ) -> None:
         self._olhar = olhar
+        self._everything = not tenant
         self._tenant = tenant or olhar.settings.tenant
         self._wake = wake
         self._clock = clock
@@ -176,15 +179,20 @@ class Administration:
         return DeletedOut(items=remove(self._olhar, self._scope(collection), target, name))
 
     def reconcile(self, *, repair: bool = False) -> ReconciledOut:
-        """Compare originals, records and Milvus; with ``repair`` put right what can be."""
-        report = reconcile(self._olhar, repair=repair, clock=self._clock)
+        """Compare originals, records and Milvus; with ``repair`` put right what can be.
+
+        Of all tenants, where the operator of the server asks; else of the one.
+        """
+        only = None if self._everything else self._tenant
+        report = reconcile(self._olhar, repair=repair, clock=self._clock, tenant=only)
         if report.job_ids:
             self._wake()
         return ReconciledOut.of(report, self._tenant)
 
     def reconciled(self) -> LastReconciledOut:
         """What was found the last time."""
-        return LastReconciledOut.of(self._olhar.records.chores.last(CHORE))
+        name = CHORE if self._everything else chore_of(self._tenant)
+        return LastReconciledOut.of(self._olhar.records.chores.last(name))
 
     def _scope(self, collection: str) -> Scope:
         return Scope(self._tenant, collection)

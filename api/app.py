@@ -8,9 +8,10 @@ from collections.abc import Callable
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.middleware.cors import CORSMiddleware
 
 from api import description, errors
-from api.limits import LOOPBACK, BodyLimit, Guard
+from api.limits import BodyLimit
 from api.links import Links
 from api.query_schemas import AskIn, SearchIn
 from api.routes import (
@@ -23,12 +24,14 @@ from api.routes import (
     health,
     items,
     jobs,
+    keys,
     metrics,
     models,
     openai_embeddings,
     originals,
     reconciling,
     reranking,
+    session,
     threads,
 )
 from api.routes.chat_schemas import ChatChunk, ChatIn
@@ -36,6 +39,11 @@ from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
 from api.routes.rerank_schemas import RerankIn
 from api.security import needs
+from api.security.description import secured
+from api.security.gate import Gate
+from api.security.guard import Guard, Own, cors
+from api.security.keyring import Keyring
+from api.security.ledger import Ledger
 from api.telemetry.requests import Requests
 from api.turns import Turns
 from ingest.queue import Queue
@@ -61,6 +69,8 @@ PARTS = (
     embedding,
     health,
     metrics,
+    keys,
+    session,
 )
 """The routes. Each says with ``dependencies=[READ]``, ``[WRITE]`` … who may call it."""
 READ_BY_HAND: tuple[type[BaseModel], ...] = (
@@ -95,6 +105,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
+    app.state.keyring = Keyring(olhar)
+    app.state.ledger = Ledger()
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")
     app.state.links = Links(olhar.settings.data, olhar.settings.link_key_days)
     app.state.wake = wake
@@ -108,13 +120,12 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     errors.install(app)
     settings = olhar.settings
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes)
-    app.add_middleware(Guard, hosts=LOOPBACK | {_as_host(olhar.settings.host)})
+    open_routes = [route for route in routes if needs.is_open(route)]
+    open_paths = [route.path_regex for route in open_routes]
+    app.add_middleware(Gate, open_paths=open_paths, keyring=app.state.keyring, ledger=app.state.ledger)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors(settings))
+    app.add_middleware(Guard, own=Own.of(settings))
     app.add_middleware(Requests)  # last, and so the outermost
-    description.install(
-        app, READ_BY_HAND, {route.operation_id or "" for route in routes if needs.is_open(route)}
-    )
+    description.install(app, READ_BY_HAND, {route.operation_id or "": secured(route) for route in routes})
     return app
-
-
-def _as_host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -43,7 +43,8 @@ Who = Annotated[Principal, Depends(_who)]
 
 
 async def _administration(request: Request, who: Who) -> Administration:
-    return Administration(request.app.state.olhar, request.app.state.wake, tenant=who.tenant)
+    tenant = "" if who.operator else who.tenant
+    return Administration(request.app.state.olhar, request.app.state.wake, tenant=tenant)
 
 
 Admin = Annotated[Administration, Depends(_administration)]

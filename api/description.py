@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import speaks_openai
 from api.limits import is_upload
+from api.security.description import SCHEMES
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -67,11 +68,13 @@ RETRY: Final[JSON] = {"Retry-After": {"schema": {"type": "integer"}, "descriptio
 OURS: Final[tuple[type[BaseModel], ...]] = (Problem, OpenAIError)
 
 
-def install(app: FastAPI, read_by_hand: Collection[type[BaseModel]], open_to_all: Collection[str]) -> None:
+def install(
+    app: FastAPI, read_by_hand: Collection[type[BaseModel]], secured: Mapping[str, list[dict[str, list[str]]]]
+) -> None:
     """Have ``app`` publish it.
 
-    ``read_by_hand`` are bodies that routes read or write themselves, ``open_to_all`` the operations that ask
-    for no key.
+    ``read_by_hand`` are bodies that routes read or write themselves, ``secured`` says of each operation by
+    which schemes it is called; none where no key is asked for.
     """
     plain = app.openapi
     made: JSON = {}
@@ -81,7 +84,9 @@ def install(app: FastAPI, read_by_hand: Collection[type[BaseModel]], open_to_all
             made.update(plain())
             _add_schemas(made, (*read_by_hand, *OURS))
             for path, operation in operations(made):
-                _complete(path, operation, keyless=operation["operationId"] in open_to_all)
+                operation["security"] = secured[operation["operationId"]]
+                _complete(path, operation, keyless=not operation["security"])
+            made["components"]["securitySchemes"] = SCHEMES
             for name in ("HTTPValidationError", "ValidationError"):
                 made["components"]["schemas"].pop(name, None)
         return made

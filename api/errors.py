@@ -44,7 +44,13 @@ RETRY_AFTER_S = 5
 SAFE_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "vary": "authorization, x-api-key, cookie",
 }
+"""Of every answer without its own: it is no page, stands in no frame, and no cache keeps what is private."""
 OPENAI = ("/v1/models", "/v1/embeddings", "/v1/rerank", "/v2/rerank")
 SHOWN_ERRORS = 20
 

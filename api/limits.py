@@ -1,14 +1,12 @@
-"""What is refused before a route sees it: too large a body, a foreign host, a foreign web page."""
+"""Bodies that are too large are refused before a route sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import SAFE_HEADERS, failure
+from api.errors import failure
 
 MIB = 2**20
 UPLOAD_FILES = 1000
@@ -18,7 +16,6 @@ UPLOAD_S = 12 * 3600.0
 (``ingest.reconcile``)."""
 FIELD_BYTES = 16 * MIB
 """Bytes in one text field of a form; the descriptions of an upload are one."""
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def body_limit(path: str, max_bytes: int, upload_bytes: int) -> int:
@@ -67,49 +64,3 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
-
-
-class Guard:
-    """Keeps foreign web pages away from a server without keys.
-
-    A page that points its own name at this machine (DNS rebinding) is known by its ``Host``, a page
-    that posts here from elsewhere (CSRF) by its ``Origin``. ``hosts`` are the names allowed, without port.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        self.app = app
-        self.hosts = frozenset(host.lower() for host in hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        host = headers.get("host", "").lower()
-        origin = headers.get("origin")
-        if _name(host) not in self.hosts:
-            refusal = failure(
-                scope["path"], 400, f"this server answers only to {', '.join(sorted(self.hosts))}"
-            )
-        elif origin is not None and origin.lower() != f"{scope['scheme']}://{host}":
-            refusal = failure(scope["path"], 403, "requests from other web pages are refused")
-        else:
-            await self.app(scope, receive, _with_headers(send))
-            return
-        await refusal(scope, receive, send)
-
-
-def _name(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdecimal() else host
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in SAFE_HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sending

@@ -1,10 +1,9 @@
-"""Where a server listens: on this machine, at the address of the settings."""
+"""Where a server listens: at the address of the settings."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from ipaddress import ip_address
 
 from rag.errors import BadSettings
 from rag.settings import Settings
@@ -13,14 +12,9 @@ from rag.settings import Settings
 def bound(settings: Settings) -> socket.socket:
     """A socket bound to the address, before anything slow is started.
 
-    Raises BadSettings for a host that is not loopback or an address in use.
+    Raises BadSettings for an address of another machine, or one in use.
     """
     host, port = settings.host, settings.port
-    if not _is_loopback(host):
-        raise BadSettings(
-            f"OLHAR_HOST is {host}: without keys Olhar serves this machine only; "
-            "set 127.0.0.1, ::1 or localhost, and put a proxy that asks for a password in front"
-        )
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -50,14 +44,8 @@ def _in_use(settings: Settings, error: OSError) -> BadSettings:
     )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def url_of(host: str, listener: socket.socket) -> str:
-    """Where it can be reached."""
+    """Where this machine reaches it."""
     port: int = listener.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

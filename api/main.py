@@ -14,6 +14,7 @@ from api.app import create_app
 from api.ending import Ending, Server
 from api.listening import bound, listen, url_of
 from api.owner import acquire, decided
+from api.security.serving import known
 from api.telemetry.logs import configured
 from rag.build import Olhar, build
 from rag.errors import BadSettings, ModelUnavailable
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """Serve until a signal; everything is closed when it returns.
 
-    Models are loaded before the first request is taken. Raises BadSettings for a host that is not
-    loopback or an address in use, DataFolderBusy, and what the parts raise when they cannot be had.
-    SIGTERM ends it with exit code 143 (``api.ending``).
+    Models are loaded before the first request is taken. Raises BadSettings where keys are asked for and
+    there is none, and for an address in use, DataFolderBusy, and what the parts raise when they cannot be
+    had. SIGTERM ends it with exit code 143 (``api.ending``).
     """
     ending = Ending(settings.grace_seconds)
     with (
@@ -37,6 +38,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         acquire(settings.data) as owner,
         configured(settings.log, settings.log_level),
         build(settings) as olhar,
+        known(olhar, say),
         _worker(olhar, ending) as wake,
     ):
         _try_language_model(olhar, say)
@@ -44,7 +46,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             _prewarm(olhar, say)
         listen(listener, settings)
         url = url_of(settings.host, listener)
-        owner.publish(url, **decided(settings))
+        owner.publish(url, **decided(settings), asks_for_keys=settings.asks_for_keys)
         say(f"Olhar is at {url} (documentation: {url}/docs); Ctrl-C ends it")
         app = create_app(olhar, wake)
 
@@ -58,7 +60,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             log_level="warning",
             access_log=False,
             ws="none",
-            proxy_headers=False,
+            proxy_headers=bool(settings.proxies),
+            forwarded_allow_ips=settings.proxies or None,
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
         )

@@ -46,6 +46,11 @@ class Server:
     url: str
     decided: Mapping[str, Value] = field(default_factory=dict)
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether it answers only to who has a key, whose tenant then counts."""
+        return bool(self.decided.get("asks_for_keys"))
+
 
 class Owner:
     """Holds the data folder until ``release`` or the end of the ``with`` block; made by ``acquire``."""

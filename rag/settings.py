@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from rag.errors import BadSettings
-from rag.urls import without_password
+from rag.urls import is_loopback, without_password
 
 PREFIX = "OLHAR_"
 TOML = Path("olhar.toml")
@@ -34,6 +34,8 @@ SERVER_DEFAULTS: Mapping[str, str] = {
 }
 """What OLHAR_PROFILE=server sets where nothing else does."""
 
+ORIGINS = r"^(https?://[^/\s,]+(,https?://[^/\s,]+)*)?$"
+"""Scheme and host of web addresses, with commas between."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -273,8 +275,47 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged; requests and jobs are `info`"
     )
-    host: str = Field("127.0.0.1", description="address to serve on; loopback only until there are keys")
+    host: str = Field(
+        "127.0.0.1", description="address to serve on; any but loopback needs a key (`olhar keys create`)"
+    )
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0: any free one")
+    auth: Literal["auto", "required"] = Field(
+        "auto",
+        description="who needs a key: everybody (`required`), or nobody as long as only this machine is "
+        "served: `host` is loopback, and neither `public_urls` nor `proxies` is set (`auto`)",
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""), description="the key that the command line sends to a server that asks for one"
+    )
+    public_urls: str = Field(
+        "",
+        pattern=ORIGINS,
+        description="where clients reach the server, as `https://olhar.example.org`, with commas between; "
+        "requests for other names are refused",
+    )
+    proxies: str = Field(
+        "",
+        description="addresses and networks of reverse proxies that are believed (`X-Forwarded-For`, "
+        "`X-Forwarded-Proto`), with commas between",
+    )
+    cors_origins: str = Field(
+        "",
+        pattern=ORIGINS,
+        description="web pages that may ask this server from a browser, as `https://app.example.org`, with "
+        "commas between",
+    )
+    session_hours: float = Field(12, gt=0, le=8760, description="how long a session of a web page lasts")
+    requests_per_minute: int = Field(
+        600, ge=0, le=10**6, description="of each key that has no number of its own; 0: no limit"
+    )
+    requests_burst: int = Field(
+        120, ge=1, le=10**6, description="requests that a key may send at once before that counts"
+    )
+    upload_bytes_per_day: int = Field(
+        0, ge=0, le=2**50, description="of each key that has no number of its own; 0: no limit"
+    )
+    failures_per_minute: int = Field(20, ge=1, le=10**6, description="wrong keys that one address may send")
+    audit_days: int = Field(90, ge=1, le=36_500, description="how long the audit log is kept")
 
     @property
     def store_uri(self) -> str:
@@ -295,6 +336,11 @@ class Settings(BaseSettings):
     def records_url(self) -> str:
         """Where jobs and receipts are: ``database_url``, or a file in the data folder."""
         return self.database_url.get_secret_value() or f"sqlite:///{(self.data / 'records.db').absolute()}"
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether requests need a key: others than this machine may reach the server, or it is so set."""
+        return bool(self.auth == "required" or not is_loopback(self.host) or self.public_urls or self.proxies)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 _PASSWORD = re.compile(r"(?<=://)([^\s/?#:@]*):(?!\d+(?:/|\s))\S*@")
 _TOKEN = re.compile(r"(?<=://)[^\s/?#:@]+@")
@@ -16,3 +17,11 @@ def without_password(text: str) -> str:
     it) is hidden as a whole.
     """
     return _TOKEN.sub(f"{HIDDEN}@", _PASSWORD.sub(rf"\1:{HIDDEN}@", text))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

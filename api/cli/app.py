@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import asking, looking_after, show, talking
+from api.cli import asking, keys, looking_after, show, talking
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -27,6 +27,8 @@ app.add_typer(looking_after.items, name="items")
 app.add_typer(looking_after.collections, name="collections")
 app.add_typer(talking.threads, name="threads")
 app.add_typer(talking.feedback, name="feedback")
+app.add_typer(keys.keys, name="keys")
+app.command("audit")(keys.audit)
 app.command("ocr")(looking_after.ocr)
 app.command("caption")(looking_after.caption)
 
@@ -224,10 +226,10 @@ def duplicates(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address; loopback only.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; others than loopback need a key.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = None,
 ) -> None:
-    """Serve the HTTP API on this machine until Ctrl-C."""
+    """Serve the HTTP API until Ctrl-C: to this machine, or with keys to others (docs/security.md)."""
     from api.main import serve as run
 
     run(_settings(host=host, port=port))

@@ -50,8 +50,8 @@ class Backend(Protocol):
 def open_backend(settings: Settings) -> Iterator[Backend]:
     """The server that owns the data folder, if there is one; else this process, owning it meanwhile.
 
-    Raises DataFolderBusy when another process that is no server owns it, and Conflict when the server
-    works with another tenant, or with other settings than those given here.
+    Raises DataFolderBusy when another process that is no server owns it, BadSettings when the server asks for
+    a key, and Conflict when it works with another tenant, or with other settings than those given here.
     """
     server = serving(settings.data)
     if server is not None:
@@ -60,6 +60,8 @@ def open_backend(settings: Settings) -> Iterator[Backend]:
         if differences := differing(settings, server):
             raise Conflict("; ".join(differences))
         with Remote(server.url, settings) as remote:
+            if server.asks_for_keys:
+                remote.check_tenant()
             yield remote
         return
     from api.cli.local import Local
@@ -72,11 +74,13 @@ def open_backend(settings: Settings) -> Iterator[Backend]:
 def differing(settings: Settings, server: Server) -> list[str]:
     """What the server decides otherwise than it is set here: the tenant, and what was set explicitly.
 
-    Each with both values and the remedy.
+    Each with both values and the remedy. Where it asks for keys, the tenant is that of the key.
     """
     found = []
     for name, mine in decided(settings).items():
         its = server.decided.get(name, "not told")
+        if name == "tenant" and server.asks_for_keys:
+            continue
         if mine != its and (name == "tenant" or name in settings.model_fields_set):
             variable = PREFIX + name.upper()
             found.append(

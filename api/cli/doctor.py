@@ -12,6 +12,7 @@ import httpx
 
 from api.administration import Administration
 from api.cli.backend import differing
+from api.cli.remote import key_headers
 from api.owner import Server, acquire, serving
 from api.record_schemas import LastReconciledOut
 from api.schemas import HealthOut, PartOut
@@ -66,7 +67,11 @@ def examine(settings: Settings) -> list[PartReport]:
             _part("originals", without_password(olhar.blobs.url), lambda: _originals(olhar)),
         ]
         if server is not None:
-            return [*_health(settings, server), *reports, _reconciled(settings, lambda: _asked(server))]
+            return [
+                *_health(settings, server),
+                *reports,
+                _reconciled(settings, lambda: _asked(settings, server)),
+            ]
         try:
             with acquire(settings.data):
                 reports.append(PartReport("data folder", str(settings.data), "ok", "", "free"))
@@ -90,10 +95,10 @@ def _health(settings: Settings, server: Server) -> list[PartReport]:
         "; ".join([where, *differences]),
     )
     try:
-        answer = httpx.get(f"{server.url}/health", timeout=HEALTH_SECONDS, trust_env=False)
+        answer = _get(settings, server, "/health")
         parts = HealthOut.model_validate_json(answer.content).parts
     except (httpx.HTTPError, ValueError) as error:
-        reason = f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
+        reason = _silent(server, error)
         failed = [PartReport(name, "", "failed", "", reason) for name in PARTS.values()]
         none = settings.reranker == "none"
         return [folder, *(NO_RERANKER if none and r.part == "reranker" else r for r in failed)]
@@ -119,17 +124,35 @@ def _reconciled(settings: Settings, last: Callable[[], LastReconciledOut | None]
     return PartReport(part, chosen, "ok", "", f"all agreed at {when}")
 
 
-def _asked(server: Server) -> LastReconciledOut | None:
+def _asked(settings: Settings, server: Server) -> LastReconciledOut | None:
     """What the server says of it; None from one that has no such route yet."""
     try:
-        answer = httpx.get(f"{server.url}/v1/reconcile", timeout=HEALTH_SECONDS, trust_env=False)
+        answer = _get(settings, server, "/v1/reconcile")
         if answer.status_code == 404:
             return None
         return LastReconciledOut.model_validate_json(answer.content)
     except (httpx.HTTPError, ValueError) as error:
-        raise Unavailable(
-            f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
-        ) from None
+        raise Unavailable(_silent(server, error)) from None
+
+
+def _get(settings: Settings, server: Server, route: str) -> httpx.Response:
+    """Raises httpx.HTTPError, and _KeyWanted where a key is missing or is not taken."""
+    answer = httpx.get(
+        f"{server.url}{route}", timeout=HEALTH_SECONDS, trust_env=False, headers=key_headers(settings)
+    )
+    if answer.status_code in (401, 403):
+        raise _KeyWanted
+    return answer
+
+
+def _silent(server: Server, error: Exception) -> str:
+    if isinstance(error, _KeyWanted):
+        return f"the server at {server.url} asks for a key with the scope read: set OLHAR_API_KEY"
+    return f"the server at {server.url} does not say: {error or type(error).__name__}; restart it"
+
+
+class _KeyWanted(ValueError):
+    """The server answers only to who has a key."""
 
 
 def _told(name: str, part: PartOut, settings: Settings, server: Server) -> PartReport:

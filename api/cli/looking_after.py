@@ -49,7 +49,7 @@ def list_jobs(limit: Limit = 20, as_json: AsJson = False) -> None:
     """Show jobs, newest first."""
     with _open() as (admin, _):
         found = admin.jobs(limit=limit)
-    _print(found, [_job_row(job) for job in found.jobs], JOB_COLUMNS, as_json=as_json)
+    print_table(found, [_job_row(job) for job in found.jobs], JOB_COLUMNS, as_json=as_json)
 
 
 @jobs.command("show")
@@ -59,7 +59,7 @@ def show_job(job_id: JobId, as_json: AsJson = False) -> None:
         job = admin.job(job_id)
         failed = admin.files(job_id, status="failed", limit=show.SHOWN_PROBLEMS)
         quarantined = admin.files(job_id, status="quarantined", limit=show.SHOWN_PROBLEMS)
-    _print(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
+    print_table(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
     if not as_json:
         _print_files([*failed.files, *quarantined.files])
 
@@ -80,7 +80,7 @@ def cancel(job_id: JobId, as_json: AsJson = False) -> None:
     """End a job: what waits has failed, what is in flight comes to its end."""
     with _open() as (admin, _):
         job = admin.cancel(job_id)
-    _print(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
+    print_table(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
 
 
 @jobs.command("retry")
@@ -95,7 +95,7 @@ def retry(
     with _open() as (admin, _):
         admin.retry(job_id, quarantined=quarantined)
         job = admin.job(job_id)
-    _print(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
+    print_table(job, [_job_row(job)], JOB_COLUMNS, as_json=as_json)
 
 
 @items.command("list")
@@ -108,7 +108,7 @@ def list_items(
     """Show the items of a collection."""
     with _open(collection) as (admin, name):
         found = admin.items(name, after=after, limit=limit)
-    _print(found, [_item_row(item) for item in found.items], ITEM_COLUMNS, as_json=as_json)
+    print_table(found, [_item_row(item) for item in found.items], ITEM_COLUMNS, as_json=as_json)
     if found.next and not as_json:
         typer.echo(f"more: --after {found.next}")
 
@@ -150,7 +150,7 @@ def delete_item(item_id: ItemId, collection: Collection = None, as_json: AsJson 
     """Delete an item with all its sources, and its original unless another item is made of it."""
     with _open(collection) as (admin, name):
         gone = admin.delete(name, "item", item_id)
-    _print(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
+    print_table(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
 
 
 @items.command("forget")
@@ -162,7 +162,7 @@ def forget_source(
     """Forget a source; items that have no other go with it."""
     with _open(collection) as (admin, name):
         gone = admin.delete(name, "source", source)
-    _print(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
+    print_table(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
 
 
 @collections.command("list")
@@ -175,7 +175,7 @@ def list_collections(as_json: AsJson = False) -> None:
         for c in found.collections
     ]
     columns = ("collection", "images", "passages", "text in pictures", "captions by a model")
-    _print(found, rows, columns, as_json=as_json)
+    print_table(found, rows, columns, as_json=as_json)
 
 
 def ocr(collection: Collection = None, as_json: AsJson = False) -> None:
@@ -183,7 +183,7 @@ def ocr(collection: Collection = None, as_json: AsJson = False) -> None:
     with _open(collection) as (admin, name):
         found = admin.read_pictures(name)
     rows = [tuple(str(count) for count in found.model_dump().values())]
-    _print(found, rows, tuple(found.model_dump()), as_json=as_json)
+    print_table(found, rows, tuple(found.model_dump()), as_json=as_json)
 
 
 def caption(
@@ -197,7 +197,7 @@ def caption(
     with _open(collection) as (admin, name):
         found = admin.describe(name, again=again)
     rows = [tuple(str(count) for count in found.model_dump().values())]
-    _print(found, rows, tuple(found.model_dump()), as_json=as_json)
+    print_table(found, rows, tuple(found.model_dump()), as_json=as_json)
 
 
 @collections.command("delete")
@@ -209,7 +209,7 @@ def delete_collection(
         typer.confirm(f"Delete the collection {name} with all its items?", abort=True, err=True)
     with _open(name) as (admin, _):
         gone = admin.delete(name, "collection")
-    _print(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
+    print_table(gone, [(f"{gone.items} deleted",)], ("",), as_json=as_json)
 
 
 WIDE = 160
@@ -238,7 +238,7 @@ def _item_row(item: ItemOut) -> tuple[str, ...]:
 def _print_item(item: ItemOut, *, as_json: bool) -> None:
     fields = item.model_dump().items()
     rows = [(key, escape(str(value))) for key, value in fields if value not in ("", 0, [], {})]
-    _print(item, rows, ("field", "value"), as_json=as_json)
+    print_table(item, rows, ("field", "value"), as_json=as_json)
 
 
 def _print_files(files: Sequence[JobFileOut]) -> None:
@@ -248,9 +248,10 @@ def _print_files(files: Sequence[JobFileOut]) -> None:
         )
 
 
-def _print(
+def print_table(
     out: BaseModel, rows: Sequence[tuple[str, ...]], columns: tuple[str, ...], *, as_json: bool
 ) -> None:
+    """The result as JSON, or its rows as a table."""
     if as_json:
         show.as_json(out)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,22 +17,26 @@ import httpx
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
 from api.cli.remote_conversations import RemoteConversations
+from api.key_schemas import SessionOut
 from api.limits import FIELD_BYTES, UPLOAD_FILES
 from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
-from rag.errors import Conflict, InvalidInput, NotFound, OlharError, Unavailable
+from rag.errors import BadSettings, Busy, Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
 
 BATCH_FILES = min(256, UPLOAD_FILES)
 BATCH_BYTES = 64 * 2**20
 DESCRIPTION_BYTES = FIELD_BYTES // 2
 """Of one batch. What surrounds the descriptions comes on top, and a single file may have more."""
+PATIENCE = 5
+"""So often is asked again where the server is busy, or the key has sent as much as it may."""
+LONGEST_WAIT_S = 60.0
 UPLOAD_SECONDS = 600.0
 """Deadline of one batch."""
-GONE = (Unavailable, NotFound, Conflict)
+GONE = (Unavailable, NotFound, Conflict, Busy, BadSettings)
 """What says that no file can be ingested now."""
 
 
@@ -56,7 +61,13 @@ class Remote:
         wait = settings.llm_load_seconds + settings.llm_first_seconds + settings.llm_answer_seconds
         # A question waits for a reranker that is being loaded, and then for what it reads.
         wait += 2 * settings.rerank_seconds
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(wait, connect=5), trust_env=False)
+        self._settings = settings
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(wait, connect=5),
+            trust_env=False,
+            headers=key_headers(settings),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +76,15 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+
+    def check_tenant(self) -> None:
+        """Raises Conflict where the key is another tenant's than the one that is set, and as ``send``."""
+        mine, its = self._settings.tenant, SessionOut.model_validate(self.send("GET", "/session")).tenant
+        if "tenant" in self._settings.model_fields_set and mine != its:
+            raise Conflict(
+                f"OLHAR_TENANT is {mine!r} here, and the key of OLHAR_API_KEY is one of {its!r}; "
+                "leave OLHAR_TENANT out, or set a key of that tenant"
+            )
 
     def ingest(
         self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
@@ -104,15 +124,15 @@ class Remote:
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         route = f"/v1/collections/{collection}/duplicates"
-        return DuplicatesOut.model_validate(self._send("GET", route, params={"distance": distance}))
+        return DuplicatesOut.model_validate(self.send("GET", route, params={"distance": distance}))
 
     @property
     def administration(self) -> RemoteAdministration:
-        return RemoteAdministration(self._send)
+        return RemoteAdministration(self.send)
 
     @property
     def conversations(self) -> RemoteConversations:
-        return RemoteConversations(self._send, self._answered)
+        return RemoteConversations(self.send, self._answered)
 
     def _ask(self, route: str, wanted: QueryIn, pictures: Sequence[Path]) -> Any:
         fields = wanted.model_dump(exclude_unset=True, exclude_none=True)
@@ -197,9 +217,13 @@ class Remote:
         ]
 
     def _post(self, route: str, **body: Any) -> Any:
-        return self._send("POST", route, **body)
+        return self.send("POST", route, **body)
 
-    def _send(self, method: str, route: str, **given: Any) -> Any:
+    def send(self, method: str, route: str, **given: Any) -> Any:
+        """What the server answers, as JSON. One that asks for patience is asked again later.
+
+        Raises BadSettings where it asks for a key, Unavailable, and what its status means.
+        """
         response = self._answered(method, route, **given)
         try:
             return response.json()
@@ -207,17 +231,50 @@ class Remote:
             raise Unavailable(f"what answers at {self._url} is not Olhar") from None
 
     def _answered(self, method: str, route: str, **given: Any) -> httpx.Response:
+        response = self._request(method, route, **given)
+        for _ in range(PATIENCE):
+            if response.status_code != 429:
+                break
+            time.sleep(_seconds(response))
+            response = self._request(method, route, **given)
+        if not response.is_success:
+            raise self._refusal(response)
+        return response
+
+    def _request(self, method: str, route: str, **given: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, route, **given)
+            return self._http.request(method, route, **given)
         except httpx.TimeoutException:
             raise Unavailable(f"the server at {self._url} did not answer in time; try again") from None
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"the server at {self._url} broke off: {error or type(error).__name__}"
             ) from None
-        if not response.is_success:
-            raise _refusal(response)
-        return response
+
+    def _refusal(self, response: httpx.Response) -> OlharError:
+        if response.status_code != 401:
+            return _refusal(response)
+        if not self._settings.api_key.get_secret_value():
+            return BadSettings(
+                f"the server at {self._url} asks for a key: set OLHAR_API_KEY to one "
+                "(`olhar keys create NAME --scope read --scope write` makes one)"
+            )
+        return BadSettings(
+            f"the server at {self._url} does not take the key of OLHAR_API_KEY: it is not known there, was "
+            "revoked, or has expired (`olhar keys list`)"
+        )
+
+
+def key_headers(settings: Settings) -> dict[str, str]:
+    """What a request needs where the server asks for a key; nothing if none is set."""
+    key = settings.api_key.get_secret_value()
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _seconds(response: httpx.Response) -> float:
+    """How long the server asks to wait, within reason."""
+    told = response.headers.get("retry-after", "")
+    return min(float(told) if told.isdecimal() else 5.0, LONGEST_WAIT_S)
 
 
 def _in_form(value: object) -> str:
@@ -241,5 +298,7 @@ def _refusal(response: httpx.Response) -> OlharError:
         detail = f"the server answered {response.status_code}"
     if response.status_code >= 500:
         return OlharError(detail) if response.status_code == 500 else Unavailable(detail)
-    kinds: dict[int, type[OlharError]] = {403: Conflict, 404: NotFound, 405: NotFound, 409: Conflict}
+    kinds: dict[int, type[OlharError]] = {
+        403: Conflict, 404: NotFound, 405: NotFound, 409: Conflict, 429: Busy,
+    }  # fmt: skip
     return kinds.get(response.status_code, InvalidInput)(detail)

@@ -12,7 +12,9 @@ from api.listening import bound, listen, url_of
 from api.mcp.backends import Backends
 from api.mcp.tools import create
 from api.telemetry.logs import configured
+from rag.errors import BadSettings
 from rag.settings import Settings
+from rag.urls import is_loopback
 
 PATH = "/mcp"
 
@@ -26,9 +28,15 @@ def over_stdio(settings: Settings) -> None:
 def over_http(settings: Settings, port: int) -> None:
     """Streamable HTTP on the loopback, until Ctrl-C.
 
-    Paths are refused there: another user of this machine could have files read that are not theirs.
+    Paths are refused there: another user of this machine could have files read that are not theirs. Raises
+    BadSettings for an address that others reach.
     """
     at = settings.model_copy(update={"port": port})
+    if not is_loopback(at.host):
+        raise BadSettings(
+            f"OLHAR_HOST is {at.host}: MCP over HTTP knows no keys and serves this machine only; "
+            "set 127.0.0.1, ::1 or localhost"
+        )
     with bound(at) as listener, _backends(settings) as backends:
         app = create(backends, local=False).streamable_http_app(
             streamable_http_path=PATH, stateless_http=True, host="127.0.0.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from api.routes.request_schemas import DescriptionIn, UrlsIn
 from api.routes.uploads import Received, Upload, upload_body
 from api.schemas import CollectionsOut, IngestOut
 from api.security.needs import READ, WRITE
+from api.security.principal import Principal
 from ingest.descriptions import Description
 from ingest.sources import Reading, SourceFile, open_sources
 from ingest.sources.archives import sent
@@ -144,9 +146,16 @@ async def add_urls(
     wait: Wait = False,
 ) -> JobOut | IngestOut:
     """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
-    files = open_sources(body.urls, Reading.of(olhar.settings, local=False))
+    files = open_sources(body.urls, _reading(olhar, who))
     scope = scope_of(olhar, who, name)
     return await jobs.put(scope, files, response, all_captions=body.all_captions, wait=wait)
+
+
+def _reading(olhar: Olhar, who: Principal) -> Reading:
+    """What the server's own credentials open would be open to every key: only where that was set."""
+    reading = Reading.of(olhar.settings, local=False)
+    meant = who.operator or "source_protocols" in olhar.settings.model_fields_set
+    return reading if meant else replace(reading, protocols=frozenset())
 
 
 def _files(upload: Upload, olhar: Olhar) -> Iterator[SourceFile]:

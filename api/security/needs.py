@@ -10,13 +10,15 @@ from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
 
 from api.errors import Refused
-from api.security.principal import Principal, Right, on_this_machine
+from api.security.principal import Principal
+from rag.records.types import Right
 
 
 class Needs:
     """A dependency that lets pass only who may do ``right``; None: anybody who is known.
 
-    Raises Refused (403) with the right that is missing (RFC 6750, 3.1).
+    What is to change something is put down in the audit log, also when it is refused. Raises Refused (403)
+    with the right that is missing (RFC 6750, 3.1).
     """
 
     def __init__(self, right: Right | None) -> None:
@@ -24,6 +26,7 @@ class Needs:
 
     async def __call__(self, request: Request) -> None:
         who = principal_of(request)
+        await request.app.state.ledger.begin(request, who, self.right)
         if self.right is not None and not who.may(self.right):
             raise Refused(
                 403,
@@ -51,9 +54,11 @@ OPEN: Final = Depends(_open)
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks, as the gate found it."""
-    found: Principal | None = getattr(request.state, "principal", None)
-    return found or on_this_machine(request.app.state.olhar.settings)
+    """Who asks, as the gate found it. Raises Refused where it let everybody pass."""
+    found: Principal | None = request.state.principal
+    if found is None:
+        raise Refused(401, "this needs a key", "no-key", {"www-authenticate": 'Bearer realm="olhar"'})
+    return found
 
 
 def declared(route: APIRoute) -> Right | None:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, field
 
+from rag.records.types import RIGHTS, Let, Right
 from rag.settings import Settings
-
-Right: TypeAlias = Literal["read", "write", "admin"]
-"""What a key is for: its scopes, as users call them; in code a scope is a tenant's collection."""
-
-RIGHTS: Final[tuple[Right, ...]] = ("read", "write", "admin")
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever sent a request.
 
-    ``key`` is the prefix of the key that was sent; empty: none was, and none is asked for.
+    ``key`` is the prefix of the key that was sent; empty: none was, and none is asked for. ``let``: that key,
+    and until when it holds. ``session``: the secret of the session that stood for it, if one did.
     """
 
     tenant: str
     rights: frozenset[Right]
     key: str = ""
+    let: Let | None = field(default=None, compare=False)
+    session: str = field(default="", compare=False, repr=False)
 
     @property
     def operator(self) -> bool:
@@ -37,3 +35,8 @@ class Principal:
 def on_this_machine(settings: Settings) -> Principal:
     """Whoever reaches a server that asks for no keys: all of the settings' tenant."""
     return Principal(settings.tenant, frozenset(RIGHTS))
+
+
+def let_in(let: Let, session: str = "") -> Principal:
+    """Whoever has a key, or a session of it."""
+    return Principal(let.key.tenant, frozenset(let.key.rights), let.key.prefix, let, session)

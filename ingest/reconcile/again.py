@@ -25,6 +25,8 @@ class Again:
         self._parts = parts
         self._scope = scope
         self._wanted: dict[str, str] = {}
+        # Who sends a file from elsewhere says what its source is: it names no file of this machine.
+        self._trusted = not parts.settings.asks_for_keys
 
     def can(self, sources: Iterable[str], sha256: str = "") -> bool:
         """Whether one of them can be had: its file is there, or its original, or its URL is known."""
@@ -58,7 +60,7 @@ class Again:
 
     def _file(self, source: str, sha256: str) -> NewFile | None:
         parts, row = self._parts, self._last(source)
-        path = _path(source, row)
+        path = _path(source, row, trusted=self._trusted)
         if path is not None and row is None:
             (file,) = (file for file in walk([path]) if file.path == path)
             return put_down(file, parts.staged, parts.settings.max_bytes)
@@ -81,7 +83,7 @@ class Again:
 
     def _found(self, source: str) -> bool:
         row = self._last(source)
-        return _path(source, row) is not None or _remains(row)
+        return _path(source, row, trusted=self._trusted) is not None or _remains(row)
 
     def _last(self, source: str) -> FileRow | None:
         return self._parts.records.receipts.last(self._scope, source)
@@ -99,11 +101,13 @@ def _remains(row: FileRow | None) -> TypeGuard[FileRow]:
     return URL in row.locator or (isinstance(archive, str) and os.path.isfile(archive.encode("latin-1")))
 
 
-def _path(source: str, row: FileRow | None) -> Path | None:
-    """Where the file of a source is now."""
+def _path(source: str, row: FileRow | None, *, trusted: bool) -> Path | None:
+    """Where the file of a source is now. Without ``trusted`` only where it was read from."""
     path = Path(source)
     if row is not None and PATH in row.locator:
         path = Path(os.fsdecode(str(row.locator[PATH]).encode("latin-1")))
+    elif not trusted:
+        return None
     try:
         return path if path.is_absolute() and path.is_file() else None
     except (OSError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from rag.types import JSON, Scope
@@ -50,6 +50,7 @@ class Report:
     left: int = 0
     differences: list[Difference] = field(default_factory=list)
     job_ids: list[str] = field(default_factory=list)
+    _tenants: dict[str, Report] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -58,10 +59,16 @@ class Report:
 
     def add(self, difference: Difference) -> None:
         """Count it, and keep it if there is room."""
+        if difference.scope is not None:
+            self.of_tenant(difference.scope.tenant).add(replace(difference, scope=None))
         self.counts[difference.kind] += 1
         self.left += not difference.repaired
         if len(self.differences) < SHOWN:
             self.differences.append(difference)
+
+    def of_tenant(self, tenant: str) -> Report:
+        """What of it is one tenant's; files are nobody's."""
+        return self._tenants.setdefault(tenant, Report())
 
     def said(self) -> dict[str, JSON]:
         """In short, for the records."""

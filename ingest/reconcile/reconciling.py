@@ -6,6 +6,7 @@ files younger than an hour (a day, where they were sent), are left alone.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -31,6 +32,11 @@ more than any upload may take."""
 PAGE: Final = 500
 
 
+def chore_of(tenant: str) -> str:
+    """The name under which it is kept what was found of a tenant; names of chores are short."""
+    return f"{CHORE}-{hashlib.sha256(tenant.encode()).hexdigest()[:16]}"
+
+
 def reconcile(
     parts: Parts,
     *,
@@ -38,14 +44,17 @@ def reconcile(
     remedies: Collection[Remedy] = ALL,
     clock: Callable[[], float] = time.time,
     on_page: Callable[[], None] = lambda: None,
+    tenant: str | None = None,
 ) -> Report:
     """Compare all collections that the records or (of the settings' tenant) the store knows.
+
+    With ``tenant`` only its collections are looked at; files that nothing uses are left to a run for all.
 
     With ``repair`` the ``remedies`` are carried out; what has to be ingested again is put down as jobs, one
     for each collection, and a worker has to be woken. ``on_page`` is called between pages; what it raises
     ends the run. Safe while a worker runs. Raises what the parts raise when they are away.
     """
-    return _Run(parts, frozenset(remedies) if repair else frozenset(), clock, on_page).run()
+    return _Run(parts, frozenset(remedies) if repair else frozenset(), clock, on_page, tenant).run()
 
 
 class _Run:
@@ -55,7 +64,9 @@ class _Run:
         remedies: frozenset[Remedy],
         clock: Callable[[], float],
         on_page: Callable[[], None],
+        tenant: str | None,
     ) -> None:
+        self._tenant = tenant
         self._parts = parts
         self._remedies = remedies
         self._clock = clock
@@ -66,15 +77,23 @@ class _Run:
     def run(self) -> Report:
         parts = self._parts
         self._deletions()
-        for scope in self._scopes():
+        scopes = self._scopes()
+        for scope in scopes:
             self._collection(scope)
-        now = self._clock()
+        if self._tenant is None:
+            self._files()
+            parts.records.chores.ended(CHORE, self._report.said())
+        tenants = {scope.tenant for scope in scopes} | ({self._tenant} if self._tenant else set())
+        for tenant in sorted(tenants):
+            parts.records.chores.ended(chore_of(tenant), self._report.of_tenant(tenant).said())
+        return self._report
+
+    def _files(self) -> None:
+        parts, now = self._parts, self._clock()
         for _ in check_originals(parts, self._tell, now - YOUNG_S, self._needed):
             self._on_page()
         for _ in check_staged(parts, self._tell, now - SENT_S):
             self._on_page()
-        parts.records.chores.ended(CHORE, self._report.said())
-        return self._report
 
     def _tell(self, difference: Difference) -> bool:
         wanted = difference.remedy in self._remedies
@@ -84,17 +103,23 @@ class _Run:
     def _deletions(self) -> None:
         """First of all: what is half deleted is not to be brought back."""
         for removal in self._parts.records.removals.unfinished():
+            if not self._looked_at(removal.scope):
+                continue
             name = removal.name or removal.target
             self._tell(Difference("unfinished-deletion", removal.scope, name, "finish"))
-        if "finish" in self._remedies:
-            finish_removals(self._parts)
+            if "finish" in self._remedies:
+                finish_removals(self._parts, removal.scope)
 
     def _scopes(self) -> list[Scope]:
-        tenant = self._parts.settings.tenant
+        tenant = self._tenant or self._parts.settings.tenant
         stored = [Scope(tenant, found.name) for found in self._parts.store.collections(tenant)]
         noted = self._parts.records.places.scopes()
         jobs = self._parts.records.receipts.scopes()
-        return sorted({*stored, *noted, *jobs}, key=lambda scope: (scope.tenant, scope.collection or ""))
+        found = {scope for scope in (*stored, *noted, *jobs) if self._looked_at(scope)}
+        return sorted(found, key=lambda scope: (scope.tenant, scope.collection or ""))
+
+    def _looked_at(self, scope: Scope) -> bool:
+        return self._tenant in (None, scope.tenant)
 
     def _collection(self, scope: Scope) -> None:
         parts = self._parts

@@ -29,10 +29,11 @@ class Database:
 
     ``url`` is ``sqlite:///file`` or ``postgresql://user:password@host/name``. Opening it carries out the
     migrations that are missing. Raises BadSettings for a URL of another kind and for tables of a later
-    version, and RecordsUnavailable when the database cannot be had.
+    version, and RecordsUnavailable when the database cannot be had. Without ``upgrade`` tables of an earlier
+    version are refused too (BadSettings): another process works with them.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, upgrade: bool = True) -> None:
         self.url = _checked(url)
         self.sqlite = self.url.startswith("sqlite")
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
@@ -40,7 +41,7 @@ class Database:
         self._engine = _engine(self.url, sqlite=self.sqlite)
         try:
             with self._translated(), self.exclusive(UPGRADING):
-                self._upgrade()
+                self._upgrade(allowed=upgrade)
         except BaseException:
             self._engine.dispose()
             raise
@@ -89,10 +90,15 @@ class Database:
         with lock:
             yield
 
-    def _upgrade(self) -> None:
+    def _upgrade(self, *, allowed: bool) -> None:
         found = self.revision()
         if found == REVISIONS[-1]:
             return
+        if not allowed:
+            raise BadSettings(
+                f"the records in {without_password(self.url)} are in use by another version of Olhar "
+                f"(revision {found}); use that version, or end its server first"
+            )
         if found is not None and found not in REVISIONS:
             raise BadSettings(
                 f"the records in {without_password(self.url)} were written by a later version of Olhar "

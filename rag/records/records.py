@@ -6,31 +6,36 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from rag.records.audit import Audit
 from rag.records.batching import Batching
 from rag.records.chores import Chores
 from rag.records.database import Database
 from rag.records.edits import Edits
 from rag.records.feedback import Feedbacks
 from rag.records.jobs import Jobs
+from rag.records.keys import Keys
 from rag.records.load import Load, load
 from rag.records.model_captions import ModelCaptions
 from rag.records.passes import Pass
 from rag.records.places import Places
 from rag.records.receipts import Receipts
 from rag.records.removals import Removals
+from rag.records.sessions import Sessions
 from rag.records.threads import Threads
+from rag.records.uploaded import Uploaded
 from rag.records.workers import Workers
 from rag.types import Scope
 
 
 class Records:
-    """Jobs, files, batches, receipts, places, removals, edits, passes, chores, workers, threads, feedback.
+    """Jobs, files, batches, receipts, places, removals, edits, passes, chores, workers, threads, feedback,
+    keys and what is done with them.
 
     ``clock`` gives Unix seconds. Raises what ``Database`` raises; every call may raise RecordsUnavailable.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
-        self.database = Database(url)
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time, upgrade: bool = True) -> None:
+        self.database = Database(url, upgrade=upgrade)
         self.jobs = Jobs(self.database, clock)
         self.batching = Batching(self.database, clock)
         self.places = Places(self.database)
@@ -44,6 +49,10 @@ class Records:
         self.threads = Threads(self.database, clock)
         self.feedback = Feedbacks(self.database, clock)
         self.workers = Workers(self.database, clock)
+        self.keys = Keys(self.database, clock)
+        self.sessions = Sessions(self.database, clock)
+        self.uploaded = Uploaded(self.database, clock)
+        self.audit = Audit(self.database, clock)
 
     def load(self) -> Load:
         """What there is to do now, for all tenants together."""

@@ -217,3 +217,60 @@ feedback: Final = Table(
     Index(None, "tenant", "answer"),
     Index(None, "tenant", "at"),
 )
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("prefix", String(16), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rights", JSON, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("old_hash", String(64), nullable=False),
+    Column("old_until", Float),
+    Column("created_at", Float, nullable=False),
+    Column("rotated_at", Float),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("used_at", Float),
+    Column("requests_per_minute", Integer),
+    Column("upload_bytes_per_day", BigInteger),
+    Index(None, "tenant"),
+)
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("key", String(16), nullable=False),
+    Column("until", Float, nullable=False),
+    Index(None, "key"),
+    Index(None, "until"),
+)
+
+uploaded: Final = Table(
+    "uploaded",
+    metadata,
+    Column("key", String(16), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("operation", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Integer),
+    Index(None, "tenant", "id"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from rag.types import JSON, Scope
 
 JobState: TypeAlias = Literal["listing", "running", "done", "cancelled"]
 """``listing``: its files are still being named. ``cancelled`` and ``done``: every file has its receipt."""
+
+Right: TypeAlias = Literal["read", "write", "admin"]
+"""What a key is for: its scopes, as users call them; in code a scope is a tenant's collection."""
+RIGHTS: Final[tuple[Right, ...]] = ("read", "write", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +197,63 @@ class Edit:
 
     def __bool__(self) -> bool:
         return self.caption is not None or self.tags is not None or bool(self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, without its secret. ``prefix`` begins the secret and may be shown.
+
+    ``old_until``: until then the secret of before the last rotation is good too. ``requests_per_minute`` and
+    ``upload_bytes_per_day``: None where the server's settings count, 0 for no limit.
+    """
+
+    prefix: str
+    tenant: str
+    name: str
+    rights: tuple[Right, ...]
+    created_at: float
+    rotated_at: float | None = None
+    old_until: float | None = None
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    used_at: float | None = None
+    requests_per_minute: int | None = None
+    upload_bytes_per_day: int | None = None
+
+    def good(self, now: float) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A key that was let in by a secret or a session, and when (Unix seconds, None: never) that ends."""
+
+    key: Key
+    until: float | None = None
+
+    def good(self, now: float) -> bool:
+        """Whether it still holds."""
+        return self.key.good(now) and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something that was to be changed: who, what, where, and how it ended.
+
+    ``key``: prefix of the key, empty where none was asked for. ``operation``: the route's operation id.
+    ``target``: what of the collection, such as an item's id. ``status``: of the HTTP answer; None: under way,
+    or the server ended before it was over.
+    """
+
+    id: int
+    at: float
+    tenant: str
+    key: str
+    operation: str
+    path: str
+    collection: str
+    target: str
+    address: str
+    request_id: str
+    status: int | None

@@ -265,6 +265,18 @@ class FakeJobs:
         return set()
 
 
+class FakeAudit:
+    """Nothing is kept of what is changed."""
+
+    def begin(self, *_: str, **__: str) -> int:
+        return 0
+
+    def end(self, number: int, status: int) -> None: ...
+
+    def forget(self, _: float) -> int:
+        return 0
+
+
 @dataclass
 class FakeRecords:
     """Threads and feedback are kept in a real file, made when a test wants them."""
@@ -273,6 +285,7 @@ class FakeRecords:
     readings: FakeReadings
     captionings: FakeReadings
     jobs: FakeJobs = field(default_factory=FakeJobs)
+    audit: FakeAudit = field(default_factory=FakeAudit)
 
     def load(self) -> Load:
         if self.error:

@@ -16,6 +16,7 @@ import pytest
 from api.main import serve
 from api.owner import acquire, server_of
 from rag.errors import BadSettings, DataFolderBusy
+from rag.records.records import Records
 from rag.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -173,10 +174,49 @@ def test_the_second_server_is_told_of_the_first(tmp_path: Path) -> None:
             serve(Settings(data=tmp_path, port=0))
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
-    with pytest.raises(BadSettings, match="OLHAR_HOST"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", "0.0.0.0"),
+        ("auth", "required"),
+        ("public_urls", "https://olhar.example.org"),
+        ("proxies", "127.0.0.1"),
+    ],
+)
+def test_others_than_this_machine_are_served_only_when_there_is_a_key(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "port": 0, name: value})
+    with pytest.raises(
+        BadSettings, match=f"OLHAR_{name.upper()}.*\n  olhar keys create admin --scope admin$"
+    ):
+        serve(settings)
+    assert server_of(tmp_path) is None
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_of_another_machine_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(BadSettings, match=r"OLHAR_(HOST|PORT)"):
         serve(Settings(data=tmp_path, host=host, port=0))
+
+
+def test_with_a_key_the_network_is_served_to_who_has_one(tmp_path: Path) -> None:
+    records = Records(Settings(data=tmp_path).records_url)
+    _, secret = records.keys.create("default", "me", ["read"])
+    records.close()
+    with serving(tmp_path, "0.0.0.0") as process:
+        said = lines(process, "Olhar is at")
+        assert any(line.startswith("warning") and "TLS" in line for line in said)
+        url = server_of(tmp_path)
+        assert url
+        assert url.startswith("http://127.0.0.1:")
+        for address in ("127.0.0.1", "127.0.0.2"):  # by an address of its own, without naming it first
+            there = url.replace("127.0.0.1", address)
+            assert httpx.get(f"{there}/health", trust_env=False).status_code == 401
+            known = {"authorization": f"Bearer {secret}"}
+            assert httpx.get(f"{there}/health", trust_env=False, headers=known).status_code == 200
+        named = {"host": "example.org"}
+        assert httpx.get(f"{url}/health", trust_env=False, headers=named).status_code == 400
 
 
 def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:

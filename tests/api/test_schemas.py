@@ -56,12 +56,12 @@ def test_an_answer_has_the_documented_keys() -> None:
     )  # fmt: skip
     shown = AskOut.of(answer).model_dump()
     assert list(shown) == [
-        "answer", "abstained", "citations", "evidence", "rerank", "trace", "model", "warnings",
-        "timings_ms",
+        "id", "answer", "abstained", "citations", "evidence", "rerank", "trace", "context", "model",
+        "warnings", "timings_ms",
     ]  # fmt: skip
     assert shown["citations"] == [{"marker": 1, "item_id": "a" * 32, "source": "one.jpg"}]
     hit = SearchOut.of(SearchResult((HIT,))).model_dump()["hits"][0]
-    assert shown["evidence"] == [hit | {"marker": 1, "prompt": "shown"}]
+    assert shown["evidence"] == [hit | {"marker": 1, "prompt": "shown", "alike": 0}]
     assert shown["rerank"] == {"state": "skipped", "reason": "none set"}
 
 

@@ -1,0 +1,60 @@
+"""Keys of the tenant, and what was done with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from api.deps import System, Who
+from api.key_schemas import AuditOut, KeyIn, KeyOut, KeysOut, MadeKeyOut, RotateIn
+from api.security.keyring import Keyring
+from api.security.keys import KeyDesk
+from api.security.needs import ADMIN
+
+router = APIRouter(tags=["keys"])
+
+Prefix = Annotated[str, Path(pattern="^olhar_[0-9a-f]{8}$")]
+
+
+async def _desk(request: Request, olhar: System, who: Who) -> KeyDesk:
+    keyring: Keyring = request.app.state.keyring
+    return KeyDesk(olhar.records, who.tenant, keyring.forget)
+
+
+Desk = Annotated[KeyDesk, Depends(_desk)]
+
+
+@router.get("/v1/keys", operation_id="keys", dependencies=[ADMIN])
+def keys(desk: Desk) -> KeysOut:
+    """The keys, without their secrets; revoked and expired ones too."""
+    return desk.list()
+
+
+@router.post("/v1/keys", operation_id="create_key", dependencies=[ADMIN], status_code=201)
+def create_key(desk: Desk, body: KeyIn) -> MadeKeyOut:
+    """Make a key. Its secret is shown this once."""
+    return desk.create(body)
+
+
+@router.post("/v1/keys/{prefix}/rotate", operation_id="rotate_key", dependencies=[ADMIN])
+def rotate_key(desk: Desk, prefix: Prefix, body: RotateIn) -> MadeKeyOut:
+    """Give a key a new secret, shown this once; the one of before is good for a while."""
+    return desk.rotate(prefix, body)
+
+
+@router.delete("/v1/keys/{prefix}", operation_id="revoke_key", dependencies=[ADMIN])
+def revoke_key(desk: Desk, prefix: Prefix) -> KeyOut:
+    """Revoke a key: it, and its sessions, are good for nothing from now on."""
+    return desk.revoke(prefix)
+
+
+@router.get("/v1/audit", operation_id="audit", dependencies=[ADMIN])
+def audit(
+    desk: Desk,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: Annotated[int | None, Query(ge=0)] = None,
+    key: Annotated[str, Query(max_length=16, description="prefix of a key")] = "",
+) -> AuditOut:
+    """What was changed, or was to be: who, when, what, and how it ended. Newest first."""
+    return desk.audit(limit=limit, before=before, key=key)

@@ -1,0 +1,51 @@
+"""Sessions: what a key is exchanged for, so that a web page need not keep it. Kept hashed, as keys are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import fields
+
+from sqlalchemy import delete, insert, select
+
+from rag.records.database import Database
+from rag.records.keys import hashed
+from rag.records.schema import keys, sessions
+from rag.records.types import Key, Let
+
+
+class Sessions:
+    """The sessions of all keys. One ends with its time, and with its key."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def open(self, let: Let, seconds: float) -> tuple[str, float]:
+        """A new session and when it ends, no later than what let the key in. It has 256 random bits."""
+        now = self._clock()
+        until = now + seconds if let.until is None else min(now + seconds, let.until)
+        secret = secrets.token_hex(32)
+        with self._database.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.until <= now))
+            row = {"hash": hashed(secret), "key": let.key.prefix, "until": until}
+            connection.execute(insert(sessions).values(**row))
+        return secret, until
+
+    def check(self, secret: str) -> Let | None:
+        """The key of a session, if both are good now."""
+        columns = [keys.c[field.name] for field in fields(Key)]
+        asked = select(*columns, sessions.c.until).join(keys, keys.c.prefix == sessions.c.key)
+        with self._database.reading() as connection:
+            found = connection.execute(asked.where(sessions.c.hash == hashed(secret)))
+            row = found.mappings().one_or_none()
+        if row is None:
+            return None
+        values = {field.name: row[field.name] for field in fields(Key)}
+        let = Let(Key(**{**values, "rights": tuple(values["rights"])}), row["until"])
+        return let if let.good(self._clock()) else None
+
+    def close(self, secret: str) -> None:
+        """It ends now."""
+        with self._database.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.hash == hashed(secret)))
