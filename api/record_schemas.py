@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -138,7 +139,8 @@ class ItemOut(BaseModel):
     @property
     def etag(self) -> str:
         """Names this state of it: another one as soon as anything of it is another."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+        said = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 class ItemsOut(BaseModel):

@@ -21,8 +21,8 @@ from rag.types import content_hash
 from rag.urls import without_password
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-PIECE: Final = 2**20
-"""Bytes that are read at a time."""
+PIECE: Final = 4 * 2**20
+"""Bytes that are read at a time: each piece of an object store is a request of its own."""
 _NAME: Final = re.compile(r"([0-9a-f]{64})(\.webp)?(\.[0-9a-f]{8}\.part)?")
 
 
@@ -188,7 +188,7 @@ class Blobs:
             return size
 
     def pieces(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from ``start`` up to ``end``, at most a mebibyte at a time; nothing else is read.
+        """The bytes from ``start`` up to ``end``, at most four mebibytes at a time; nothing else is read.
 
         Raises NotFound, or Unavailable when they cannot be read.
         """
