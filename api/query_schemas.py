@@ -137,6 +137,9 @@ class AskIn(QueryIn):
 
     thread: ThreadId | None = Field(None, description="a thread of `POST /v1/threads`; it knows its history")
 
+    faithfulness: Literal["off", "words", "llm"] | None = Field(
+        None, description="how each sentence is held against its evidence; unset: as the settings say"
+    )
     history: list[TurnIn] = Field(
         default_factory=list, description="earlier turns, oldest first", max_length=200
     )

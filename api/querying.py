@@ -34,6 +34,7 @@ def asked(settings: Settings, tenant: str, wanted: QueryIn, pictures: Sequence[P
         rerank=wanted.rerank,
         history=_turns(wanted),
         thread=(wanted.thread or "") if isinstance(wanted, AskIn) else "",
+        faithfulness=wanted.faithfulness if isinstance(wanted, AskIn) else None,
     )
 
 

@@ -187,6 +187,19 @@ class ContextOut(BaseModel):
         )
 
 
+class SentenceOut(BaseModel):
+    """A sentence of an answer, the evidence that it cites, and whether that says it.
+
+    ``supported`` is null where a language model was to be asked and did not say; ``words`` is the share of
+    the sentence's content words that its evidence holds.
+    """
+
+    sentence: Shown
+    markers: list[int]
+    supported: bool | None
+    words: float
+
+
 class AskOut(BaseModel):
     """An answer with everything needed to check it. ``id`` is what feedback names it by."""
 
@@ -198,6 +211,7 @@ class AskOut(BaseModel):
     rerank: RerankOut
     trace: TraceOut = TraceOut()  # a server of before says nothing of it
     context: ContextOut = ContextOut()  # nor of it
+    sentences: list[SentenceOut] = Field(default_factory=list, description="empty unless they were checked")
     model: str
     warnings: list[Shown]
     timings_ms: dict[str, float]
@@ -215,6 +229,7 @@ class AskOut(BaseModel):
             rerank=RerankOut.of(answer.rerank),
             trace=TraceOut(**asdict(answer.trace)),
             context=ContextOut.of(answer),
+            sentences=[SentenceOut(**asdict(sentence)) for sentence in answer.sentences],
             model=answer.model,
             warnings=list(answer.warnings),
             timings_ms=dict(answer.timings_ms),

@@ -23,6 +23,7 @@ from rag.encoders.exported import is_exported, read_manifest
 from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.errors import OlharError
+from rag.faithfulness import Checker
 from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
 from rag.images import working_picture
 from rag.models import OPEN_CLIP, encoder_row
@@ -295,6 +296,7 @@ class Olhar:
             self.generator,
             self.reranker,
             self._rewriter,
+            Checker(settings.faithfulness, self._bare_generator.judge()),
             limit=settings.limit,
             evidence=settings.evidence,
             relevance=settings.relevance,

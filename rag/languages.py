@@ -76,6 +76,17 @@ def combined(text: str, readers: Sequence[Reader]) -> str | None:
     )
 
 
+def answered_in(question: str, answer: str) -> str | None:
+    """What to tell the user when the answer is in another language than the question."""
+    asked, said = detect(question), detect(answer)
+    if asked is None or said is None or asked == said:
+        return None
+    return (
+        f"the question seems to be in {NAMES[asked]}, and the answer in {NAMES[said]}; "
+        "set OLHAR_LLM to a model that knows both better"
+    )
+
+
 def unknown_words(words: Sequence[str], model: str) -> str | None:
     """What to tell the user when ``model`` reads word by word, and lacks some of the question's ``words``."""
     if not words:

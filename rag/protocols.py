@@ -219,6 +219,13 @@ class Rewriter(Protocol):
         """Raises ModelUnavailable when it cannot be had in time, or what came is no such question."""
 
 
+class Judge(Protocol):
+    """Reads a sentence and some evidence."""
+
+    def supports(self, sentence: str, evidence: str) -> bool | None:
+        """Whether the evidence says what the sentence says; None: hard to tell. Raises ModelUnavailable."""
+
+
 class Captioner(Protocol):
     """Describes pictures in words. Safe from several threads."""
 

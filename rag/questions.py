@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rag.types import Filter, GenerationOptions, Query, Scope, SearchOptions, Turn
+from rag.types import Faithfulness, Filter, GenerationOptions, Query, Scope, SearchOptions, Turn
 
 PLAIN = GenerationOptions()
 LISTED = SearchOptions()
@@ -17,6 +17,7 @@ class Question:
     ``limit`` is the most hits, or pieces of evidence; None leaves it to the settings. ``rerank`` says whether
     a reranker looks at what was found; None: for answers, not for searches. ``options`` and ``history``, the
     turns before it (oldest first), are for answers. ``thread`` names the kept conversation; empty: none.
+    ``faithfulness`` says how the answer is checked against its evidence; None leaves it to the settings.
     """
 
     scope: Scope
@@ -28,3 +29,4 @@ class Question:
     options: GenerationOptions = PLAIN
     history: tuple[Turn, ...] = ()
     thread: str = ""
+    faithfulness: Faithfulness | None = None

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         "off", description="`llm`: the language model rewrites a question that follows others to stand alone"
     )
     rewrite_seconds: float = Field(20, gt=0, le=3600, description="deadline of rewriting a question")
+    faithfulness: Literal["off", "words", "llm"] = Field(
+        "off",
+        description="whether each sentence of an answer is held against the evidence that it cites: by its "
+        "words, or by asking the language model; questions may say otherwise",
+    )
     llm: str = Field(
         "llamacpp:smollm2",
         pattern=r"^[A-Za-z0-9_-]+:.+$",

@@ -423,6 +423,24 @@ class Trace:
     reason: str = ""
 
 
+Faithfulness: TypeAlias = Literal["off", "words", "llm"]
+"""How it is checked that the evidence says what an answer says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """A sentence of an answer, the evidence that it cites, and whether that says it.
+
+    ``supported`` is None where a language model was to be asked and did not say. ``words`` is the share of
+    the sentence's content words that its evidence holds, in [0, 1].
+    """
+
+    sentence: str
+    markers: tuple[int, ...]
+    supported: bool | None
+    words: float
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it. ``id``: 32 hex digits, to speak of it later."""
@@ -440,6 +458,7 @@ class Answer:
     trace: Trace = Trace()
     shown: Shown = NOTHING_SHOWN
     id: str = ""
+    sentences: tuple[Supported, ...] = ()
 
 
 def content_hash(data: bytes) -> str:

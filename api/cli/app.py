@@ -182,6 +182,10 @@ def ask(
     thread: Annotated[
         str | None, typer.Option(help="Keep it in this thread, and go on with what was said there.")
     ] = None,
+    faithfulness: Annotated[
+        Literal["off", "words", "llm"] | None,
+        typer.Option(help="Hold each sentence against its evidence.  [default: OLHAR_FAITHFULNESS]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the pictures of a collection, with citations."""
@@ -201,6 +205,7 @@ def ask(
         group=group,
         diversity=diversity,
         thread=thread,
+        faithfulness=faithfulness,
     )
     with open_backend(settings) as backend:
         answer = backend.ask(wanted, image or [])

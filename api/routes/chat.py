@@ -91,6 +91,7 @@ def _understand(body: ChatIn, olhar: Olhar, who: Principal, talks: Conversations
     except ValidationError as error:
         raise invalid(error, "messages") from None
     asked = replace(resolve(olhar, who, wanted), options=body.options(), thread=body.thread or "")
+    asked = replace(asked, faithfulness=body.faithfulness)
     # A thread knows what was said in it; chat programs send it all the same.
     asked = talks.resumed(asked) if asked.thread else replace(asked, history=earlier)
     return Chat(

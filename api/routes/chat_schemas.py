@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from api.query_schemas import ThreadId
 from api.schemas import AskOut, EvidenceOut
 from rag.errors import InvalidInput
-from rag.types import Finish, GenerationOptions, Usage
+from rag.types import Faithfulness, Finish, GenerationOptions, Usage
 
 MAX_MESSAGES = 1000
 MAX_TOKENS = 32_768
@@ -90,6 +90,7 @@ class ChatIn(BaseModel):
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     response_format: ResponseFormat | None = None
     thread: ThreadId | None = None
+    faithfulness: Faithfulness | None = None
 
     def options(self) -> GenerationOptions:
         """How the answer is to be written. Raises InvalidInput."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from rag.generation.capacity import Limits, Sees
 from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.context import Material
+from rag.generation.judging import ChatJudge
 from rag.generation.pictures import BLIND, Sight
 from rag.generation.rewriting import ChatRewriter
 from rag.generation.writers import WRITERS, write_json
@@ -47,6 +48,10 @@ class ChatGenerator:
     def rewriter(self, *, seconds: float) -> ChatRewriter:
         """One that asks the same model."""
         return ChatRewriter(self._chat, seconds=seconds)
+
+    def judge(self) -> ChatJudge:
+        """One that asks the same model."""
+        return ChatJudge(self._chat)
 
     @property
     def name(self) -> str:

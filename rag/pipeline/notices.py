@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rag import languages
+from rag.citations import without_markers
 from rag.languages import Reader
 from rag.protocols import Generator, ImageEncoder, WordByWord
 from rag.types import Query
@@ -30,6 +31,15 @@ class Notices:
     def of_answer(self, query: Query) -> tuple[str, ...]:
         """What to say of an answer, before the model says something of its own."""
         return self._of(query, self._finder, self._writer)
+
+    def of_language(self, query: Query, answer: str) -> tuple[str, ...]:
+        """What to say of an answer in another language, unless ``of_answer`` said why that is so."""
+        languages_known, text = self._generator.languages, query.text.strip()
+        asked = languages.detect(text) if text else None
+        if asked is None or (languages_known and asked not in languages_known):
+            return ()
+        said = languages.answered_in(text, without_markers(answer))
+        return (said,) if said else ()
 
     @property
     def _finder(self) -> Reader:

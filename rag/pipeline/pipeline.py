@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rag.errors import InvalidInput
+from rag.faithfulness import Checker
 from rag.observing import tell
 from rag.pipeline.answering import AWAY, Found, drafted
 from rag.pipeline.evidence import distinct, number
@@ -17,7 +18,7 @@ from rag.pipeline.understanding import understood
 from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter
 from rag.questions import Question
 from rag.retrieval.retriever import Retriever
-from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult
+from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult, Supported
 from rag.vision.zero_shot import ZeroShot
 
 __all__ = ["AWAY", "Pipeline"]
@@ -36,6 +37,7 @@ class Pipeline:
         generator: Generator,
         reranker: Reranker | None = None,
         rewriter: Rewriter | None = None,
+        checker: Checker | None = None,
         *,
         limit: int = 10,
         evidence: int = 5,
@@ -50,6 +52,7 @@ class Pipeline:
         self._notices = Notices(encoder, generator, calibrated=calibrated, notes=notes)
         self._generator = generator
         self._rewriter = rewriter
+        self._checker = checker or Checker()
         self._limit = limit
         self._evidence = evidence
         self._relevance = relevance
@@ -92,7 +95,7 @@ class Pipeline:
         yield found.evidence
         started = self._clock()
         for piece in drafted(self._generator, found, question):
-            yield piece if isinstance(piece, str) else tell(self._answered(found, piece, started))
+            yield piece if isinstance(piece, str) else tell(self._answered(found, piece, started, question))
 
     def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """The hits; those without a caption with the words that their picture looks like."""
@@ -118,8 +121,10 @@ class Pipeline:
     def _since(self, started: float) -> float:
         return (self._clock() - started) * 1e3
 
-    def _answered(self, found: Found, draft: Draft, started: float) -> Answer:
-        timings = {"generate": self._since(started), "total": self._since(found.started)}
+    def _answered(self, found: Found, draft: Draft, started: float, question: Question) -> Answer:
+        timings = {"generate": self._since(started)}
+        sentences, said = self._checked(found, draft, question)
+        timings["total"] = self._since(found.started)
         return Answer(
             text=draft.text,
             abstained=draft.abstained,
@@ -127,11 +132,22 @@ class Pipeline:
             evidence=found.evidence,
             rerank=found.rerank,
             model=self._generator.name,
-            warnings=(*found.warnings, *self._notices.of_answer(found.query), *draft.warnings),
+            warnings=(*found.warnings, *self._notices.of_answer(found.query), *draft.warnings, *said),
             timings_ms={**found.timings_ms, **timings},
             usage=draft.usage,
             finish=draft.finish,
             trace=found.trace,
             shown=draft.shown,
             id=self._name(),
+            sentences=sentences,
         )
+
+    def _checked(
+        self, found: Found, draft: Draft, question: Question
+    ) -> tuple[tuple[Supported, ...], tuple[str, ...]]:
+        """What the evidence says of each sentence, and warnings; of JSON, and of no answer, nothing."""
+        if draft.abstained or draft.text == AWAY or question.options.schema is not None:
+            return (), ()
+        sentences, warning = self._checker.checked(draft.text, found.evidence, question.faithfulness)
+        other = self._notices.of_language(question.query, draft.text)
+        return sentences, (*((warning,) if warning else ()), *other)

@@ -90,7 +90,7 @@ def check_everything(photos: Path) -> None:
     answer = as_json("ask", "What colour is the astronaut's space suit?", "--collection", "mine")
     assert set(answer) == {
         "answer", "abstained", "citations", "evidence", "rerank", "trace", "model", "warnings",
-        "timings_ms", "context", "id",
+        "timings_ms", "context", "id", "sentences",
     }  # fmt: skip
     assert "orange" in answer["answer"]
     assert answer["citations"][0]["source"] == str(photos / "astronaut.png")

@@ -340,6 +340,18 @@ def test_a_question_outside_the_language_models_languages_is_warned_about(store:
     assert asking.ask(Question(SCOPE, Query("Where is the dog that runs?"))).warnings == ()
 
 
+def test_an_answer_in_another_language_than_the_question_is_warned_of(store: MilvusStore) -> None:
+    asked = Question(SCOPE, Query("dog beach: onde está o cachorro que corre na praia?"))
+    english = Draft("The brown dog is running along the sandy beach [1].", ())
+    portuguese = Draft("O cachorro castanho corre pela areia da praia [1].", ())
+    (_, other) = pipeline(store, Echo(draft=english)).ask(asked).warnings
+    assert "answer in English" in other
+    assert "OLHAR_LLM" in other
+    for draft, known in ((portuguese, ()), (english, ("en",))):
+        answer = pipeline(store, Echo(draft=draft, languages=known)).ask(asked)
+        assert not any("answer in" in warning for warning in answer.warnings)
+
+
 class WordList(ToyEncoder):
     """Reads its language by a list of words that lacks one."""
 
@@ -447,6 +459,24 @@ def test_a_stream_carries_what_the_plain_answer_does(store: MilvusStore) -> None
     assert len(answer.id) == 32
     assert answer.id != plain.id
     assert answer.usage == Usage(7, 3)
+
+
+def test_sentences_are_checked_when_asked_for_plain_and_streamed_alike(store: MilvusStore) -> None:
+    said = Draft("A dog on a beach [1]. It eats 3 sausages [1].", (), usage=Usage(7, 3))
+    asking = pipeline(store, Echo(draft=said))
+    question = Question(SCOPE, Query("dog beach"), faithfulness="words")
+    plain = asking.ask(question)
+    assert [(one.sentence, one.markers, one.supported) for one in plain.sentences] == [
+        ("A dog on a beach .", (1,), True),
+        ("It eats 3 sausages .", (1,), False),
+    ]
+    *_, streamed = asking.stream(question)
+    assert isinstance(streamed, Answer)
+    assert streamed.sentences == plain.sentences
+    assert asking.ask(replace(question, faithfulness=None)).sentences == ()
+    unable = asking.ask(replace(question, faithfulness="llm"))
+    assert [one.supported for one in unable.sentences] == [None, None]
+    assert "degraded" in unable.warnings[-1]
 
 
 def test_how_to_write_and_what_was_said_reach_the_generator(store: MilvusStore) -> None:
