@@ -6,8 +6,10 @@ import re
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from rag.records.types import Right
@@ -156,3 +158,13 @@ def test_where_no_key_is_asked_for_one_of_ours_counts_and_other_words_do_not(
 def test_a_key_without_name_or_scopes_is_not_made(light: Light, body: dict[str, object]) -> None:
     with light.client(light.key()[1]) as admin:
         problem(admin.post("/v1/keys", json=body), 422)
+
+
+def test_openais_client_knows_why_it_was_refused(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    _, writes = light.key("write")
+    messages: Any = [{"role": "user", "content": "x"}]
+    for secret, refusal in (("wrong", openai.AuthenticationError), (writes, openai.PermissionDeniedError)):
+        client = openai.OpenAI(base_url=f"{light.url}/v1", api_key=secret, max_retries=0)
+        with client, pytest.raises(refusal):
+            client.chat.completions.create(model="olhar", messages=messages)

@@ -183,6 +183,18 @@ def test_the_owner_finds_it(two: Two) -> None:
     assert two.ana.get("/v1/audit").json()["entries"][-1]["operation"] == "ingest"
 
 
+def test_whoever_has_a_link_sees_its_picture_without_a_key_and_nothing_else(two: Two) -> None:
+    body = {"items": [two.names["item_id"]]}
+    (link,) = two.ana.post("/v1/links", json=body).json()["links"]
+    with httpx.Client(base_url=two.ana.base_url, trust_env=False, verify=False) as stranger:
+        assert stranger.get(link["original"]).content == picture(1)
+        assert stranger.get(link["thumbnail"]).headers["content-type"] == "image/webp"
+        problem(stranger.get(f"/v1/items/{two.names['item_id']}/original"), 401)
+        problem(stranger.post("/v1/links", json=body), 401)
+    assert two.ben.get(link["original"]).content == picture(1)
+    assert two.ben.post("/v1/links", json=body).json()["links"] == []
+
+
 def test_a_cursor_of_one_tenant_shows_another_nothing(two: Two) -> None:
     first = two.ana.post("/v1/search", json=ASK | {"limit": 1}).json()
     assert first["next"]
