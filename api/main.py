@@ -16,6 +16,7 @@ from api.listening import bound, listen, url_of
 from api.owner import acquire, decided
 from api.security.serving import known
 from api.telemetry.logs import configured
+from api.telemetry.tracing import started
 from rag.build import Olhar, build
 from rag.errors import BadSettings, ModelUnavailable
 from rag.settings import Settings
@@ -37,6 +38,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         ending.by_signals(),
         acquire(settings.data) as owner,
         configured(settings.log, settings.log_level),
+        started(),
         build(settings) as olhar,
         known(olhar, say),
         _worker(olhar, ending) as wake,
@@ -82,6 +84,7 @@ def work(settings: Settings, say: Callable[[str], None] = print) -> None:
     with (
         ending.by_signals(),
         configured(settings.log, settings.log_level),
+        started(),
         build(settings) as olhar,
     ):
         if olhar.records.database.sqlite or settings.store_uri.endswith(".db"):

@@ -10,6 +10,7 @@ from dbos import DBOS, SetWorkflowID
 
 from ingest.batch import STAGES, Stage
 from ingest.desk import Desk
+from rag import observing
 from rag.errors import OlharError
 
 QUEUE: Final = "ingest"
@@ -36,8 +37,9 @@ def ingest_batch(batch_id: int) -> None:
     if not desk.begin(batch_id):
         return
     try:
-        for step in STEPS:
-            step(batch_id)
+        with observing.step("ingest batch", batch=batch_id):
+            for step in STEPS:
+                step(batch_id)
     except Exception as error:
         if not isinstance(error, OlharError):
             log.exception("batch %d broke off", batch_id)

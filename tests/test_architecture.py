@@ -170,6 +170,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fastapi": ("api",),
     "uvicorn": ("api",),
     "mcp": ("api.mcp",),
+    "opentelemetry": ("api.telemetry.tracing",),
     "mcp_types": ("api.mcp",),
     "prometheus_client": ("api.telemetry", "api.routes.metrics"),
     "typer": ("api",),

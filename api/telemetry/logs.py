@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
 from api.telemetry.request_ids import REQUEST_ID
+from api.telemetry.tracing import trace_id
 from rag.urls import without_password
 
 OURS: Final = ("api", "rag", "ingest")
@@ -52,8 +53,8 @@ class Lines(logging.Formatter):
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     """What stands beside the message: the request's id, and what the event tells."""
     told: Mapping[str, Any] = getattr(record, "told", {})
-    request_id = REQUEST_ID.get()
-    return {**({"request_id": request_id} if request_id else {}), **told}
+    ids = {"request_id": REQUEST_ID.get(), "trace_id": trace_id()}
+    return {**{name: value for name, value in ids.items() if value}, **told}
 
 
 @contextmanager

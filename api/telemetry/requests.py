@@ -9,6 +9,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.telemetry import tracing
 from api.telemetry.metrics import METRICS
 from api.telemetry.request_ids import HEADER, REQUEST_ID, chosen
 
@@ -27,7 +28,13 @@ class Requests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = chosen(Headers(scope=scope).get(HEADER, ""))
+        headers = Headers(scope=scope)
+        with tracing.request(headers) as finish:
+            await self._observed(scope, receive, send, chosen(headers.get(HEADER, "")), finish)
+
+    async def _observed(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, finish: tracing.Finish
+    ) -> None:
         REQUEST_ID.set(request_id)  # each request has a context of its own
         started, status, told = time.perf_counter(), 500, False  # what no handler answers is a bug
 
@@ -36,6 +43,7 @@ class Requests:
             if not told:
                 told = True
                 _told(scope, status, time.perf_counter() - started)
+                finish(scope["method"], template(scope), status)
 
         async def sending(message: Message) -> None:
             nonlocal status
