@@ -14,8 +14,8 @@ from api.mcp.tools import create
 from api.telemetry.logs import configured
 from rag.errors import BadSettings
 from rag.settings import Settings
-from rag.urls import is_loopback
 
+HOST = "127.0.0.1"
 PATH = "/mcp"
 
 
@@ -29,17 +29,17 @@ def over_http(settings: Settings, port: int) -> None:
     """Streamable HTTP on the loopback, until Ctrl-C.
 
     Paths are refused there: another user of this machine could have files read that are not theirs. Raises
-    BadSettings for an address that others reach.
+    BadSettings where keys are asked for.
     """
     at = settings.model_copy(update={"port": port})
-    if not is_loopback(at.host):
+    if settings.asks_for_keys:
         raise BadSettings(
-            f"OLHAR_HOST is {at.host}: MCP over HTTP knows no keys and serves this machine only; "
-            "set 127.0.0.1, ::1 or localhost"
+            f"keys are asked for (OLHAR_HOST={at.host}, OLHAR_AUTH={at.auth}, OLHAR_PUBLIC_URLS, "
+            "OLHAR_PROXIES), and MCP over HTTP knows none: start `olhar mcp` without --http"
         )
     with bound(at) as listener, _backends(settings) as backends:
         app = create(backends, local=False).streamable_http_app(
-            streamable_http_path=PATH, stateless_http=True, host="127.0.0.1"
+            streamable_http_path=PATH, stateless_http=True, host=HOST
         )
         listen(listener, at)
         print(f"Olhar speaks MCP at {url_of(at.host, listener)}{PATH}; Ctrl-C ends it", file=sys.stderr)

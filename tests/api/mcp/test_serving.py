@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import ImageContent
 
 from api.cli.local import Local
 from api.cli.remote import Remote
 from api.mcp.backends import Backends
+from api.mcp.serving import over_http
 from api.owner import acquire, serving
+from rag.errors import BadSettings
 from rag.settings import Settings
 from tests.api.test_integration import photo
 
@@ -70,3 +73,9 @@ def test_a_server_that_owns_the_folder_does_the_work(tmp_path: Path) -> None:
         owner.release()
         with backends.open() as backend:
             assert isinstance(backend, Local)
+
+
+@pytest.mark.parametrize("more", [{"host": "0.0.0.0"}, {"auth": "required"}])
+def test_where_keys_are_asked_for_there_is_none_over_http(tmp_path: Path, more: dict[str, str]) -> None:
+    with pytest.raises(BadSettings, match="without --http"):
+        over_http(Settings.model_validate({"data": tmp_path, **more}), 0)
