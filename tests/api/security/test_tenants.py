@@ -44,13 +44,15 @@ class Two:
 
 
 def upload(client: httpx.Client, who: str, seed: int) -> dict[str, Any]:
-    files = [("files", (f"{who}.png", picture(seed))), ("files", (f"{who}.txt", b"A lighthouse. " * 30))]
+    files = [("files", (f"{who}.png", picture(seed)))]
+    if who == "ana":  # reading a document takes a process of its own
+        files.append(("files", (f"{who}.txt", b"A lighthouse. " * 30)))
     told = {f"{who}.png": {"caption": CAPTION if who == "ana" else "a lighthouse", "tags": [f"{who}stag"]}}
     answer = client.post(
         "/v1/collections/photos/items", files=files, data={"descriptions": json.dumps(told)}
     ).json()
     receipts = client.get(f"/v1/jobs/{answer['id']}/files").json()["files"]
-    assert [one["status"] for one in receipts] == ["indexed", "indexed"]
+    assert {one["status"] for one in receipts} == {"indexed"}
     return {"job_id": answer["id"], "item_id": receipts[0]["item_id"]}
 
 

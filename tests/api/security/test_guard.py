@@ -1,0 +1,69 @@
+"""By which names a server may be asked, by which pages, and what every answer says to browsers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.api.conftest import problem
+from tests.api.security.conftest import Light, light_server
+
+PUBLIC = "https://olhar.example.org"
+PAGE = "https://app.example.org"
+
+
+def test_public_names_and_named_pages_are_let_in_others_are_not(tmp_path: Path) -> None:
+    with light_server(tmp_path, public_urls=f"{PUBLIC},http://lan:8000", cors_origins=PAGE) as light:
+        _, secret = light.key("read")
+        with light.client(secret) as client:
+            for host in ("olhar.example.org", "OLHAR.example.org:443", "lan:9", "localhost"):
+                assert client.get("/v1/jobs", headers={"host": host}).status_code == 200
+            refused = client.get("/v1/jobs", headers={"host": "evil.example"})
+            assert "OLHAR_PUBLIC_URLS" in problem(refused, 400)["detail"]
+            own = client.get("/v1/jobs", headers={"host": "olhar.example.org", "origin": PUBLIC})
+            assert own.status_code == 200
+            assert "access-control-allow-origin" not in own.headers
+            named = client.get("/v1/jobs", headers={"origin": PAGE})
+            assert named.headers["access-control-allow-origin"] == PAGE
+            assert "access-control-allow-credentials" not in named.headers
+            assert "Origin" in named.headers["vary"]
+            assert "cookie" in named.headers["vary"]
+            for origin in ("https://evil.example", "null", "http://app.example.org", f"{PAGE}.evil.example"):
+                foreign = client.get("/v1/jobs", headers={"origin": origin})
+                assert problem(foreign, 403)
+                assert "access-control-allow-origin" not in foreign.headers
+        asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        with light.client() as browser:  # which sends no key with what it asks beforehand
+            before = browser.options("/v1/search", headers=asked | {"origin": PAGE})
+            assert (before.status_code, before.headers["access-control-allow-origin"]) == (200, PAGE)
+            assert browser.options("/v1/search", headers=asked | {"origin": "https://x.y"}).status_code == 403
+            turned_away = browser.get("/v1/jobs", headers={"origin": PAGE})
+            assert turned_away.status_code == 401  # and the page may read why
+            assert turned_away.headers["access-control-allow-origin"] == PAGE
+
+
+def test_without_the_setting_no_other_page_is_let_in(light: Light) -> None:
+    asked = {"access-control-request-method": "GET", "origin": PAGE}
+    with light.client(light.key()[1]) as client:
+        assert client.options("/v1/jobs", headers=asked).status_code == 403
+        assert client.get("/v1/jobs", headers={"origin": PAGE}).status_code == 403
+
+
+def test_every_answer_says_how_it_may_be_used(light: Light) -> None:
+    with light.client(light.key()[1]) as client, light.client() as stranger:
+        for answer in (
+            client.get("/v1/jobs"),
+            client.get("/nowhere"),
+            stranger.get("/v1/jobs"),
+            stranger.get("/health/live"),
+            client.get("/v1/jobs", headers={"host": "evil.example"}),
+        ):
+            told = answer.headers
+            assert told["x-content-type-options"] == "nosniff"
+            assert told["x-frame-options"] == "DENY"
+            assert told["referrer-policy"] == "no-referrer"
+            assert told["cache-control"] == "no-store"
+            assert told["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert told["vary"].count("cookie") == 1
+        page = stranger.get("/docs")
+        assert "script-src" not in page.headers["content-security-policy"]
+        assert "no-store" not in page.headers.get("cache-control", "")

@@ -1,0 +1,85 @@
+"""How much a key may ask and send, and how often an address may be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.security.credentials import address_of
+from tests.api.conftest import problem
+from tests.api.security.conftest import Light, light_server
+from tests.api.test_errors import openai_error
+from tests.ingest.conftest import picture
+
+ITEMS = "/v1/collections/c/items?wait=true"
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(light: Light) -> None:
+    key, secret = light.key("read", requests_per_minute=3)
+    _, other = light.key("read")
+    with light.client(secret) as client, light.client(other) as unhurried:
+        answers = [client.get("/v1/jobs") for _ in range(4)]
+        assert [one.status_code for one in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"key";q=3;w=60'
+        assert answers[0].headers["ratelimit"].startswith('"key";r=2;')
+        assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+        assert key.prefix in problem(answers[3], 429)["detail"]
+        told = openai_error(client.get("/v1/models"), 429)
+        assert (told["type"], told["code"]) == ("rate_limit_error", "too_many_requests")
+        assert unhurried.get("/v1/jobs").status_code == 200
+        assert unhurried.get("/v1/jobs").headers["ratelimit-policy"] == '"key";q=600;w=60'
+
+
+def upload(client: httpx.Client, size: int) -> httpx.Response:
+    return client.post(ITEMS, files={"files": ("x.bin", b"x" * size)})
+
+
+def test_a_key_that_has_sent_enough_today_may_send_tomorrow(light: Light) -> None:
+    key, secret = light.key("write", upload_bytes_per_day=50_000)
+    with light.client(secret) as client:
+        assert upload(client, 40_000).status_code == 200
+        assert upload(client, 20_000).status_code == 200  # it was begun before that was known
+        refused = upload(client, 10)
+        assert problem(refused, 429)["type"] == "urn:olhar:problem:too-many-bytes"
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400
+        assert client.post("/v1/jobs/" + "0" * 32 + "/cancel").status_code == 404
+    assert light.parts.records.uploaded.today(key.prefix) > 60_000
+    _, other = light.key("write")
+    with light.client(other) as client:
+        assert client.post(ITEMS, files={"files": ("x.png", picture(1))}).status_code == 200
+
+
+def test_an_address_that_sends_wrong_keys_has_to_wait_but_not_who_is_known(tmp_path: Path) -> None:
+    with light_server(tmp_path, failures_per_minute=3) as light:
+        _, known = light.key("read")
+        _, late = light.key("read")
+        with light.client() as client:
+            assert client.get("/v1/jobs", headers={"x-api-key": known}).status_code == 200
+            wrong = [client.get("/v1/jobs", headers={"x-api-key": f"olhar_{n}"}) for n in range(4)]
+            assert [one.status_code for one in wrong] == [401, 401, 401, 429]
+            assert int(wrong[3].headers["retry-after"]) == 21
+            assert client.get("/v1/jobs", headers={"x-api-key": known}).status_code == 200
+            # Not even a good key that was not seen before is looked at.
+            assert client.get("/v1/jobs", headers={"x-api-key": late}).status_code == 429
+            assert client.get("/v1/jobs").status_code == 401
+            assert client.get("/health/live").status_code == 200
+
+
+def test_of_ipv6_the_network_of_a_household_counts() -> None:
+    def of(host: str) -> str:
+        return address_of({"type": "http", "client": (host, 1)})
+
+    assert of("192.0.2.7") == "192.0.2.7"
+    assert of("2001:db8:1:2:3:4:5:6") == of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
+    assert of("2001:db8:1:3::1") != of("2001:db8:1:2::1")
+    assert of("::1") == "::1"
+    assert address_of({"type": "http"}) == ""
+
+
+@pytest.mark.parametrize("limit", [0, 5])
+def test_without_a_limit_nothing_is_said_of_it(light: Light, limit: int) -> None:
+    _, secret = light.key("read", requests_per_minute=limit)
+    with light.client(secret) as client:
+        assert ("ratelimit" in client.get("/v1/jobs").headers) == bool(limit)
