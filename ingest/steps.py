@@ -108,6 +108,11 @@ class Task:
             self.transient = True
         self.done("failed", reason)
 
+    def reopened(self, reason: str) -> None:
+        """What its receipt says is not the whole truth: another try may succeed."""
+        self.receipt = None
+        self.lost(reason)
+
 
 def unreadable(source: str, error: OlharError) -> SourceFile:
     """A file that the records name and that cannot be had."""

@@ -20,6 +20,7 @@ READ_BACK_SECONDS = 0.05
 
 SUPERSEDED = "what was put down later for the same source is stored already; this was not used"
 LOST = "written, but not found when read back; trying again may help"
+STAYED = "stored, but it could not leave the item of its former bytes; trying again may help"
 KEPT = "what a person wrote was kept"
 
 
@@ -73,16 +74,20 @@ class Writer:
         new = [task for task in todo if task.plan == "index"]
         ids = {task.item_id for task in new}
         others = [task for task in todo if task.plan != "index"]
+        leaving: list[Task] = []
         try:
             self._add(new)
             added = [task for task in new if task.receipt is not None and task.receipt.status == "indexed"]
             moving = [*added, *(task for task in others if task.plan == "attach"), *settled]
-            self._amend(
-                [task for task in others if task.item_id not in ids],
-                self._left_by([task for task in moving if task.file.replaces]),
-            )
+            left = self._left_by([task for task in moving if task.file.replaces])
+            gone = {source for sources in left.values() for source in sources}
+            leaving = [task for task in moving if task.file.source in gone]
+            self._amend([task for task in others if task.item_id not in ids], left)
+            leaving = []
             self._amend([task for task in others if task.item_id in ids], {})
         except OlharError as error:
+            for task in leaving:
+                task.reopened(f"{STAYED}: {error}")
             for task in waiting(tasks):
                 task.refused(error)
 

@@ -275,3 +275,40 @@ def test_a_changed_file_is_in_one_place_also_when_its_batch_was_broken_off(
     placed = parts.records.places.of(SCOPE, [str(path)])
     assert [place.item_id for place in placed] == [item_id(SCOPE, content_hash(picture(2)))]
     assert list(parts.store.saved) == [placed[0].item_id]
+
+
+@pytest.mark.parametrize("also", [True, False], ids=["former item has another source", "sole source"])
+def test_a_changed_file_is_told_only_when_it_has_left_its_former_item(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch, *, also: bool
+) -> None:
+    """The new item is there, then the store goes away: the former one must not stay for nothing."""
+    path = photos / "a.png"
+    save(path, picture(1))
+    if also:
+        save(photos / "b.png", picture(1))
+    run()
+    save(path, picture(2))
+    former, new = (item_id(SCOPE, content_hash(picture(n))) for n in (1, 2))
+    with monkeypatch.context() as away:
+        gone = StoreUnavailable("away")
+        plain = parts.store.upsert
+
+        def once(rows: Sequence[Row]) -> None:
+            if any(row.item.id == former for row in rows):
+                raise gone
+            plain(rows)
+
+        away.setattr(parts.store, "upsert", once)
+        away.setattr(parts.store, "delete", Mock(side_effect=gone))
+        told = {Path(receipt.source).name: receipt for receipt in run().files}
+    assert told["a.png"].status == "failed"
+    assert "former" in told["a.png"].reason
+    assert new in parts.store.saved
+    (job, *_) = parts.records.jobs.latest(SCOPE.tenant)
+    parts.records.jobs.retry(SCOPE.tenant, job.id)
+    run([])
+    row = next(row for row in parts.records.jobs.files(SCOPE.tenant, job.id) if row.source == str(path))
+    assert (row.status, row.item_id) == ("indexed", new)
+    assert set(parts.store.saved) == ({former, new} if also else {new})
+    assert parts.store.saved[new].item.sources == (str(path),)
+    assert not also or parts.store.saved[former].item.sources == (str(photos / "b.png"),)
