@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rag.breaker import Breaker
 from rag.errors import ModelUnavailable
@@ -58,8 +58,8 @@ class GuardedGenerator:
         ended(None)
 
     def check(self) -> Mapping[str, str]:
-        """As the generator's, and what its breaker says unless that is closed. Raises ModelUnavailable."""
-        return _with_state(self._generator.check(), self.breaker)
+        """As the generator's. Raises ModelUnavailable, at once while it is left alone."""
+        return _checked(self._generator.check, self.breaker)
 
     def warm(self) -> None:
         """Load the model. Raises ModelUnavailable."""
@@ -145,8 +145,8 @@ class GuardedReranker:
         self._reranker.warm()
 
     def check(self) -> Mapping[str, str]:
-        """As the reranker's, and what its breaker says unless that is closed. Raises ModelUnavailable."""
-        return _with_state(self._reranker.check(), self.breaker)
+        """As the reranker's. Raises ModelUnavailable, at once while it is left alone."""
+        return _checked(self._reranker.check, self.breaker)
 
     def close(self) -> None:
         """Free what the model holds."""
@@ -161,5 +161,9 @@ class GuardedReranker:
             self.breaker.left()
 
 
-def _with_state(found: Mapping[str, str], breaker: Breaker) -> Mapping[str, str]:
+def _checked(check: Callable[[], Mapping[str, str]], breaker: Breaker) -> Mapping[str, str]:
+    """What the model's server says, unless it would not be asked for an answer either."""
+    if breaker.state == "open":
+        breaker.require_closed()
+    found = check()
     return found if breaker.state == "closed" else {**found, "breaker": breaker.told}

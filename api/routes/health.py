@@ -63,8 +63,8 @@ def readiness(olhar: Callable[[], Olhar]) -> Readiness:
 
 def _usable(model: GuardedGenerator | GuardedReranker | None) -> None:
     if model is not None:
-        model.check()
         model.breaker.require_closed()
+        model.check()
 
 
 @router.get("/health/live", operation_id="live", dependencies=[OPEN])

@@ -93,7 +93,15 @@ def test_a_model_that_is_away_is_not_asked_any_more(model: Model, breaker: Break
     model.error = ModelUnavailable("away")
     refused(guarded, 5)
     assert model.asked == 3
-    assert guarded.check()["breaker"].startswith("open")
+    with pytest.raises(ModelUnavailable, match="asked again in"):
+        guarded.check()
+
+
+def test_a_model_of_which_one_question_is_to_try_says_so(model: Model) -> None:
+    guarded = GuardedGenerator(model, Breaker("OLHAR_LLM=test:m", failures=1, seconds=0))
+    model.error = ModelUnavailable("away")
+    refused(guarded, 1)
+    assert guarded.check() == {"device": "cpu", "model": "m", "breaker": "half-open"}
 
 
 def test_what_is_the_question_s_own_fault_does_not_count(model: Model, breaker: Breaker) -> None:
