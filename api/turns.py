@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
@@ -47,3 +48,17 @@ class Turns:
                 self._limiter.release_on_behalf_of(me)
         finally:
             self._here -= 1
+
+
+_measuring = threading.Lock()
+
+
+@contextmanager
+def one_at_a_time(doing: str) -> Iterator[None]:
+    """For what keeps the processors busy for seconds. Raises Busy while such a thing is done already."""
+    if not _measuring.acquire(blocking=False):
+        raise Busy(f"{doing}: another measurement is under way; ask again in some seconds")
+    try:
+        yield
+    finally:
+        _measuring.release()

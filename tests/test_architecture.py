@@ -99,7 +99,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.retrieval.fusion",
     },
     "rag.retrieval": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.observing"},
-    "rag.vision": {"rag.types", "rag.errors", "rag.protocols", "rag.images", "rag.once"},
+    "rag.pages": {"rag.errors"},
+    "rag.vision": {
+        "rag.types",
+        "rag.errors",
+        "rag.protocols",
+        "rag.images",
+        "rag.once",
+        "rag.duplicates",
+    },
     "rag.duplicates": {"rag.types", "rag.protocols"},
     "rag.evaluation": {
         "rag.types",
@@ -108,6 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.images",
         "rag.folding",
         "rag.retrieval",
+        "rag.pages",
     },
     "rag.pipeline": {
         "rag.types",
@@ -152,7 +161,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "langchain_ollama": ("rag.generation",),
     "xllamacpp": ("rag.generation",),
     "ollama": ("rag.ollama",),
-    "jinja2": ("rag.evaluation.report",),
+    "jinja2": ("rag.evaluation.report", "rag.vision.report"),
     "pypdfium2": ("ingest.documents",),
     "rapidocr": ("ingest.ocr",),
     "lxml": ("ingest.documents",),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
+    from rag.vision.quality.types import Options, Quality
 
 OnFile = Callable[[FileOut], None]
 
@@ -38,6 +39,11 @@ class Backend(Protocol):
         """The file that a picture was made of. Raises NotFound."""
 
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut: ...
+
+    def thumbnail(self, item_id: str, *, collection: str) -> bytes:
+        """A small picture of an item. Raises NotFound."""
+
+    def quality(self, options: Options, *, collection: str) -> Quality: ...
 
     @property
     def administration(self) -> Administration | RemoteAdministration: ...

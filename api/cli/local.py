@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api.administration import Administration
 from api.cli.backend import OnFile, read_picture
@@ -26,6 +27,9 @@ from rag.images import working_picture
 from rag.questions import Question
 from rag.records.answers import Recent
 from rag.types import Scope
+
+if TYPE_CHECKING:
+    from rag.vision.quality.types import Options, Quality
 
 
 class Local:
@@ -73,6 +77,17 @@ class Local:
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         found = duplicates(self._olhar.store, self._scope(collection), distance=distance)
         return DuplicatesOut.of(found)
+
+    def thumbnail(self, item_id: str, *, collection: str) -> bytes:
+        for item in self._olhar.store.get(self._scope(collection), "image", [item_id]):
+            return self._olhar.blobs.thumbnail(item.content_hash) or self._olhar.blobs.get(item.content_hash)
+        raise NotFound(f"there is no picture {item_id} in the collection {collection!r}")
+
+    def quality(self, options: Options, *, collection: str) -> Quality:
+        from rag.vision.quality.measuring import measure  # it takes scikit-learn, which takes a second
+
+        olhar = self._olhar
+        return measure(olhar.store, olhar.encoder, olhar.zero_shot, self._scope(collection), options)
 
     @property
     def administration(self) -> Administration:

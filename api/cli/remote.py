@@ -6,13 +6,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+from pydantic import TypeAdapter
 
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
@@ -26,6 +27,7 @@ from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.errors import BadSettings, Busy, Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
+from rag.vision.quality.types import Options, Quality
 
 BATCH_FILES = min(256, UPLOAD_FILES)
 BATCH_BYTES = 64 * 2**20
@@ -125,6 +127,14 @@ class Remote:
     def duplicates(self, distance: int, *, collection: str) -> DuplicatesOut:
         route = f"/v1/collections/{collection}/duplicates"
         return DuplicatesOut.model_validate(self.send("GET", route, params={"distance": distance}))
+
+    def thumbnail(self, item_id: str, *, collection: str) -> bytes:
+        route = f"/v1/items/{quote(item_id)}/thumbnail"
+        return self._answered("GET", route, params={"collection": collection}).content
+
+    def quality(self, options: Options, *, collection: str) -> Quality:
+        route = f"/v1/collections/{collection}/quality"
+        return TypeAdapter(Quality).validate_python(self.send("GET", route, params=asdict(options)))
 
     @property
     def administration(self) -> RemoteAdministration:

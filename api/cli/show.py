@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -54,6 +54,11 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[[FileOut], None]]:
 def as_json(out: BaseModel) -> None:
     """The same for programs, on one line."""
     _json(out)
+
+
+def record_as_json(record: object) -> None:
+    """A record of the library for programs, on one line."""
+    typer.echo(TypeAdapter(type(record)).dump_json(record).decode())
 
 
 def alike(found: DuplicatesOut, *, as_json: bool) -> None:

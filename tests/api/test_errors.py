@@ -103,7 +103,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 57
+    assert len(walked) == 58
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -256,7 +256,7 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
         "describe_pictures", "duplicates", "edit_item", "embed_image", "embed_text", "embeddings",
         "feedback", "give_feedback", "health", "ingest", "ingest_urls", "item", "items", "job",
         "job_events", "job_files", "jobs", "keys", "linked", "live", "make_links", "metrics", "model",
-        "models", "neighbours", "open_session", "original", "parked", "read_pictures", "ready", "reconcile",
+        "models", "neighbours", "open_session", "original", "parked", "quality", "read_pictures", "ready", "reconcile",
         "reconciled", "rename_thread", "rerank", "rerank_v2", "retry_job", "revoke_key", "rotate_key",
         "search", "session", "similarity", "sources", "thread", "threads", "thumbnail",
     ]  # fmt: skip

@@ -135,7 +135,7 @@ def test_a_report_that_cannot_be_written_after_all_costs_no_figures(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("rag.evaluation.report.writing.os.replace", full)
+    monkeypatch.setattr("rag.pages.os.replace", full)
     page = dataset.parent / "page.html"
     command = ["eval", str(dataset), "--protocol", "captioned", "--json", "--report", str(page)]
     done = CliRunner().invoke(app, command)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rag.errors import InvalidInput
 from rag.evaluation.judging import Comparison, Judged
 from rag.evaluation.measures import MEASURES
 from rag.evaluation.report import plots
 from rag.evaluation.report.pictures import embedded
 from rag.evaluation.retrieval import Evaluation
+from rag.pages import write_page
 
 COMPARED: Final = ("recall@1", "recall@10", "mrr")
 SIGNIFICANT: Final = 0.05
@@ -46,38 +44,7 @@ def write_report(evaluation: Evaluation, folder: Path, out: Path, *, title: str,
         plots=plots,
         photos=photos,
     )
-    part = _part(out)
-    try:
-        part.write_text(page, "utf-8")
-        os.replace(part, out)
-    except OSError as error:
-        raise _unwritable(out, error) from None
-    finally:
-        with suppress(OSError):  # what went wrong is said already
-            part.unlink(missing_ok=True)
-
-
-def check_writable(out: Path) -> None:
-    """Raises InvalidInput where ``write_report`` could not write, by trying. Leaves nothing behind."""
-    if out.is_dir():
-        raise InvalidInput(f"--report {out} is a folder: name a file in it, such as {out / 'report.html'}")
-    part = _part(out)
-    try:
-        part.touch()
-        part.unlink()
-    except OSError as error:
-        raise _unwritable(out, error) from None
-
-
-def _part(out: Path) -> Path:
-    return out.with_name(out.name + ".part")
-
-
-def _unwritable(out: Path, error: OSError) -> InvalidInput:
-    return InvalidInput(
-        f"--report {out} cannot be written: {error.strerror or error}; name a file in a folder that is there "
-        "and may be written to"
-    )
+    write_page(out, page)
 
 
 def _by_name(comparisons: tuple[Comparison, ...]) -> dict[str, dict[str, Comparison]]:

@@ -1,0 +1,1 @@
+"""How good the vectors of a collection are: spread, hubs, clusters, drift."""
