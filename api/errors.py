@@ -122,11 +122,16 @@ def status_of(error: type[OlharError]) -> int:
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
 
 
-async def _on_olhar_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, OlharError)
+def told(path: str, error: OlharError) -> Response:
+    """The response for an error of the library, in the shape of its path."""
     status = status_of(type(error))
     headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
-    return failure(request.url.path, status, str(error), kind=kebab(type(error).__name__), headers=headers)
+    return failure(path, status, str(error), kind=kebab(type(error).__name__), headers=headers)
+
+
+async def _on_olhar_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OlharError)
+    return told(request.url.path, error)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

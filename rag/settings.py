@@ -6,11 +6,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -346,6 +347,14 @@ class Settings(BaseSettings):
     def asks_for_keys(self) -> bool:
         """Whether requests need a key: others than this machine may reach the server, or it is so set."""
         return bool(self.auth == "required" or not is_loopback(self.host) or self.public_urls or self.proxies)
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        """Raises ValueError for what is neither an address nor a network: it would be believed nowhere."""
+        for part in filter(None, map(str.strip, value.split(","))):
+            ip_network(part)
+        return value
 
     @model_validator(mode="before")
     @classmethod

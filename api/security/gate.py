@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Refused, failure, kebab, status_of
+from api.errors import Refused, failure, told
 from api.limits import is_upload
 from api.security.allowance import Allowance
 from api.security.buckets import Buckets, Taken
@@ -56,8 +56,7 @@ class Gate:
                 scope["path"], error.status_code, error.detail, kind=error.kind, headers=error.headers
             )
         except OlharError as error:
-            kind = kebab(type(error).__name__)
-            answer = failure(scope["path"], status_of(type(error)), str(error), kind=kind)
+            answer = told(scope["path"], error)
         else:
             scope.setdefault("state", {})["principal"] = who
             await self._through(scope, receive, send, who, taken)

@@ -42,6 +42,9 @@ def test_precedence_is_command_line_environment_dotenv_toml_default(monkeypatch:
         ("OLHAR_TENANT", "a/b", "OLHAR_TENANT"),
         ("OLHAR_ENCODR", "compact", "OLHAR_ENCODR"),
         ("OLHAR_RERANKER", "magic", "OLHAR_RERANKER"),
+        ("OLHAR_PROXIES", "127.0.0.1,*", "OLHAR_PROXIES"),
+        ("OLHAR_PUBLIC_URLS", "olhar.example.org", "OLHAR_PUBLIC_URLS"),
+        ("OLHAR_CORS_ORIGINS", "*", "OLHAR_CORS_ORIGINS"),
     ],
 )
 def test_what_is_out_of_bounds_or_unknown_is_refused_by_name(

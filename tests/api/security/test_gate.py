@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 
+from rag.errors import RecordsUnavailable
 from rag.records.types import Right
 from tests.api.conftest import problem
 from tests.api.security.conftest import Light, light_server, needed, operations
@@ -150,6 +151,29 @@ def test_where_no_key_is_asked_for_one_of_ours_counts_and_other_words_do_not(
         with open_server.client(secret) as client:
             assert client.post("/v1/keys", json={"name": "x", "scopes": ["admin"]}).status_code == 403
             problem(client.post("/session"), 409)
+
+
+def test_while_the_records_are_away_nobody_is_let_in(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: str) -> None:
+        raise RecordsUnavailable("the records are away")
+
+    _, secret = light.key("read")
+    monkeypatch.setattr(light.parts.records.keys, "check", away)
+    with light.client(secret) as client:
+        refused = client.get("/v1/jobs")
+    assert problem(refused, 503)["type"] == "urn:olhar:problem:records-unavailable"
+    assert refused.headers["retry-after"]
+
+
+def test_a_revoked_key_works_no_longer_than_it_is_remembered(
+    light: Light, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = light.key("read")
+    with light.client(secret) as client:
+        assert client.get("/v1/jobs").status_code == 200
+        light.parts.records.keys.revoke("ana", key.prefix)  # by a command, of which the server is not told
+        monkeypatch.setattr("api.security.keyring.FRESH_S", 0.0)
+        assert client.get("/v1/jobs").status_code == 401
 
 
 @pytest.mark.parametrize(
