@@ -256,9 +256,9 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
         "describe_pictures", "duplicates", "edit_item", "embed_image", "embed_text", "embeddings",
         "feedback", "give_feedback", "health", "ingest", "ingest_urls", "item", "items", "job",
         "job_events", "job_files", "jobs", "keys", "linked", "live", "make_links", "metrics", "model",
-        "models", "neighbours", "open_session", "original", "parked", "quality", "read_pictures",
-        "ready", "reconcile", "reconciled", "rename_thread", "rerank", "rerank_v2", "retry_job", "revoke_key", "rotate_key",
-        "search", "session", "similarity", "sources", "thread", "threads", "thumbnail",
+        "models", "neighbours", "open_session", "original", "parked", "quality", "read_pictures", "ready",
+        "reconcile", "reconciled", "rename_thread", "rerank", "rerank_v2", "retry_job", "revoke_key",
+        "rotate_key", "search", "session", "similarity", "sources", "thread", "threads", "thumbnail",
     ]  # fmt: skip
 
 
