@@ -57,8 +57,7 @@ def test_an_answer_has_the_documented_keys() -> None:
     shown = AskOut.of(answer).model_dump()
     assert list(shown) == [
         "id", "answer", "abstained", "citations", "evidence", "rerank", "trace", "context",
-            "sentences", "model",
-        "warnings", "timings_ms",
+        "sentences", "model", "warnings", "timings_ms",
     ]  # fmt: skip
     assert shown["citations"] == [{"marker": 1, "item_id": "a" * 32, "source": "one.jpg"}]
     hit = SearchOut.of(SearchResult((HIT,))).model_dump()["hits"][0]
