@@ -22,6 +22,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai import OpenAI
 from pydantic import BaseModel, SecretStr
 
+from rag.errors import Busy, FingerprintMismatch, StoreUnavailable
 from rag.types import Turn
 from tests.api.conftest import ANSWER, FakeSystem, png
 from tests.conftest import CLIENTS
@@ -89,6 +90,28 @@ def test_openais_client_for_python(client: OpenAI, system: FakeSystem) -> None:
     assert caught.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError, match="not supported: n"):
         client.chat.completions.create(model=MODEL, messages=third, n=2)
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (Busy("later"), openai.RateLimitError),
+        (FingerprintMismatch("another encoder"), openai.ConflictError),
+        (StoreUnavailable("away"), openai.InternalServerError),
+        (RuntimeError("a bug"), openai.InternalServerError),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_each_error_is_one_that_the_clients_know(
+    client: OpenAI, url: str, system: FakeSystem, error: Exception, refusal: type[Exception], stream: bool
+) -> None:
+    system.pipeline.error = error
+    messages: Any = [{"role": "user", "content": "x"}]
+    with pytest.raises(refusal):
+        client.chat.completions.create(model=MODEL, messages=messages, stream=stream)
+    chat = ChatOpenAI(model=MODEL, base_url=f"{url}/v1", api_key=SecretStr("none"), max_retries=0)
+    with pytest.raises(refusal):
+        list(chat.stream("x")) if stream else chat.invoke("x")
 
 
 class Animal(BaseModel):
