@@ -104,9 +104,10 @@ def main() -> None:
     given = parser.parse_args()
     asked = questions(given.half)
     with opened(given.data, llm=given.llm) as olhar:
-        files = open_sources([given.folder], Reading.of(olhar.settings, local=True))
-        done = ingest(olhar, SCOPE, list(files))
-        print(", ".join(f"{count} {status}" for status, count in done.counts.items()))
+        if not olhar.store.count(SCOPE, "image"):
+            files = open_sources([given.folder], Reading.of(olhar.settings, local=True))
+            done = ingest(olhar, SCOPE, list(files))
+            print(", ".join(f"{count} {status}" for status, count in done.counts.items()))
         marks, started = [], time.perf_counter()
         for one in asked:
             answer = olhar.pipeline.ask(Question(SCOPE, Query(one.question)))
