@@ -13,8 +13,8 @@ from typing import Literal, Protocol, TypeAlias
 Sees: TypeAlias = Literal["auto", "on", "off"]
 CONTEXT = 8192
 """Tokens of prompt and answer together, where neither the model nor the settings say less."""
-REMEMBERED_S = 300.0
-"""For how long what a server told of a model is believed."""
+REMEMBERED_S, SILENT_S = 300.0, 5.0
+"""For how long what a server told of a model is believed, and that it told nothing."""
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]")
 _LETTERS, _LONG_LETTERS, _LONG = 2.5, 2.0, 12
 """Latin letters that make a token, on the mean of a word: real tokenizers take four to five in the language
@@ -31,6 +31,9 @@ class Capacity:
     def answer(self, wanted: int) -> int:
         """How many tokens an answer may have: what is wanted, at most half of all that the model takes in."""
         return min(wanted, self.context // 2)
+
+
+UNKNOWN = Capacity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,20 @@ def _cost(piece: str) -> int:
 class Estimate:
     """A ``Measure`` for models that do not count for others.
 
-    ``ask`` tells what the model can do, and is asked again after REMEMBERED_S. A count that turned out too
-    small makes all later ones larger.
+    ``ask`` tells what the model can do, and is asked again after REMEMBERED_S; when it gives None,
+    ``otherwise`` is believed for SILENT_S. A count that turned out too small makes all later ones larger.
     """
 
     def __init__(
         self,
-        ask: Callable[[], Capacity],
+        ask: Callable[[], Capacity | None],
         count: Callable[[str], int] = estimated,
+        otherwise: Capacity = UNKNOWN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask
         self._count = count
+        self._otherwise = otherwise
         self._clock = clock
         self._known: tuple[float, Capacity] | None = None
         self._scale = 1.0
@@ -101,9 +106,11 @@ class Estimate:
 
     def capacity(self) -> Capacity:
         """As the model's server told it last. Raises what ``ask`` does."""
-        known, now = self._known, self._clock()
-        if known is None or now - known[0] > REMEMBERED_S:
-            known = self._known = (now, self._ask())
+        known = self._known
+        if known is None or self._clock() > known[0]:
+            told = self._ask()
+            until = self._clock() + (SILENT_S if told is None else REMEMBERED_S)
+            known = self._known = (until, told or self._otherwise)
         return known[1]
 
     def tokens(self, text: str) -> int:

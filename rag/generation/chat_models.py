@@ -168,7 +168,9 @@ def _open_ollama(
 
     server = Ollama(model, url, place=place(model, url), patience=patience, keep_alive=keep_alive)
     deadlines = Deadlines(first=patience.first, whole=patience.whole)
-    measure = Estimate(lambda: ollama.capacity(server, limits, patience.first))
+    measure = Estimate(
+        lambda: ollama.capacity(server, limits, patience.first), otherwise=limits.of(0, sees=False)
+    )
     return ChatModel(
         name,
         form,

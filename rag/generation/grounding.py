@@ -39,6 +39,20 @@ _EXISTENCE = re.compile(
 )
 
 
+_HOW_MANY = re.compile(r"\s*how many\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\d|\b(?:no|none|one|two|both|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|pair|couple|"
+    r"trio|several|few|many|single)\b",
+    re.IGNORECASE,
+)
+_WHICH_COLOUR = re.compile(r"\s*(?:what|which) colou?rs?\b", re.IGNORECASE)
+_COLOUR = re.compile(
+    r"\b(?:red|blue|green|yellow|orange|purple|violet|pink|brown|black|white|gr[ae]y|gold(?:en)?|silver|beige|"
+    r"tan|teal|turquoise|maroon|colou?r(?:ed|ful)?)\b",
+    re.IGNORECASE,
+)
+
+
 def content(text: str) -> Set[str]:
     """The words that carry meaning, in lower case, without English endings."""
     return {_stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS}
@@ -60,6 +74,13 @@ def coverage(question: str, statement: str) -> float:
     """Of the question's content words the share that the statement holds, in [0, 1]; 0 when it has none."""
     asked = content(question)
     return len(asked & content(statement)) / len(asked) if asked else 0.0
+
+
+def lacks_what_is_asked(question: str, statement: str) -> bool:
+    """Whether a question asks how many, or for a colour, and the statement tells no number, or no colour."""
+    if _HOW_MANY.match(question):
+        return not _NUMBER.search(statement)
+    return bool(_WHICH_COLOUR.match(question)) and not _COLOUR.search(statement)
 
 
 def verdict(question: str, statement: str) -> str | None:

@@ -35,16 +35,15 @@ def open_chat(model: str, url: str, deadlines: Deadlines, *, load: float, keep_a
     )
 
 
-def capacity(ollama: Ollama, limits: Limits, seconds: float) -> Capacity:
+def capacity(ollama: Ollama, limits: Limits, seconds: float) -> Capacity | None:
     """What the model can take in: its own length, within the limits.
 
-    Where the server does not tell in so many seconds, the limits alone, and no sight unless it is set: what
-    is wrong with the server the question itself will say.
+    None where the server does not tell in so many seconds: what is wrong the question itself will say.
     """
     try:
         facts = ollama.facts(seconds)
     except ModelUnavailable:
-        return limits.of(0, sees=False)
+        return None
     return limits.of(facts.context, sees="vision" in facts.capabilities)
 
 

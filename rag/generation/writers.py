@@ -10,7 +10,7 @@ from rag.citations import NO_CITATION, Checked, check
 from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, Written
 from rag.generation.context import Context, Material, assembled, fitted
-from rag.generation.grounding import beside, coverage, guessed, supported, verdict
+from rag.generation.grounding import beside, coverage, guessed, lacks_what_is_asked, supported, verdict
 from rag.generation.pictures import Sight
 from rag.generation.prompts import inscriptions, labels_of, only_labels, small_messages, statement_of
 from rag.generation.speech import Speech
@@ -100,8 +100,13 @@ def _best(question: str, evidence: Sequence[Evidence]) -> Evidence:
     """The piece that a small model is shown: relevant, and holding the words that were asked for."""
     return max(
         evidence,
-        key=lambda piece: piece.hit.score + WORDS_WEIGH * coverage(question, statement_of(piece)),
+        key=lambda piece: piece.hit.score + WORDS_WEIGH * _fit(question, statement_of(piece)),
     )
+
+
+def _fit(question: str, statement: str) -> float:
+    """How well a statement fits the words of a question, and holds the kind of thing that is asked for."""
+    return coverage(question, statement) - lacks_what_is_asked(question, statement)
 
 
 def write_json(chat: ChatModel, material: Material, sight: Sight) -> Pieces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
-from rag.generation.capacity import REMEMBERED_S, Capacity, Estimate, Limits, estimated
+from rag.generation.capacity import REMEMBERED_S, SILENT_S, Capacity, Estimate, Limits, estimated
 from rag.generation.llamacpp import LlamaCppChat
 from rag.generation.providers import counter, provided
 
@@ -43,6 +43,15 @@ def test_what_a_server_told_is_believed_for_a_while() -> None:
     measure = Estimate(lambda: told.pop(0), clock=lambda: now[0])
     assert (measure.capacity(), measure.capacity()) == (Capacity(100), Capacity(100))
     now[0] = REMEMBERED_S + 1
+    assert measure.capacity() == Capacity(200)
+
+
+def test_a_server_that_told_nothing_is_asked_again_soon() -> None:
+    told: list[Capacity | None] = [None, Capacity(200)]
+    now = [0.0]
+    measure = Estimate(lambda: told.pop(0), otherwise=Capacity(100), clock=lambda: now[0])
+    assert (measure.capacity(), measure.capacity()) == (Capacity(100), Capacity(100))
+    now[0] = SILENT_S + 1
     assert measure.capacity() == Capacity(200)
 
 

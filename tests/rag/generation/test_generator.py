@@ -52,6 +52,15 @@ def test_it_answers_from_the_best_evidence_and_cites_it(small: ChatModel, pieces
     assert "\n" not in draft.text
 
 
+def test_it_is_shown_the_evidence_that_holds_the_words_and_the_kind_of_thing_that_is_asked_for(
+    small: ChatModel, pieces: Pieces
+) -> None:
+    two = pieces("A dog runs along a beach.", "A red ball lies on a wooden table.")
+    assert ChatGenerator(small).answer("What lies on the table?", two).citations[0].marker == 2
+    many = pieces("A group of dogs in a race.", "Five dogs race.")
+    assert ChatGenerator(small).answer("How many dogs are in the race?", many).citations[0].marker == 2
+
+
 def test_the_marker_is_that_of_the_evidence(small: ChatModel, pieces: Pieces) -> None:
     draft = ChatGenerator(small).answer("What is it?", pieces("A cat.", "A red bus.")[1:])
     assert draft.text.endswith(" [2]")

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.generation.grounding import MAX_QUOTE, beside, content, guessed, quote, supported, verdict
+from rag.generation.grounding import (
+    MAX_QUOTE,
+    beside,
+    content,
+    coverage,
+    guessed,
+    lacks_what_is_asked,
+    quote,
+    supported,
+    verdict,
+)
 
 DOG = "A brown dog runs along the beach with a red ball in its mouth."
 
@@ -120,3 +130,24 @@ def test_of_a_long_text_the_fitting_sentence_is_quoted() -> None:
 )
 def test_endings_do_not_matter(one: str, other: str) -> None:
     assert content(one) == content(other)
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "lacks"),
+    [
+        ("How many dogs are in the race?", "A group of dogs racing.", True),
+        ("How many dogs are in the race?", "A 5 dog race.", False),
+        ("how many people?", "Two people wave.", False),
+        ("How many people?", "Nobody waves, a crowd sits.", True),
+        ("What colour is the kite?", "A boy flies a kite.", True),
+        ("What color is the kite?", "A boy flies a red kite.", False),
+        ("What is the boy flying?", "A boy flies a kite.", False),
+    ],
+)
+def test_a_question_for_a_number_or_a_colour_lacks_it(question: str, statement: str, lacks: bool) -> None:
+    assert lacks_what_is_asked(question, statement) is lacks
+
+
+def test_the_share_of_the_questions_words_in_a_statement() -> None:
+    assert coverage("Where is the brown dog?", "A dog runs.") == 0.5
+    assert coverage("What is it?", "A dog runs.") == 0.0
