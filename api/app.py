@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
-from api import description, errors
+from api import description, errors, turns
 from api.limits import BodyLimit
 from api.links import Links
 from api.query_schemas import AskIn, SearchIn
@@ -46,7 +46,6 @@ from api.security.guard import Guard, Own, cors
 from api.security.keyring import Keyring
 from api.security.ledger import Ledger
 from api.telemetry.requests import Requests
-from api.turns import Turns
 from ingest.queue import Queue
 from rag import __version__
 from rag.build import Olhar
@@ -107,7 +106,8 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.readiness = health.readiness(lambda: app.state.olhar)
     app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)
-    app.state.turns = Turns(olhar.settings.llm_answers, olhar.settings.llm_waiting)
+    app.state.turns = turns.of_answers(olhar.settings)
+    app.state.searches = turns.of_searches(olhar.settings)
     app.state.keyring = Keyring(olhar)
     app.state.ledger = Ledger()
     app.state.queue = Queue(olhar, wake, others_work=olhar.settings.worker == "apart")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -49,6 +50,15 @@ async def _administration(request: Request, who: Who) -> Administration:
 
 Admin = Annotated[Administration, Depends(_administration)]
 """Jobs, items and collections of whoever asks, to be looked after."""
+
+
+async def _search_turn(request: Request) -> AsyncIterator[None]:
+    async with request.app.state.searches.taken():
+        yield
+
+
+SEARCHING = Depends(_search_turn)
+"""Declared with a route that searches: as many at a time as OLHAR_SEARCHES says. Raises Busy."""
 
 
 async def _conversations(request: Request, who: Who) -> Conversations:

@@ -1,7 +1,8 @@
-"""Who may have an answer written now: a few at a time, some waiting, the rest told to come back."""
+"""Who may have a search or an answer now: a few at a time, some waiting, the rest told to come back."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,34 +10,40 @@ from contextlib import asynccontextmanager, contextmanager
 import anyio
 
 from rag.errors import Busy
+from rag.settings import Settings
+
+SEARCHES_A_CORE = 2
+"""While one waits for Milvus another is encoded."""
 
 
 class Turns:
-    """``running`` at a time and ``waiting`` more in their order; whoever comes then is refused."""
+    """``running`` at a time and ``waiting`` more in their order; whoever comes then is refused.
 
-    def __init__(self, running: int, waiting: int) -> None:
+    ``what`` and ``remedy`` are told to them: what is being done for others, and the settings that bound it.
+    """
+
+    def __init__(self, running: int, waiting: int, what: str, remedy: str) -> None:
         self._limiter = anyio.CapacityLimiter(running)
         self._most = running + waiting
         self._here = 0
+        self._what = what
+        self._remedy = remedy
 
     @property
-    def writing(self) -> int:
-        """Answers that have their turn."""
+    def running(self) -> int:
+        """How many have their turn."""
         return self._limiter.borrowed_tokens
 
     @property
     def waiting(self) -> int:
-        """Questions that wait for theirs."""
-        return self._here - self.writing
+        """How many wait for theirs."""
+        return self._here - self.running
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
         """A turn, until the block ends. Raises Busy when too many wait already."""
         if self._here >= self._most:
-            raise Busy(
-                f"{self._here} questions are being answered or wait for it; ask again later "
-                "(OLHAR_LLM_ANSWERS, OLHAR_LLM_WAITING)"
-            )
+            raise Busy(f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})")
         self._here += 1
         try:
             # Each waits in its own name: one task may hold several turns.
@@ -62,3 +69,15 @@ def one_at_a_time(doing: str) -> Iterator[None]:
         yield
     finally:
         _measuring.release()
+
+
+def of_answers(settings: Settings) -> Turns:
+    """For the language model."""
+    remedy = "OLHAR_LLM_ANSWERS, OLHAR_LLM_WAITING"
+    return Turns(settings.llm_answers, settings.llm_waiting, "questions are being answered", remedy)
+
+
+def of_searches(settings: Settings) -> Turns:
+    """For encoder and Milvus. More at a time find no more a second, and each waits longer."""
+    running = settings.searches or SEARCHES_A_CORE * (os.cpu_count() or 1)
+    return Turns(running, (running + 1) // 2, "searches are under way", "OLHAR_SEARCHES")

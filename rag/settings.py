@@ -145,6 +145,13 @@ class Settings(BaseSettings):
     llm_picture_edge: int = Field(
         768, ge=64, le=4096, description="their longer edge in pixels; larger ones are sent smaller"
     )
+    searches: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="searches of the server at a time, and half as many more wait; one more is refused with "
+        "429; 0: twice as many as cores",
+    )
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(
         16, ge=0, le=10_000, description="questions that wait for their turn; one more is refused with 429"

@@ -27,5 +27,6 @@ TEXT: Final[dict[int | str, dict[str, Any]]] = {
 def metrics(request: Request, olhar: System) -> Response:
     """Counts and gauges in Prometheus' text format, of the whole server. Nothing in it names anybody."""
     now = CollectorRegistry()
-    now.register(Gauges(olhar, request.app.state.turns, request.app.state.readiness.last))
+    state = request.app.state
+    now.register(Gauges(olhar, state.turns, state.searches, state.readiness.last))
     return Response(generate_latest(METRICS.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)

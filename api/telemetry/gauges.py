@@ -19,15 +19,18 @@ STATES = ("closed", "half-open", "open")
 class Gauges(Collector):
     """Of one server. ``ready``: how its parts were found when that was asked last."""
 
-    def __init__(self, olhar: Olhar, turns: Turns, ready: Mapping[str, Part]) -> None:
+    def __init__(self, olhar: Olhar, turns: Turns, searches: Turns, ready: Mapping[str, Part]) -> None:
         self._olhar = olhar
         self._turns = turns
+        self._searches = searches
         self._ready = ready
 
     def collect(self) -> Iterator[Metric]:
         """As ``prometheus_client`` wants it."""
-        turns = [(("writing",), self._turns.writing), (("waiting",), self._turns.waiting)]
+        turns = [(("writing",), self._turns.running), (("waiting",), self._turns.waiting)]
         yield _gauge("answers_under_way", "Answers being written, or waiting for it", ("state",), turns)
+        searches = [(("running",), self._searches.running), (("waiting",), self._searches.waiting)]
+        yield _gauge("searches_under_way", "Searches, or what waits for it", ("state",), searches)
         yield _gauge("part_up", "Whether a part was there when readiness was asked last", ("part",), [
             ((part,), int(found.state == "ok")) for part, found in self._ready.items()
         ])  # fmt: skip

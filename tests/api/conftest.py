@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from api import turns
 from api.app import create_app
 from api.routes import health
 from api.turns import Turns
@@ -391,7 +392,8 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
     served.app.state.health_threads = health.threads()
     served.app.state.readiness = health.readiness(lambda: cast(Olhar, system))
     served.app.state.ending = False
-    served.app.state.turns = Turns(2, 1)
+    served.app.state.turns = Turns(2, 1, "questions are being answered", "OLHAR_LLM_ANSWERS")
+    served.app.state.searches = turns.of_searches(system.settings)
     served.app.state.recent = Recent()
     return system
 

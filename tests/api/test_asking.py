@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +12,10 @@ import httpx
 import numpy as np
 import pytest
 
+from api.turns import Turns
 from rag.images import WORKING_SIDE, working_picture
 from rag.types import AllOf, Scope, SearchOptions, Trace, Turn, Where
-from tests.api.conftest import FakeSystem, png, problem
+from tests.api.conftest import FakeSystem, Served, png, problem
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
 
@@ -160,3 +164,27 @@ def test_a_form_in_a_charset_that_is_not_read_is_refused(client: httpx.Client, c
     body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\na dog\r\n--b--\r\n'
     headers = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
     assert "UTF-8" in problem(client.post("/v1/search", content=body, headers=headers), 415)["detail"]
+
+
+def test_too_many_searches_at_a_time_are_told_to_wait(
+    client: httpx.Client, url: str, served: Served, system: FakeSystem
+) -> None:
+    served.app.state.searches = Turns(1, 1, "searches are under way", "OLHAR_SEARCHES")
+    go = threading.Event()
+    system.pipeline.wait = lambda: go.wait(20)
+
+    def post() -> httpx.Response:
+        return httpx.post(f"{url}/v1/search", json={"text": "dog"}, timeout=30, trust_env=False)
+
+    with ThreadPoolExecutor(2) as others:
+        waiting = [others.submit(post) for _ in range(2)]  # one searches, one waits
+        for _ in range(500):
+            if served.app.state.searches.waiting:
+                break
+            time.sleep(0.01)
+        refused = client.post("/v1/search", json={"text": "dog"})
+        go.set()
+        assert [one.result().status_code for one in waiting] == [200, 200]
+    assert "OLHAR_SEARCHES" in problem(refused, 429)["detail"]
+    assert int(refused.headers["retry-after"]) > 0
+    assert client.post("/v1/search", json={"text": "dog"}).status_code == 200
