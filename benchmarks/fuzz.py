@@ -20,12 +20,13 @@ from typing import Any, Final
 
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisDeprecationWarning
 from PIL import Image
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.errors import InvalidSchema
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
@@ -94,9 +95,18 @@ def fuzz(at: Target, cases: int, number: int = 0) -> Report:
     with requests.Session() as session:
         session.trust_env = False  # no proxy
         for operation in sorted(found, key=lambda one: one.method.upper() == "DELETE"):
-            made = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
-            _attack(st.tuples(made, st.booleans()), at, session, report, cases, number)
+            cases_of = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
+            _attack(_made(cases_of), at, session, report, cases, number)
     return report
+
+
+@st.composite
+def _made(draw: st.DrawFn, cases_of: st.SearchStrategy[Case[Any]]) -> tuple[Case[Any], bool]:
+    """A request, and whether its path is to name what is there."""
+    try:
+        return draw(cases_of), draw(st.booleans())
+    except InvalidSchema:  # Schemathesis made of the schema, to contradict it, one that nothing fits
+        reject()
 
 
 def _attack(
