@@ -26,7 +26,10 @@ class Allowance:
     async def spend(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, olhar: Olhar, key: Key
     ) -> None:
-        """Let ``app`` read the body; beyond what the key may send today, reading raises Refused (429)."""
+        """Let ``app`` read the body; beyond what the key may send today, reading raises Refused (429).
+
+        What came in counts, also of an upload that is refused.
+        """
         own = key.upload_bytes_per_day
         limit = olhar.settings.upload_bytes_per_day if own is None else own
         uploaded = olhar.records.uploaded
@@ -35,12 +38,12 @@ class Allowance:
 
         async def counted() -> Message:
             nonlocal seen
-            if limit and before + self._coming[key.prefix] >= limit:
-                raise _refused(key, limit, uploaded.seconds_left())
             message = await receive()
             size = len(message.get("body", b""))
             seen += size
             self._coming[key.prefix] += size
+            if limit and before + self._coming[key.prefix] > limit:
+                raise _refused(key, limit, uploaded.seconds_left())
             return message
 
         try:
