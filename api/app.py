@@ -11,12 +11,14 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from api import description, errors, turns
+from api.classify_schemas import ClassifyIn
 from api.limits import BodyLimit
 from api.links import Links
 from api.query_schemas import AskIn, SearchIn
 from api.routes import (
     asking,
     chat,
+    classifying,
     collections,
     docs,
     duplicates,
@@ -57,6 +59,7 @@ PARTS = (
     asking,
     collections,
     duplicates,
+    classifying,
     quality,
     jobs,
     items,
@@ -82,6 +85,7 @@ READ_BY_HAND: tuple[type[BaseModel], ...] = (
     ChatChunk,
     EmbeddingsIn,
     RerankIn,
+    ClassifyIn,
 )
 """Bodies that routes read or write themselves: FastAPI does not describe them."""
 

@@ -35,7 +35,7 @@ from rag.retrieval.calibration_file import load as load_calibration
 from rag.retrieval.retriever import Retriever
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
-from rag.types import Calibration, Pixels
+from rag.types import Calibration, LabelCalibration, Pixels
 from rag.vision.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
@@ -253,6 +253,11 @@ class Olhar:
         key = hashlib.sha256(repr((self.encoder.fingerprint, words)).encode()).hexdigest()[:16]
         path = self.models / f"words-{key}.npy"
         return ZeroShot(self.encoder, words, keep=lambda make: cached(path, make))
+
+    @once
+    def label_calibration(self) -> LabelCalibration | None:
+        """Of zero-shot labels, as fitted for the encoder; None where nobody has."""
+        return encoder_row(self.model_name).labels
 
     @once
     def row_calibration(self) -> Calibration:

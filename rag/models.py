@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from rag.origin import origin
-from rag.types import Calibration, LegWeights
+from rag.types import Calibration, LabelCalibration, LegWeights
 
 OPEN_CLIP = "open_clip:"
 """What stands before the name of a model whose weights are in OpenCLIP's format."""
@@ -72,6 +72,8 @@ class EncoderRow:
     languages: tuple[str, ...]
     licence: str
     calibration: Calibration = GENERIC
+    labels: LabelCalibration | None = None
+    """Of zero-shot labels; None where nobody has fitted it."""
     dimension: int = 0
     images: bool = True
     images_from: str = ""
@@ -186,6 +188,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
             text_only=LegWeights(bias=-3.91, caption=6.58, bm25=0.99),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),
+        labels=LabelCalibration(scale=26.0, none=0.3, slope=10.4, bias=-4.9),
         dimension=897,
     ),
     _clip(

@@ -205,6 +205,21 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelCalibration:
+    """How one encoder's cosines of a picture and a label's words become probabilities.
+
+    Among several labels the logit of one is ``scale`` × cosine; “none of these” is as likely as a label with
+    the cosine ``none`` would be, times the number of labels. Each for itself a label has the log-odds
+    ``slope`` × cosine + ``bias``. Fitted on photos by ``benchmarks/zero_shot.py``, rounded.
+    """
+
+    scale: float
+    none: float
+    slope: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
 class RerankWeights:
     """Log-odds that an item answers a query, once a reranker looked at it: ``bias`` + ``fusion`` × the
     fusion's log-odds + ``rerank`` × the log-odds of the reranker's probability.

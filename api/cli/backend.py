@@ -16,6 +16,7 @@ from rag.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from api.administration import Administration
+    from api.classify_schemas import ClassifiedOut, ClassifyIn
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
@@ -44,6 +45,8 @@ class Backend(Protocol):
         """A small picture of an item. Raises NotFound."""
 
     def quality(self, options: Options, *, collection: str) -> Quality: ...
+
+    def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut: ...
 
     @property
     def administration(self) -> Administration | RemoteAdministration: ...

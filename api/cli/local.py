@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.administration import Administration
+from api.classify_schemas import ClassifiedOut, ClassifyIn
+from api.classifying import Classification
 from api.cli.backend import OnFile, read_picture
 from api.conversations import Conversations
 from api.query_schemas import QueryIn, SearchIn
@@ -88,6 +90,12 @@ class Local:
 
         olhar = self._olhar
         return measure(olhar.store, olhar.encoder, olhar.zero_shot, self._scope(collection), options)
+
+    def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
+        settings = self._olhar.settings
+        data = read_picture(picture, settings.max_bytes)
+        pixels = working_picture(data, max_pixels=settings.max_pixels).pixels
+        return Classification(self._olhar).classify(wanted, pixels)
 
     @property
     def administration(self) -> Administration:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter
 
+from api.classify_schemas import ClassifiedOut, ClassifyIn
 from api.cli.backend import OnFile, read_picture
 from api.cli.remote_administration import RemoteAdministration
 from api.cli.remote_conversations import RemoteConversations
@@ -136,6 +137,9 @@ class Remote:
         route = f"/v1/collections/{collection}/quality"
         return TypeAdapter(Quality).validate_python(self.send("GET", route, params=asdict(options)))
 
+    def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
+        return ClassifiedOut.model_validate(self._ask("/v1/classify", wanted, [picture]))
+
     @property
     def administration(self) -> RemoteAdministration:
         return RemoteAdministration(self.send)
@@ -144,7 +148,7 @@ class Remote:
     def conversations(self) -> RemoteConversations:
         return RemoteConversations(self.send, self._answered)
 
-    def _ask(self, route: str, wanted: QueryIn, pictures: Sequence[Path]) -> Any:
+    def _ask(self, route: str, wanted: QueryIn | ClassifyIn, pictures: Sequence[Path]) -> Any:
         fields = wanted.model_dump(exclude_unset=True, exclude_none=True)
         if not pictures:
             return self._post(route, json=fields)

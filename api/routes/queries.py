@@ -65,7 +65,7 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
     async with form_body(request, fields=fields, file_key="image", max_files=PICTURES) as form:
         values: dict[str, Any] = dict(form.fields)
         for name in sorted(values.keys() & {"filter", "history", "like", "negative"}):
-            values[name] = _parsed(name, values[name])
+            values[name] = parsed(name, values[name])
         try:
             wanted = schema.model_validate(values)
         except ValidationError as error:
@@ -73,7 +73,7 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
         return wanted, [await file.read() for file in form.files]
 
 
-def _parsed(name: str, text: str) -> Any:
+def parsed(name: str, text: str) -> Any:
     """JSON in a form's field; one id or one text may stand as it is."""
     if name in {"like", "negative"} and not text.startswith("["):
         return text

@@ -319,6 +319,7 @@ class FakeSystem:
     generator: FakeGenerator = field(default_factory=FakeGenerator)
     reranker: FakeReranker | None = None
     captioner: None = None
+    label_calibration: None = None
 
     @property
     def text_relevance(self) -> TextRelevance:
