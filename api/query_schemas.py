@@ -114,11 +114,22 @@ class QueryIn(Body):
     diversity: float = Field(0.0, ge=0, le=1, description="from 0, by relevance alone, to 1")
 
 
+class FairIn(Body):
+    """Groups by a field of the metadata, and the share that each should have of every first n hits.
+
+    Shares are above 0, and 1 together at most; what they leave is for items with none of the values.
+    """
+
+    field: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
+    shares: dict[Text, Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1, max_length=100)
+
+
 class SearchIn(QueryIn):
-    """A search: a question, and which page of its hits."""
+    """A search: a question, which page of its hits, and what groups get of them."""
 
     offset: int = Field(0, ge=0, le=1000)
     cursor: Annotated[str, StringConstraints(max_length=1000)] = Field("", description="`next` of a page")
+    fair: FairIn | None = None
 
 
 class TurnIn(Body):

@@ -9,7 +9,7 @@ from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.questions import Question
 from rag.settings import Settings
-from rag.types import AllOf, Filter, Pixels, Query, Scope, SearchOptions, Turn
+from rag.types import AllOf, Fair, Filter, Pixels, Query, Scope, SearchOptions, Turn
 
 
 def asked(settings: Settings, tenant: str, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Question:
@@ -43,8 +43,12 @@ def _turns(wanted: QueryIn) -> tuple[Turn, ...]:
 
 
 def _listing(wanted: QueryIn) -> SearchOptions:
-    page = (wanted.offset, wanted.cursor) if isinstance(wanted, SearchIn) else ()
-    return SearchOptions(wanted.group, wanted.diversity, *page)
+    if not isinstance(wanted, SearchIn):
+        return SearchOptions(wanted.group, wanted.diversity)
+    fair = None if wanted.fair is None else Fair(wanted.fair.field, tuple(wanted.fair.shares.items()))
+    if fair is not None and wanted.rerank:
+        raise InvalidInput("fair shares and a reranker, which would undo them: leave one of them out")
+    return SearchOptions(wanted.group, wanted.diversity, wanted.offset, wanted.cursor, fair)
 
 
 def _filter(wanted: QueryIn) -> Filter | None:

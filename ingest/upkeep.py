@@ -1,4 +1,4 @@
-"""What a worker does from time to time besides its jobs: seeing whether everything agrees."""
+"""What a worker does from time to time besides its jobs: seeing whether everything agrees, and auditing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Final
 
+from ingest import fairness
 from ingest.reconcile import CHORE, SAFE, Report, reconcile
 from ingest.system import Parts
 from rag.errors import OlharError
@@ -19,7 +20,8 @@ class Stopped(Exception):
 
 
 class Upkeep:
-    """Reconciles every OLHAR_RECONCILE_HOURS in a thread of its own; of all workers one does it.
+    """Reconciles every OLHAR_RECONCILE_HOURS, and audits fairness every OLHAR_FAIRNESS_HOURS, in a thread of
+    its own; of all workers one does it.
 
     Only what is safe is repaired unasked; the rest is told in the log.
     """
@@ -31,7 +33,7 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin to look at the clock, unless it is switched off."""
-        if self._parts.settings.reconcile_hours:
+        if self._parts.settings.reconcile_hours or self._parts.settings.fairness_hours:
             self._thread.start()
 
     def stop(self) -> None:
@@ -42,7 +44,8 @@ class Upkeep:
 
     def look(self) -> Report | None:
         """Reconcile if it is time. Raises what the parts raise, and Stopped."""
-        if not self._parts.records.chores.due(CHORE, 3600 * self._parts.settings.reconcile_hours):
+        hours = self._parts.settings.reconcile_hours
+        if not hours or not self._parts.records.chores.due(CHORE, 3600 * hours):
             return None
         report = reconcile(self._parts, repair=True, remedies=SAFE, on_page=self._go_on)
         if report.counts:
@@ -63,6 +66,12 @@ class Upkeep:
                 log.warning("could not see whether everything agrees: %s", error)
             except Exception:  # a worker does its jobs all the same
                 log.exception("seeing whether everything agrees broke off")
+            try:
+                fairness.look(self._parts)
+            except OlharError as error:
+                log.warning("could not audit how groups are served: %s", error)
+            except Exception:
+                log.exception("auditing how groups are served broke off")
             self._stopping.wait(LOOK_S)
 
     def _go_on(self) -> None:

@@ -200,6 +200,15 @@ class Settings(BaseSettings):
         "inside", description="who works on jobs: the server itself, or processes of `olhar worker`"
     )
     worker_batches: int = Field(3, ge=1, le=64, description="batches that a worker has in flight")
+    fairness_by: str = Field(
+        "", description="field of the metadata that a scheduled audit of fairness groups by"
+    )
+    fairness_hours: float = Field(
+        0, ge=0, description="hours between two audits of OLHAR_COLLECTION by the worker; 0: none"
+    )
+    fairness_max_gap: float = Field(
+        0.1, ge=0, le=1, description="gap between groups over which a scheduled audit warns"
+    )
     reconcile_hours: float = Field(
         24, ge=0, le=8760, description="hours between looks at whether everything agrees; 0: never unasked"
     )

@@ -162,18 +162,31 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Fair:
+    """Shares that the values of a field of the metadata should have of what is listed.
+
+    They are above 0, and 1 together at most; what they leave is for items with none of the values.
+    """
+
+    field: str
+    shares: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How hits are listed.
 
     ``group`` shows one picture of those that look alike (``duplicates``), one part of a document
     (``document``), both (``all``) or every hit (``none``). ``diversity`` in [0, 1] trades relevance for
     difference. ``offset`` hits are passed over; ``cursor``, of an earlier result, goes on where that ended.
+    ``fair`` gives groups their shares of every first n.
     """
 
     group: Group = "duplicates"
     diversity: float = 0.0
     offset: int = 0
     cursor: str = ""
+    fair: Fair | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.images",
         "rag.once",
         "rag.duplicates",
+        "rag.evaluation.resampling",
+        "rag.retrieval.fairness",
     },
     "rag.duplicates": {"rag.types", "rag.protocols"},
     "rag.evaluation": {

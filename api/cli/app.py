@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import asking, classifying, keys, looking_after, measuring, show, talking
+from api.cli import asking, classifying, fairness, keys, looking_after, measuring, show, talking
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -33,6 +33,7 @@ app.command("ocr")(looking_after.ocr)
 app.command("caption")(looking_after.caption)
 app.command("quality")(measuring.quality)
 app.command("classify")(classifying.classify)
+app.command("fairness")(fairness.fairness)
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]
@@ -141,6 +142,9 @@ def search(
     diversity: Diversity = 0.0,
     offset: Annotated[int, typer.Option(min=0, max=1000, help="Pass over so many hits.")] = 0,
     cursor: Annotated[str, typer.Option(help="Go on after the page that ended with it.")] = "",
+    fair: Annotated[
+        str, typer.Option(help="Give groups their shares of the hits.", metavar="FIELD:VALUE=SHARE,…")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Find pictures and passages by a text, by pictures, by the like of others, or by several of these."""
@@ -161,6 +165,7 @@ def search(
         diversity=diversity,
         offset=offset,
         cursor=cursor,
+        fair=asking.shares(fair),
     )
     with open_backend(settings) as backend:
         found = backend.search(wanted, image or [])
@@ -495,6 +500,9 @@ def train(
     freeze: Annotated[
         Literal["image", "text"] | None, typer.Option(help="Not compact: a tower that stays as it is.")
     ] = None,
+    balance: Annotated[
+        str, typer.Option(help="Not compact: field of the data by which groups are seen alike often.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Teach an encoder your own photos and their captions."""
@@ -518,6 +526,7 @@ def train(
         full=full,
         chunk=chunk,
         freeze=freeze,
+        balance=balance,
     )
     run(_settings(), options, as_json=as_json)
 

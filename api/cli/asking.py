@@ -21,6 +21,19 @@ def split(text: str) -> tuple[str, list[str]]:
     return " ".join(_UNWANTED.sub(" ", text).split()) if unwanted else text, unwanted
 
 
+def shares(given: str) -> dict[str, object] | None:
+    """Of ``field:value=share,value=share``. Raises InvalidInput."""
+    if not given:
+        return None
+    field, _, rest = given.partition(":")
+    parts = [part.rpartition("=") for part in rest.split(",")]
+    try:
+        found = {name.strip(): float(share) for name, _, share in parts}
+    except ValueError:
+        raise InvalidInput(f"--fair {given!r} is not like field:value=.5,value=.5") from None
+    return {"field": field, "shares": found}
+
+
 def question(schema: type[Schema], text: str, collection: str, **options: object) -> Schema:
     """The question of these options, those that are None or empty left out.
 

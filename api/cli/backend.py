@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
+    from rag.vision.fairness.history import Run
+    from rag.vision.fairness.types import Fairness
+    from rag.vision.fairness.types import Options as Audit
     from rag.vision.quality.types import Options, Quality
 
 OnFile = Callable[[FileOut], None]
@@ -43,6 +46,11 @@ class Backend(Protocol):
 
     def thumbnail(self, item_id: str, *, collection: str) -> bytes:
         """A small picture of an item. Raises NotFound."""
+
+    def fairness(self, options: Audit, *, collection: str) -> Fairness: ...
+
+    def audits(self, *, collection: str) -> list[Run]:
+        """Those that were kept, oldest first."""
 
     def quality(self, options: Options, *, collection: str) -> Quality: ...
 

@@ -17,6 +17,7 @@ from api.query_schemas import QueryIn, SearchIn
 from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.desk import Desk
+from ingest.fairness import kept
 from ingest.passes import finish_waiting
 from ingest.queue import LOST_S, Queue
 from ingest.receipts import FileReceipt, IngestReport
@@ -29,8 +30,12 @@ from rag.images import working_picture
 from rag.questions import Question
 from rag.records.answers import Recent
 from rag.types import Scope
+from rag.vision.fairness.auditing import audit
 
 if TYPE_CHECKING:
+    from rag.vision.fairness.history import Run
+    from rag.vision.fairness.types import Fairness
+    from rag.vision.fairness.types import Options as Audit
     from rag.vision.quality.types import Options, Quality
 
 
@@ -84,6 +89,12 @@ class Local:
         for item in self._olhar.store.get(self._scope(collection), "image", [item_id]):
             return self._olhar.blobs.thumbnail(item.content_hash) or self._olhar.blobs.get(item.content_hash)
         raise NotFound(f"there is no picture {item_id} in the collection {collection!r}")
+
+    def fairness(self, options: Audit, *, collection: str) -> Fairness:
+        return audit(self._olhar.store, self._olhar.encoder, self._scope(collection), options)
+
+    def audits(self, *, collection: str) -> list[Run]:
+        return kept(self._olhar, self._scope(collection))
 
     def quality(self, options: Options, *, collection: str) -> Quality:
         from rag.vision.quality.measuring import measure  # it takes scikit-learn, which takes a second

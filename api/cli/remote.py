@@ -28,6 +28,9 @@ from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.errors import BadSettings, Busy, Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
+from rag.vision.fairness.history import Run
+from rag.vision.fairness.types import Fairness
+from rag.vision.fairness.types import Options as Audit
 from rag.vision.quality.types import Options, Quality
 
 BATCH_FILES = min(256, UPLOAD_FILES)
@@ -132,6 +135,15 @@ class Remote:
     def thumbnail(self, item_id: str, *, collection: str) -> bytes:
         route = f"/v1/items/{quote(item_id)}/thumbnail"
         return self._answered("GET", route, params={"collection": collection}).content
+
+    def fairness(self, options: Audit, *, collection: str) -> Fairness:
+        route = f"/v1/collections/{collection}/fairness"
+        return TypeAdapter(Fairness).validate_python(self.send("POST", route, json=asdict(options)))
+
+    def audits(self, *, collection: str) -> list[Run]:
+        return TypeAdapter(list[Run]).validate_python(
+            self.send("GET", f"/v1/collections/{collection}/fairness")
+        )
 
     def quality(self, options: Options, *, collection: str) -> Quality:
         route = f"/v1/collections/{collection}/quality"

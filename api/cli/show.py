@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import BaseModel, TypeAdapter
@@ -59,6 +59,11 @@ def as_json(out: BaseModel) -> None:
 def record_as_json(record: object) -> None:
     """A record of the library for programs, on one line."""
     typer.echo(TypeAdapter(type(record)).dump_json(record).decode())
+
+
+def records_as_json(records: Sequence[object]) -> None:
+    """Records of the library for programs, on one line."""
+    typer.echo(TypeAdapter(list[Any]).dump_json(list(records)).decode())
 
 
 def alike(found: DuplicatesOut, *, as_json: bool) -> None:

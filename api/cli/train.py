@@ -50,6 +50,7 @@ class Options:
     full: bool = False
     chunk: int | None = None
     freeze: Literal["image", "text"] | None = None
+    balance: str = ""
 
 
 def run(settings: Settings, options: Options, *, as_json: bool) -> None:
@@ -80,7 +81,7 @@ def _bars(*, quiet: bool) -> Progress:
 
 
 def _compact(settings: Settings, options: Options, progress: Progress) -> Trained:
-    _refuse(options, COMPACT, "rank", "full", "chunk", "freeze")
+    _refuse(options, COMPACT, "rank", "full", "chunk", "freeze", "balance")
     recipe = Recipe(seed=options.seed, **_given(options))  # type: ignore[arg-type]  # each of its field's type
     plan = Plan(
         data=options.data,
@@ -122,7 +123,7 @@ def _towers(settings: Settings, options: Options, progress: Progress) -> Tuned:
         given = {"learning_rate": FULL_LEARNING_RATE, "rank": 0} | given
     elif options.rank is not None:
         given["rank"] = options.rank
-    tuning = Tuning(seed=options.seed, freeze=options.freeze, **given)  # type: ignore[arg-type]  # each of its field's type
+    tuning = Tuning(seed=options.seed, freeze=options.freeze, balance=options.balance, **given)  # type: ignore[arg-type]  # each of its field's type
     plan = TuningPlan(
         model=options.model,
         data=options.data,

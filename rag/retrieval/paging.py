@@ -13,7 +13,7 @@ from itertools import islice
 
 from rag.errors import InvalidInput
 from rag.retrieval.grouping import Grouped
-from rag.types import Filter, Query, Scope, SearchOptions
+from rag.types import Fair, Filter, Query, Scope, SearchOptions
 
 MAX_HITS = 1000
 """No page goes beyond this hit."""
@@ -71,6 +71,7 @@ def digest(scope: Scope, query: Query, where: Filter | None, options: SearchOpti
         where,
         options.group,
         options.diversity,
+        options.fair,
     )
     seen = hashlib.sha256(repr(told).encode("utf-8", "surrogatepass"))
     for picture in query.pictures:
@@ -95,8 +96,18 @@ def check_page(limit: int, options: SearchOptions) -> None:
             f"offset {options.offset} and limit {limit}: pages go from 0 to hit {MAX_HITS}; "
             "narrow the search by a filter, or list all items"
         )
+    if options.fair is not None:
+        _check_shares(options.fair)
     if not 0 <= options.diversity <= 1:
         raise InvalidInput(f"diversity is {options.diversity}; it goes from 0 to 1")
+
+
+def _check_shares(fair: Fair) -> None:
+    shares = [share for _, share in fair.shares]
+    if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-6:
+        raise InvalidInput(
+            f"the shares of {fair.field!r} have to be above 0, and 1 together at most: {shares}"
+        )
 
 
 def reach(
@@ -110,7 +121,9 @@ def reach(
         before.append(hit)
         if hit.ranked.item.id == cursor.item_id:
             return [*before, *islice(hits, limit)], len(before)
-    return before, _place_of_the_missing(before, cursor, ordered=options.diversity == 0)
+    return before, _place_of_the_missing(
+        before, cursor, ordered=options.diversity == 0 and options.fair is None
+    )
 
 
 def _place_of_the_missing(hits: Sequence[Grouped], cursor: Cursor, *, ordered: bool) -> int:

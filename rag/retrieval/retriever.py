@@ -12,6 +12,7 @@ from rag.retrieval import encoding, paging
 from rag.retrieval.diversity import diverse
 from rag.retrieval.encoding import MAX_CHARACTERS as MAX_QUERY_CHARACTERS
 from rag.retrieval.encoding import EncodedQuery
+from rag.retrieval.fairness import fairly
 from rag.retrieval.fusion import probability
 from rag.retrieval.gathering import Gathered, gather
 from rag.retrieval.grouping import Grouped, grouped
@@ -158,7 +159,9 @@ class Retriever:
                 score(gathered.rows, query, insight, gathered.readings), self._calibration, number
             )
             groups = grouped(found, listing.group)
-            listed, begin = paging.reach(diverse(groups, listing.diversity), limit, listing, cursor)
+            listed, begin = paging.reach(
+                fairly(diverse(groups, listing.diversity), listing.fair), limit, listing, cursor
+            )
             more = deeper or len(groups) > begin + limit
             fused += self._clock() - started
             if len(listed) >= begin + limit:

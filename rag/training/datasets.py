@@ -18,10 +18,11 @@ MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo and what was said of it, at least one caption."""
+    """A photo and what was said of it, at least one caption. ``group``: whose it is, where that was asked."""
 
     path: Path
     captions: tuple[str, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Photos:
         return [caption for photo in self.photos for caption in photo.captions]
 
 
-def read_photos(source: Path) -> Photos:
+def read_photos(source: Path, group_by: str = "") -> Photos:
     """A folder that holds ``captions.jsonl`` (``file`` and ``captions`` on each line), or a ``.csv`` file
     whose columns are ``path`` and ``caption``; paths are relative to that file. Rows of one path are
-    one photo. Raises InvalidInput when nothing usable is there.
+    one photo. ``group_by`` names the column, or the field of ``metadata``, that says whose photo it is.
+    Raises InvalidInput when nothing usable is there.
     """
     path = source / CAPTIONS if source.is_dir() else source
     try:
@@ -63,14 +65,16 @@ def read_photos(source: Path) -> Photos:
         raise InvalidInput(
             f"{path} cannot be read ({error}); give a folder with {CAPTIONS}, or a CSV of path,caption"
         ) from None
-    rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _json_rows(text, path)
+    read = _csv_rows if path.suffix.lower() == ".csv" else _json_rows
+    rows = read(text, path, group_by)
+    groups: dict[Path, str] = {}
     captions: dict[Path, list[str]] = {}
     bad: list[BadRow] = []
     for row in rows:
         if isinstance(row, BadRow):
             bad.append(row)
             continue
-        where, name, said = row
+        where, name, said, group = row
         file = path.parent / name
         if not name or not said:
             bad.append(BadRow(where, "no path" if not name else "no caption"))
@@ -78,10 +82,11 @@ def read_photos(source: Path) -> Photos:
             bad.append(BadRow(where, f"{name} is not there"))
         else:
             captions.setdefault(file, []).extend(said)
+            groups.setdefault(file, group)
     if not captions:
         first = f"; the first bad row: {bad[0].where}: {bad[0].reason}" if bad else ""
         raise InvalidInput(f"{path} has no usable row of a photo and its caption{first}")
-    return Photos(source.name, tuple(Photo(p, tuple(c)) for p, c in captions.items()), tuple(bad))
+    return Photos(source.name, tuple(Photo(p, tuple(c), groups[p]) for p, c in captions.items()), tuple(bad))
 
 
 def load(photo: Photo) -> Pixels:
@@ -92,10 +97,10 @@ def load(photo: Photo) -> Pixels:
         raise BadImage(f"{photo.path} cannot be read: {error}") from None
 
 
-_Row = tuple[str, str, list[str]]
+_Row = tuple[str, str, list[str], str]
 
 
-def _json_rows(text: str, path: Path) -> Iterator[_Row | BadRow]:
+def _json_rows(text: str, path: Path, group_by: str) -> Iterator[_Row | BadRow]:
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{path.name}:{number}"
         if not line.strip():
@@ -103,16 +108,18 @@ def _json_rows(text: str, path: Path) -> Iterator[_Row | BadRow]:
         try:
             fields = json.loads(line)
             said = fields.get("captions", [])
-            yield where, str(fields["file"]), [c.strip() for c in said if isinstance(c, str) and c.strip()]
+            said = [c.strip() for c in said if isinstance(c, str) and c.strip()]
+            group = fields.get(group_by, (fields.get("metadata") or {}).get(group_by)) if group_by else None
+            yield where, str(fields["file"]), said, "" if group is None else str(group)
         except (ValueError, KeyError, TypeError, AttributeError):
             yield BadRow(where, 'not an object with "file" and "captions"')
 
 
-def _csv_rows(text: str, path: Path) -> Iterator[_Row | BadRow]:
+def _csv_rows(text: str, path: Path, group_by: str) -> Iterator[_Row | BadRow]:
     reader = csv.DictReader(text.splitlines())
     if not {"path", "caption"} <= set(reader.fieldnames or ()):
         raise InvalidInput(f"{path} needs the columns path and caption in its first line")
     for row in reader:
         where = f"{path.name}:{reader.line_num}"
         name, caption = (row["path"] or "").strip(), (row["caption"] or "").strip()
-        yield where, name, [caption] if caption else []
+        yield where, name, [caption] if caption else [], (row.get(group_by) or "") if group_by else ""

@@ -78,7 +78,7 @@ def finetune(
     Raises InvalidInput for data or options that cannot be used, ModelUnavailable when the model cannot be
     loaded, RegressionTooLarge when the budget is overdrawn: then no model is written.
     """
-    photos = decodable(read_photos(plan.data), on_photos)
+    photos = decodable(_told(plan), on_photos)
     reference = decodable(read_photos(plan.reference), on_photos) if plan.reference else None
     replay = decodable(read_photos(plan.replay), on_photos) if plan.replay else None
     training, validation = _split(photos, plan)
@@ -112,6 +112,17 @@ def finetune(
     _write(plan, dual, photos, outcome, figures)
     bad = photos.bad + (replay.bad if replay else ())
     return Tuned(plan.out, outcome.history, outcome.best, figures, bad)
+
+
+def _told(plan: TuningPlan) -> Photos:
+    """What is trained on, and whose each photo is where that is to be balanced."""
+    photos = read_photos(plan.data, plan.tuning.balance)
+    if plan.tuning.balance and len({photo.group for photo in photos.photos}) < 2:
+        raise InvalidInput(
+            f"--balance {plan.tuning.balance}: {plan.data} names no two groups by that; give a column of the "
+            "CSV, or a field of the lines of captions.jsonl or of their metadata"
+        )
+    return photos
 
 
 def decodable(photos: Photos, on_photos: OnPhotos = lambda _done, _all: None) -> Photos:

@@ -49,6 +49,8 @@ class Tuning:
     freeze: Tower | None = None
     patience: int = 3
     """Epochs without a better validation recall before it stops."""
+    balance: str = ""
+    """The field that says whose photo it is; each group then has the same share of what is seen."""
 
 
 OnStep = Callable[[int, int, float], None]
@@ -152,8 +154,14 @@ class _Run:
             yield loss
 
     def _order(self) -> Tensor:
-        """The captions in the order of this epoch, which hangs on the seed and the epoch alone."""
+        """The captions in the order of this epoch, which hangs on the seed and the epoch alone.
+
+        Balanced, as many are drawn with replacement, those of a small group more often.
+        """
         rng = torch.Generator().manual_seed(self.tuning.seed * 100_003 + len(self.history))
+        if self.tuning.balance:
+            weights = self.pairs.weights
+            return torch.multinomial(weights, len(weights), replacement=True, generator=rng)
         return torch.randperm(len(self.pairs.owners), generator=rng)
 
     def _step(self, batch: Batch) -> float:

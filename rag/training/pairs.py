@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -45,9 +47,19 @@ class PhotoPairs:
         if frozen is not None:
             self._kept[frozen] = self._vectors(frozen)
 
+    @cached_property
+    def weights(self) -> Tensor:
+        """For each caption 1 over how many its group has: drawn by them, all groups come alike often."""
+        groups = [self._photos[owner].group for owner in self.owners.tolist()]
+        counts = Counter(groups)
+        return torch.tensor([1 / counts[group] for group in groups], dtype=torch.float64)
+
     def digest(self) -> str:
         """Names this data, so that a run is not resumed on another."""
-        told = [(photo.path.name, photo.path.stat().st_size, photo.captions) for photo in self._photos]
+        told = [
+            (photo.path.name, photo.path.stat().st_size, photo.captions, photo.group)
+            for photo in self._photos
+        ]
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def prepare(self, chosen: Tensor, chunk: int) -> Batch:

@@ -27,6 +27,7 @@ class Bar:
     height: float
     label: str
     value: str
+    colour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,30 @@ def bars(values: Mapping[int, float]) -> list[Bar]:
                 f"{value:.3f}",
             )
         )
+    return found
+
+
+def pairs(first: Mapping[str, float], second: Mapping[str, float]) -> list[Bar]:
+    """Two bars for each name, side by side, on one scale; the first of them has the name."""
+    top = max([*first.values(), *second.values(), 1e-9])
+    room = (WIDTH - LEFT - RIGHT) / max(1, len(first))
+    found = []
+    for place, name in enumerate(first):
+        width = min(60.0, room / 2 - 4)
+        x = LEFT + place * room + room / 2 - width
+        for number, value in enumerate((first[name], second[name])):
+            height = (HEIGHT - TOP - BOTTOM) * value / top
+            found.append(
+                Bar(
+                    x=round(x + number * width, 1),
+                    y=round(HEIGHT - BOTTOM - height, 1),
+                    width=round(width, 1),
+                    height=round(height, 1),
+                    label="" if number else name,
+                    value=f"{value:.2f}",
+                    colour=0 if number else COLOURS - 1,
+                )
+            )
     return found
 
 

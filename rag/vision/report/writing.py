@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rag.errors import OlharError
 from rag.images import thumbnail, working_picture
+from rag.vision.fairness.types import Fairness
 from rag.vision.quality.types import Quality
 from rag.vision.report import plots
 
@@ -39,6 +40,13 @@ def quality_page(quality: Quality, picture: Picture) -> str:
     large = embedded(shown, picture, LARGE)
     return _pages.get_template("quality.html").render(
         title=f"Vectors of {quality.collection}", quality=quality, plots=plots, small=small, large=large
+    )
+
+
+def fairness_page(fairness: Fairness) -> str:
+    """The page of an audit. It shows no pictures."""
+    return _pages.get_template("fairness.html").render(
+        title=f"Fairness of {fairness.collection}", fairness=fairness, plots=plots
     )
 
 

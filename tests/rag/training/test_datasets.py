@@ -55,3 +55,15 @@ def test_nothing_usable_is_refused_with_the_reason(folder: Path) -> None:
 def test_an_undecodable_picture_is_a_bad_image(folder: Path) -> None:
     with pytest.raises(BadImage):
         load(Photo(folder / "a.jpg", ("x",)))
+
+
+def test_whose_a_photo_is_stands_in_a_column_or_in_the_metadata(folder: Path) -> None:
+    (folder / "captions.jsonl").write_text(
+        '{"file": "a.jpg", "captions": ["one"], "who": "x"}\n'
+        '{"file": "b.jpg", "captions": ["two"], "metadata": {"who": 7}}\n',
+        "utf-8",
+    )
+    assert [photo.group for photo in read_photos(folder, "who").photos] == ["x", "7"]
+    assert [photo.group for photo in read_photos(folder).photos] == ["", ""]
+    (folder / "x.csv").write_text("path,caption,who\nb.jpg,first,y\na.jpg,second,\n", "utf-8")
+    assert [photo.group for photo in read_photos(folder / "x.csv", "who").photos] == ["y", ""]

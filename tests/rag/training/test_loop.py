@@ -21,7 +21,7 @@ from rag.training.dual import Dual
 from rag.training.finetune import decodable
 from rag.training.loop import Tuning, tune
 from rag.training.lora import add_lora
-from rag.training.pairs import PhotoPairs
+from rag.training.pairs import Batch, PhotoPairs
 from rag.training.trainer import Epoch, Outcome
 
 TUNING = Tuning(epochs=3, batch=12, learning_rate=5e-3, rank=4, patience=9)
@@ -184,3 +184,20 @@ def test_a_frozen_tower_is_encoded_once(
     monkeypatch.setattr(dual, name, counted)
     train(dual, photos, replace(TUNING, freeze=tower))
     assert sum(calls) == {"image": 16, "text": 32}[tower]
+
+
+def test_balanced_each_group_is_seen_alike_often(make_dual: Make, photos: Photos) -> None:
+    grouped = tuple(replace(photo, group="few" if n < 2 else "many") for n, photo in enumerate(photos.photos))
+    dual = ready(make_dual)
+    seen: list[int] = []
+
+    class Noting(PhotoPairs):
+        def prepare(self, chosen: Tensor, chunk: int) -> Batch:
+            seen.extend(self.owners[chosen].tolist())
+            return super().prepare(chosen, chunk)
+
+    pairs = Noting(dual, replace(photos, photos=grouped), Batches(8, model="m", setting="MODEL"))
+    tune(dual, pairs, pairs, replace(TUNING, balance="who"), chunk=5)
+    assert 0.35 < sum(owner < 2 for owner in seen) / len(seen) < 0.65
+    weights = pairs.weights
+    assert weights[pairs.owners < 2].sum() == pytest.approx(1) == weights[pairs.owners >= 2].sum()

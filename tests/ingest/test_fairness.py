@@ -1,0 +1,43 @@
+"""Audits from time to time: what each found is kept, and a gap over its bound is told."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from ingest import fairness
+from rag.settings import Settings
+from rag.store import MilvusStore
+from rag.types import Scope
+from rag.vision.fairness.history import Run
+from tests.ingest.conftest import FakeParts
+from tests.rag.vision.biased import Biased, biased_store
+
+__all__ = ["biased_store"]
+
+
+def test_a_scheduled_audit_is_kept_and_tells_of_a_gap(
+    parts: FakeParts,
+    biased_store: MilvusStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(parts, "store", biased_store)
+    monkeypatch.setattr(parts, "fake", Biased())
+    parts.settings = Settings(data=parts.settings.data, collection="drawn")
+    scope = Scope("default", "drawn")
+    assert fairness.look(parts) is None  # switched off
+    hours = {"fairness_by": "group", "fairness_hours": 1.0}
+    parts.settings = parts.settings.model_copy(update=hours)
+    assert fairness.look(parts) is None  # a new installation has an hour
+    assert fairness.kept(parts, scope) == []
+    parts.settings = parts.settings.model_copy(update={"fairness_hours": 1e-9})
+    with caplog.at_level(logging.WARNING):
+        found = [fairness.look(parts, lambda at=at: at) for at in (100.0, 101.0)]  # type: ignore[misc]
+    assert [run.at for run in found if run is not None] == [100, 101]
+    assert fairness.kept(parts, scope) == found
+    assert isinstance(found[0], Run)
+    assert found[0].error_gap == 0.35
+    assert "error gap is 0.350, more than 0.1" in caplog.text
+    assert fairness.kept(parts, Scope("other", "drawn")) == []
