@@ -13,6 +13,7 @@ from api.errors import Refused
 from api.thread_schemas import ConversationOut, FeedbackOut, FeedbacksOut, ThreadOut, ThreadsOut
 from rag.build import Olhar
 from rag.errors import InvalidInput, NotFound
+from rag.pipeline import AWAY, IMAGE_QUESTION
 from rag.questions import Question
 from rag.records.answers import Answered, Recent
 from rag.records.feedback import Rating
@@ -52,10 +53,10 @@ class Conversations:
             yield piece
 
     def keep(self, question: Question, answer: Answer) -> None:
-        """Remember a whole answer, and add it to its thread."""
-        answered = Answered.of(question.query.text, answer)
+        """Remember a whole answer, and add it to its thread, unless the language model was away."""
+        answered = Answered.of(question.query.text.strip() or IMAGE_QUESTION, answer)
         self._recent.put(self._tenant, answered)
-        if question.thread:
+        if question.thread and answer.text != AWAY:
             self._olhar.records.threads.add(self._tenant, question.thread, answered)
 
     def create(self, title: str, collection: str) -> ThreadOut:

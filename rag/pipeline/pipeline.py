@@ -21,8 +21,6 @@ from rag.retrieval.retriever import Retriever
 from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult, Supported
 from rag.vision.zero_shot import ZeroShot
 
-__all__ = ["AWAY", "Pipeline"]
-
 MOST_HITS = 1000
 
 

@@ -11,10 +11,11 @@ import pytest
 from api.conversations import Conversations
 from api.errors import Refused
 from rag.build import Olhar
+from rag.pipeline import AWAY, IMAGE_QUESTION
 from rag.questions import Question
 from rag.records.answers import Recent
 from rag.types import Query, Scope, Turn
-from tests.api.conftest import ANSWER, FakeSystem, problem
+from tests.api.conftest import ANSWER, FakeSystem, png, problem
 
 
 def begun(client: httpx.Client, **body: str) -> str:
@@ -55,6 +56,18 @@ def test_a_chat_is_kept_too_streamed_or_not(client: httpx.Client, system: FakeSy
         Turn("user", "stream False"),
         Turn("assistant", ANSWER.text),
     )
+
+
+def test_a_picture_is_kept_as_the_question_it_stands_for_and_an_answer_without_a_model_is_not(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    thread = begun(client)
+    files = {"image": ("a.png", png())}
+    assert client.post("/v1/ask", data={"thread": thread}, files=files).status_code == 200
+    system.pipeline.answer = replace(ANSWER, text=AWAY)
+    client.post("/v1/ask", json={"text": "And now?", "thread": thread})
+    said = client.get(f"/v1/threads/{thread}").json()["said"]
+    assert [turn["text"] for turn in said] == [IMAGE_QUESTION, ANSWER.text]
 
 
 def test_without_a_thread_nothing_is_written_down(client: httpx.Client, system: FakeSystem) -> None:
