@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import WAITING
+from api.turns import Turns
 from rag import __version__
 from rag.errors import ModelUnavailable, RecordsUnavailable, StoreUnavailable
 from tests.api.conftest import FakeQueue, FakeReranker, FakeSystem
@@ -124,8 +125,9 @@ def post_many(pool: ThreadPoolExecutor, times: int, url: str, **body: Any) -> li
 
 
 def test_health_is_quick_while_every_search_is_slow(
-    client: httpx.Client, url: str, system: FakeSystem, gate: threading.Event
+    app: FastAPI, client: httpx.Client, url: str, system: FakeSystem, gate: threading.Event
 ) -> None:
+    app.state.searches = Turns(60, 0, "searches are being done", "OLHAR_SEARCHES")  # as many as there are
     system.pipeline.wait = lambda: gate.wait(20)
     with ThreadPoolExecutor(60) as pool:
         slow = post_many(pool, 60, f"{url}/v1/search", json={"text": "x"})
