@@ -123,6 +123,8 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "reconcile": {"params": {"repair": "true"}},
         "create_key": {"json": {"name": "x", "scopes": ["read"]}},
         "rotate_key": {"json": {}},
+        "classify": {"json": shown | {"labels": ["a", "b"]}},
+        "audit_fairness": {"json": {"groups": {item: "one", "ben.png": "two"}}},
         "rename_thread": {"json": {"title": "ben was here"}},
         "give_feedback": {"json": {"answer": "0" * 32, "rating": "up"}},
         "ask thread": {"json": ASK | {"thread": two.names["thread_id"]}},
