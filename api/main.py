@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from ingest.worker import Worker
 
 
+KEEP_ALIVE_S = 75
+"""A connection without a request is kept so long: longer than proxies keep theirs (60 s), and than a client
+waits that was told to come back; closed in just that moment, its next request would fail."""
+
+
 def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """Serve until a signal; everything is closed when it returns.
 
@@ -65,6 +70,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             proxy_headers=bool(settings.proxies),
             forwarded_allow_ips=settings.proxies or None,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
         )
         try:
