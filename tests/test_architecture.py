@@ -100,6 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "rag.retrieval": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.observing"},
     "rag.pages": {"rag.errors"},
+    "rag.index_files": {"rag.types", "rag.errors", "rag.protocols"},
     "rag.vision": {
         "rag.types",
         "rag.errors",
@@ -163,6 +164,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "langchain_ollama": ("rag.generation",),
     "xllamacpp": ("rag.generation",),
     "ollama": ("rag.ollama",),
+    "faiss": ("rag.index_files",),
     "jinja2": ("rag.evaluation.report", "rag.vision.report"),
     "pypdfium2": ("ingest.documents",),
     "rapidocr": ("ingest.ocr",),

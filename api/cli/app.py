@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import asking, classifying, fairness, keys, looking_after, measuring, show, talking
+from api.cli import asking, classifying, fairness, index_export, keys, looking_after, measuring, show, talking
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -34,6 +34,7 @@ app.command("caption")(looking_after.caption)
 app.command("quality")(measuring.quality)
 app.command("classify")(classifying.classify)
 app.command("fairness")(fairness.fairness)
+app.command("export-index")(index_export.export_index)
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]
