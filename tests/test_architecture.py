@@ -108,6 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.images",
         "rag.once",
         "rag.duplicates",
+        "rag.folding",
         "rag.evaluation.resampling",
         "rag.retrieval.fairness",
     },

@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli import asking, classifying, fairness, index_export, keys, looking_after, measuring, show, talking
+from api.cli import (
+    asking,
+    classifying,
+    curating,
+    fairness,
+    index_export,
+    keys,
+    looking_after,
+    measuring,
+    show,
+    talking,
+)
 from rag.errors import OlharError
 from rag.settings import Settings, load_settings, origins
 
@@ -22,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(curating.curate, name="curate")
 app.add_typer(looking_after.jobs, name="jobs")
 app.add_typer(looking_after.items, name="items")
 app.add_typer(looking_after.collections, name="collections")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
+    from rag.vision.curation.types import Coverage, Representatives
     from rag.vision.fairness.history import Run
     from rag.vision.fairness.types import Fairness
     from rag.vision.fairness.types import Options as Audit
@@ -51,6 +52,12 @@ class Backend(Protocol):
 
     def audits(self, *, collection: str) -> list[Run]:
         """Those that were kept, oldest first."""
+
+    def representatives(self, count: int, sample: int, seed: int, *, collection: str) -> Representatives: ...
+
+    def coverage(
+        self, labels: Sequence[str], least: int, sample: int, seed: int, *, collection: str
+    ) -> Coverage: ...
 
     def quality(self, options: Options, *, collection: str) -> Quality: ...
 

@@ -85,8 +85,8 @@ def fairness(
     options = Options(
         by=by,
         groups={} if groups is None else read_groups(groups, by),
-        words=_listed(words) or list(WORDS),
-        labels=_listed(labels),
+        words=show.listed(words) or list(WORDS),
+        labels=show.listed(labels),
         attributes=dict(map(_named, attribute)) if attribute else dict(ATTRIBUTES),
         targets={name: _share(value) for name, value in map(_split, target or [])},
         k=k,
@@ -109,14 +109,6 @@ def fairness(
         raise typer.Exit(SOME_FAILED)
 
 
-def _listed(given: str) -> list[str]:
-    """Words with commas between, or those of a file."""
-    path = Path(given)
-    if given and path.is_file():
-        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    return [word.strip() for word in given.split(",") if word.strip()]
-
-
 def _split(given: str) -> tuple[str, str]:
     name, equals, value = given.rpartition("=")
     if not equals or not name:
@@ -126,7 +118,7 @@ def _split(given: str) -> tuple[str, str]:
 
 def _named(given: str) -> tuple[str, list[str]]:
     name, value = _split(given)
-    return name, _listed(value)
+    return name, show.listed(value)
 
 
 def _share(value: str) -> float:

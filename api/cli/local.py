@@ -30,9 +30,12 @@ from rag.images import working_picture
 from rag.questions import Question
 from rag.records.answers import Recent
 from rag.types import Scope
+from rag.vision.curation.coverage import coverage
+from rag.vision.curation.representatives import representatives
 from rag.vision.fairness.auditing import audit
 
 if TYPE_CHECKING:
+    from rag.vision.curation.types import Coverage, Representatives
     from rag.vision.fairness.history import Run
     from rag.vision.fairness.types import Fairness
     from rag.vision.fairness.types import Options as Audit
@@ -95,6 +98,16 @@ class Local:
 
     def audits(self, *, collection: str) -> list[Run]:
         return kept(self._olhar, self._scope(collection))
+
+    def representatives(self, count: int, sample: int, seed: int, *, collection: str) -> Representatives:
+        scope = self._scope(collection)
+        return representatives(self._olhar.store, scope, count, limit=sample, seed=seed)
+
+    def coverage(
+        self, labels: Sequence[str], least: int, sample: int, seed: int, *, collection: str
+    ) -> Coverage:
+        olhar, scope = self._olhar, self._scope(collection)
+        return coverage(olhar.store, olhar.encoder, scope, labels, least=least, limit=sample, seed=seed)
 
     def quality(self, options: Options, *, collection: str) -> Quality:
         from rag.vision.quality.measuring import measure  # it takes scikit-learn, which takes a second

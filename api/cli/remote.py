@@ -28,6 +28,7 @@ from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.errors import BadSettings, Busy, Conflict, InvalidInput, NotFound, OlharError, Unavailable
 from rag.settings import Settings
+from rag.vision.curation.types import Coverage, Representatives
 from rag.vision.fairness.history import Run
 from rag.vision.fairness.types import Fairness
 from rag.vision.fairness.types import Options as Audit
@@ -144,6 +145,18 @@ class Remote:
         return TypeAdapter(list[Run]).validate_python(
             self.send("GET", f"/v1/collections/{collection}/fairness")
         )
+
+    def representatives(self, count: int, sample: int, seed: int, *, collection: str) -> Representatives:
+        route, query = f"/v1/collections/{collection}/representatives", {"count": count, "sample": sample}
+        found = self.send("GET", route, params={**query, "seed": seed})
+        return TypeAdapter(Representatives).validate_python(found)
+
+    def coverage(
+        self, labels: Sequence[str], least: int, sample: int, seed: int, *, collection: str
+    ) -> Coverage:
+        asked = {"labels": list(labels), "least": least, "sample": sample, "seed": seed}
+        found = self.send("POST", f"/v1/collections/{collection}/coverage", json=asked)
+        return TypeAdapter(Coverage).validate_python(found)
 
     def quality(self, options: Options, *, collection: str) -> Quality:
         route = f"/v1/collections/{collection}/quality"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -64,6 +64,14 @@ def record_as_json(record: object) -> None:
 def records_as_json(records: Sequence[object]) -> None:
     """Records of the library for programs, on one line."""
     typer.echo(TypeAdapter(list[Any]).dump_json(list(records)).decode())
+
+
+def listed(given: str) -> list[str]:
+    """Words with commas between, or those of a file."""
+    path = Path(given)
+    if given and path.is_file():
+        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return [word.strip() for word in given.split(",") if word.strip()]
 
 
 def alike(found: DuplicatesOut, *, as_json: bool) -> None:
