@@ -14,6 +14,7 @@ from api import description, errors, turns
 from api.classify_schemas import ClassifyIn
 from api.limits import BodyLimit
 from api.links import Links
+from api.moderation_schemas import ModerateIn
 from api.query_schemas import AskIn, SearchIn
 from api.routes import (
     asking,
@@ -31,6 +32,7 @@ from api.routes import (
     keys,
     metrics,
     models,
+    moderating,
     openai_embeddings,
     originals,
     quality,
@@ -62,6 +64,7 @@ PARTS = (
     collections,
     duplicates,
     classifying,
+    moderating,
     quality,
     fairness,
     curating,
@@ -90,6 +93,7 @@ READ_BY_HAND: tuple[type[BaseModel], ...] = (
     EmbeddingsIn,
     RerankIn,
     ClassifyIn,
+    ModerateIn,
 )
 """Bodies that routes read or write themselves: FastAPI does not describe them."""
 

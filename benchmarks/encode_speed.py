@@ -71,6 +71,7 @@ class Parts:
     records: Records
     store: DictStore = field(default_factory=DictStore)
     captioner: None = None
+    moderator: None = None
 
     @property
     def zero_shot(self) -> ZeroShot:

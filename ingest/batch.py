@@ -17,6 +17,7 @@ from ingest import frames, reading, steps
 from ingest.caption_pass import awaited_captions
 from ingest.decoding import picture
 from ingest.locating import taken_up
+from ingest.moderating import moderate
 from ingest.ocr_pass import awaited
 from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
@@ -162,6 +163,7 @@ class BatchRun:
             for task in waiting(todo):
                 if task.parts:
                     self._encode_parts(task, batch)
+            moderate(self._parts, self.batch.scope, waiting(todo))
             if any(task.new_words and task.described.words for task in waiting(todo)):
                 steps.encode_captions(todo, self._parts.text_encoder.encode_documents, batch)
                 note_truncated(todo, self._parts.text_encoder)

@@ -112,6 +112,7 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     records.readings.forget_collection(scope)
     records.captionings.forget_collection(scope)
     records.edits.forget_collection(scope)
+    records.reviews.forget_collection(scope)
     return gone
 
 

@@ -9,6 +9,7 @@ from rag.blobs import Blobs
 from rag.protocols import Captioner, ImageEncoder, Store, TextEncoder
 from rag.records.records import Records
 from rag.settings import Settings
+from rag.vision.moderation import Moderator
 from rag.vision.zero_shot import ZeroShot
 
 BATCH: Final = 64
@@ -36,6 +37,10 @@ class Parts(Protocol):
     @property
     def captioner(self) -> Captioner | None:
         """Who describes pictures that nobody described; None when no model is set to."""
+
+    @property
+    def moderator(self) -> Moderator | None:
+        """What pictures are held against before they are stored; None when OLHAR_MODERATION is off."""
 
     @property
     def zero_shot(self) -> ZeroShot: ...

@@ -36,6 +36,7 @@ from rag.retrieval.retriever import Retriever
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import Calibration, LabelCalibration, Pixels
+from rag.vision.moderation import Moderator, QueryGate, open_policy
 from rag.vision.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 MEAN_AGREEMENT = 0.55
 """How well captions of photos fit them, by the packaged encoder."""
 COMPACT = "compact"
+OFF = "off"
 MINILM = "minilm"
 
 
@@ -255,6 +257,22 @@ class Olhar:
         return ZeroShot(self.encoder, words, keep=lambda make: cached(path, make))
 
     @once
+    def moderator(self) -> Moderator | None:
+        """The policy of OLHAR_MODERATION; None when that is off. Raises BadSettings."""
+        return self.moderator_of(self.settings.moderation)
+
+    @once
+    def query_moderator(self) -> Moderator | None:
+        """The policy of OLHAR_MODERATION_QUERIES; None when that is off. Raises BadSettings."""
+        return self.moderator_of(self.settings.moderation_queries)
+
+    def moderator_of(self, policy: str) -> Moderator | None:
+        """A policy with the encoder; None for ``off``. Raises BadSettings."""
+        if policy == OFF:
+            return None
+        return Moderator(self.encoder, open_policy(policy), encoder_row(self.model_name).moderation)
+
+    @once
     def label_calibration(self) -> LabelCalibration | None:
         """Of zero-shot labels, as fitted for the encoder; None where nobody has."""
         return encoder_row(self.model_name).labels
@@ -307,11 +325,13 @@ class Olhar:
             relevance=settings.relevance,
             rerank_hits=settings.rerank_hits,
             calibrated=calibration.fitted,
+            gate=QueryGate(self.encoder, self.query_moderator),
             notes=(told,) if told else (),
         )
 
     def warm_encoder(self) -> None:
         """Load what encodes and labels pictures, and embed a canary of each kind. Raises ModelUnavailable."""
+        _ = self.moderator, self.query_moderator  # a policy that is wrong is told at the start
         grey = np.full((32, 32, 3), 127, np.uint8)
         self.zero_shot.label(self.encoder.encode_images([grey]))
         self.encoder.encode_text_queries(["a canary"])

@@ -6,6 +6,7 @@ OlharError
 │   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
 │   ├── BadDocument        a document that is encrypted, broken, empty or of a kind that cannot be read
 │   ├── OverLimit          a file that takes more time, memory or space than it may
+│   ├── Moderated              what was given is kept out by the moderation policy
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
 ├── NotFound               a collection or item that is not there
 ├── Conflict               the thing asked for contradicts what is stored
@@ -48,6 +49,10 @@ class BadDocument(InvalidInput):
 
 class OverLimit(InvalidInput):
     """Reading a file takes more time, memory or space than is allowed."""
+
+
+class Moderated(InvalidInput):
+    """A question or a picture of it is kept out by the moderation policy."""
 
 
 class BadSettings(InvalidInput):

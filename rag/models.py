@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from rag.origin import origin
-from rag.types import Calibration, LabelCalibration, LegWeights
+from rag.types import Calibration, LabelCalibration, LegWeights, ModerationScales
 
 OPEN_CLIP = "open_clip:"
 """What stands before the name of a model whose weights are in OpenCLIP's format."""
@@ -74,6 +75,8 @@ class EncoderRow:
     calibration: Calibration = GENERIC
     labels: LabelCalibration | None = None
     """Of zero-shot labels; None where nobody has fitted it."""
+    moderation: Mapping[str, ModerationScales] = field(default_factory=dict)
+    """By the language of the policy; empty where nobody has fitted it."""
     dimension: int = 0
     images: bool = True
     images_from: str = ""
@@ -188,7 +191,8 @@ ENCODERS: tuple[EncoderRow, ...] = (
             text_only=LegWeights(bias=-3.91, caption=6.58, bm25=0.99),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),
-        labels=LabelCalibration(scale=26.0, none=0.3, slope=10.4, bias=-4.9),
+        moderation={"en": ModerationScales(6.0, 5.5), "pt": ModerationScales(3.5, 3.0)},
+        labels=LabelCalibration(scale=26.0, none=0.27, slope=10.4, bias=-4.9),
         dimension=897,
     ),
     _clip(

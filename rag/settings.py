@@ -187,6 +187,16 @@ class Settings(BaseSettings):
     )
     captioner_parallel: int = Field(2, ge=1, le=16, description="pictures that are described at a time")
 
+    moderation: str = Field(
+        "off",
+        min_length=1,
+        description="what new pictures are held against before they are stored: `default`, `default-pt`, the "
+        "path of a policy (YAML), or `off`",
+    )
+    moderation_queries: str = Field(
+        "off", min_length=1, description="the same of questions: of their words and their pictures"
+    )
+
     milvus_uri: str = Field(
         "", description="empty: a Milvus Lite file in the data folder; else a server's URI or a `.db` file"
     )

@@ -233,6 +233,17 @@ class LabelCalibration:
 
 
 @dataclass(frozen=True, slots=True)
+class ModerationScales:
+    """From cosine to logit where categories of a policy compete, of pictures and of texts.
+
+    Fitted by ``benchmarks/moderation.py`` so that few of many harmless ones are flagged.
+    """
+
+    pictures: float
+    texts: float
+
+
+@dataclass(frozen=True, slots=True)
 class RerankWeights:
     """Log-odds that an item answers a query, once a reranker looked at it: ``bias`` + ``fusion`` × the
     fusion's log-odds + ``rerank`` × the log-odds of the reranker's probability.

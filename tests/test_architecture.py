@@ -177,6 +177,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fsspec": ("rag.blobs", "ingest.sources"),
     "defusedxml": ("rag.images",),
     "pyarrow": ("ingest.sources",),
+    "yaml": ("rag.vision.moderation",),
     "sqlalchemy": ("rag.records",),
     "alembic": ("rag.records",),
     "dbos": ("ingest.workflows", "ingest.worker"),

@@ -17,6 +17,7 @@ from api.cli import (
     keys,
     looking_after,
     measuring,
+    moderating,
     show,
     talking,
 )
@@ -47,6 +48,8 @@ app.command("quality")(measuring.quality)
 app.command("classify")(classifying.classify)
 app.command("fairness")(fairness.fairness)
 app.command("export-index")(index_export.export_index)
+app.command("moderate")(moderating.moderate)
+app.add_typer(moderating.moderation, name="moderation")
 
 Collection = Annotated[str | None, typer.Option(help="Collection to work on.  [default: OLHAR_COLLECTION]")]
 Limit = Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many.")]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
+    from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
+    from rag.records.reviews import Decision, State
     from rag.vision.curation.types import Coverage, Representatives
     from rag.vision.fairness.history import Run
     from rag.vision.fairness.types import Fairness
@@ -62,6 +64,13 @@ class Backend(Protocol):
     def quality(self, options: Options, *, collection: str) -> Quality: ...
 
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut: ...
+
+    def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
+        """A picture, or without one a text."""
+
+    def reviews(self, state: State | None, limit: int) -> ReviewsOut: ...
+
+    def decide(self, review: str, decision: Decision, note: str) -> ReviewOut: ...
 
     @property
     def administration(self) -> Administration | RemoteAdministration: ...

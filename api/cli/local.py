@@ -13,6 +13,8 @@ from api.classify_schemas import ClassifiedOut, ClassifyIn
 from api.classifying import Classification
 from api.cli.backend import OnFile, read_picture
 from api.conversations import Conversations
+from api.moderating import Moderation
+from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
@@ -29,7 +31,8 @@ from rag.errors import ModelUnavailable, NotFound, Unavailable
 from rag.images import working_picture
 from rag.questions import Question
 from rag.records.answers import Recent
-from rag.types import Scope
+from rag.records.reviews import Decision, State
+from rag.types import Pixels, Scope
 from rag.vision.curation.coverage import coverage
 from rag.vision.curation.representatives import representatives
 from rag.vision.fairness.auditing import audit
@@ -116,10 +119,24 @@ class Local:
         return measure(olhar.store, olhar.encoder, olhar.zero_shot, self._scope(collection), options)
 
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
+        return Classification(self._olhar).classify(wanted, self._pixels(picture))
+
+    def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
+        moderation = Moderation(self._olhar)
+        if picture is None:
+            return moderation.of_text(text, policy)
+        return moderation.of_picture(self._pixels(picture), policy)
+
+    def reviews(self, state: State | None, limit: int) -> ReviewsOut:
+        return Moderation(self._olhar).reviews(state=state, limit=limit)
+
+    def decide(self, review: str, decision: Decision, note: str) -> ReviewOut:
+        return Moderation(self._olhar).decide(review, decision, note)
+
+    def _pixels(self, picture: Path) -> Pixels:
         settings = self._olhar.settings
         data = read_picture(picture, settings.max_bytes)
-        pixels = working_picture(data, max_pixels=settings.max_pixels).pixels
-        return Classification(self._olhar).classify(wanted, pixels)
+        return working_picture(data, max_pixels=settings.max_pixels).pixels
 
     @property
     def administration(self) -> Administration:

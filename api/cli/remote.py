@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 from urllib.parse import quote
 
 import httpx
@@ -21,12 +21,14 @@ from api.cli.remote_administration import RemoteAdministration
 from api.cli.remote_conversations import RemoteConversations
 from api.key_schemas import SessionOut
 from api.limits import FIELD_BYTES, UPLOAD_FILES
+from api.moderation_schemas import ModerateIn, Packaged, ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
 from rag.errors import BadSettings, Busy, Conflict, InvalidInput, NotFound, OlharError, Unavailable
+from rag.records.reviews import Decision, State
 from rag.settings import Settings
 from rag.vision.curation.types import Coverage, Representatives
 from rag.vision.fairness.history import Run
@@ -165,6 +167,24 @@ class Remote:
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
         return ClassifiedOut.model_validate(self._ask("/v1/classify", wanted, [picture]))
 
+    def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
+        if policy not in ("", *get_args(Packaged)):
+            raise InvalidInput(
+                f"the server at {self._url} reads no policy that it is told ({policy}): set OLHAR_MODERATION "
+                "where it runs, or name a packaged policy"
+            )
+        wanted = ModerateIn.model_validate({"text": text or None, "policy": policy or None})
+        pictures = [] if picture is None else [picture]
+        return VerdictOut.model_validate(self._ask("/v1/moderate", wanted, pictures))
+
+    def reviews(self, state: State | None, limit: int) -> ReviewsOut:
+        query = {"limit": limit, **({"state": state} if state else {})}
+        return ReviewsOut.model_validate(self.send("GET", "/v1/moderation", params=query))
+
+    def decide(self, review: str, decision: Decision, note: str) -> ReviewOut:
+        body = {"decision": decision, "note": note}
+        return ReviewOut.model_validate(self.send("POST", f"/v1/moderation/{quote(review)}", json=body))
+
     @property
     def administration(self) -> RemoteAdministration:
         return RemoteAdministration(self.send)
@@ -173,7 +193,7 @@ class Remote:
     def conversations(self) -> RemoteConversations:
         return RemoteConversations(self.send, self._answered)
 
-    def _ask(self, route: str, wanted: QueryIn | ClassifyIn, pictures: Sequence[Path]) -> Any:
+    def _ask(self, route: str, wanted: QueryIn | ClassifyIn | ModerateIn, pictures: Sequence[Path]) -> Any:
         fields = wanted.model_dump(exclude_unset=True, exclude_none=True)
         if not pictures:
             return self._post(route, json=fields)

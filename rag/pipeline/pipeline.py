@@ -18,14 +18,17 @@ from rag.pipeline.understanding import understood
 from rag.protocols import Generator, ImageEncoder, Reranker, Rewriter
 from rag.questions import Question
 from rag.retrieval.retriever import Retriever
-from rag.types import Answer, Draft, Evidence, Hit, Scope, SearchResult, Supported
+from rag.types import Answer, Draft, Evidence, Hit, Query, Scope, SearchResult, Supported
 from rag.vision.zero_shot import ZeroShot
 
 MOST_HITS = 1000
 
 
 class Pipeline:
-    """Searches and answers. Safe to use from several threads; all it remembers is how often it reranked."""
+    """Searches and answers. Safe to use from several threads; all it remembers is how often it reranked.
+
+    ``gate`` is shown every query first, and raises what keeps it out.
+    """
 
     def __init__(
         self,
@@ -43,12 +46,14 @@ class Pipeline:
         rerank_hits: int = 20,
         calibrated: bool = True,
         notes: tuple[str, ...] = (),
+        gate: Callable[[Query], None] = lambda _: None,
         clock: Callable[[], float] = time.perf_counter,
         name: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._finder = Finder(retriever, zero_shot, reranker, rerank_hits, clock)
         self._notices = Notices(encoder, generator, calibrated=calibrated, notes=notes)
         self._generator = generator
+        self._gate = gate
         self._rewriter = rewriter
         self._checker = checker or Checker()
         self._limit = limit
@@ -66,6 +71,7 @@ class Pipeline:
         listing, rerank = question.listing, bool(question.rerank)
         if rerank and (listing.offset or listing.cursor):
             raise InvalidInput("further pages are not reranked: leave out rerank, or offset and cursor")
+        self._gate(question.query)
         started = self._clock()
         wanted = self._limit if question.limit is None else question.limit
         found = self._finder.found(question, wanted, rerank=rerank)
@@ -105,6 +111,7 @@ class Pipeline:
         return self._finder.reranks
 
     def _found(self, question: Question) -> Found:
+        self._gate(question.query)
         started = self._clock()
         query, trace = understood(question.query, question.history, self._rewriter, self._clock)
         most = question.limit or self._evidence

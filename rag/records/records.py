@@ -20,6 +20,7 @@ from rag.records.passes import Pass
 from rag.records.places import Places
 from rag.records.receipts import Receipts
 from rag.records.removals import Removals
+from rag.records.reviews import Reviews
 from rag.records.sessions import Sessions
 from rag.records.threads import Threads
 from rag.records.uploaded import Uploaded
@@ -46,6 +47,7 @@ class Records:
         self.readings = Pass(self.database, "ocr", clock)
         self.captionings = Pass(self.database, "caption", clock)
         self.model_captions = ModelCaptions(self.database)
+        self.reviews = Reviews(self.database, clock)
         self.threads = Threads(self.database, clock)
         self.feedback = Feedbacks(self.database, clock)
         self.workers = Workers(self.database, clock)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -198,6 +199,52 @@ thread_turns: Final = Table(
     Column("cited", JSON, nullable=False),
     Column("model", Text, nullable=False),
     Index(None, "answer"),
+)
+
+classifiers: Final = Table(
+    "classifiers",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("fingerprint", JSON, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("examples", JSON, nullable=False),
+    Column("weights", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+reviews: Final = Table(
+    "reviews",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("item_id", String(32), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("flagged", JSON, nullable=False),
+    Column("scores", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at", Float, nullable=False),
+    Index(None, "tenant", "at"),
+    Index(None, "tenant", "collection", "sha256"),
+)
+
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("review", String(32), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index(None, "review"),
+    sqlite_autoincrement=True,
 )
 
 feedback: Final = Table(

@@ -32,6 +32,7 @@ from rag.records.answers import Recent
 from rag.records.feedback import Feedbacks
 from rag.records.load import Load
 from rag.records.records import Records
+from rag.records.reviews import Reviews
 from rag.records.threads import Threads
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
@@ -302,6 +303,10 @@ class FakeRecords:
     @property
     def threads(self) -> Threads:
         return self.kept.threads
+
+    @property
+    def reviews(self) -> Reviews:
+        return self.kept.reviews
 
     @property
     def feedback(self) -> Feedbacks:

@@ -25,6 +25,7 @@ from rag.errors import (
     FingerprintMismatch,
     InvalidInput,
     ModelUnavailable,
+    Moderated,
     NotFound,
     OlharError,
     OverLimit,
@@ -41,6 +42,7 @@ EXPECTED: dict[type[OlharError], int] = {
     BadImage: 400,
     BadSource: 422,
     BadDocument: 422,
+    Moderated: 422,
     OverLimit: 422,
     BadSettings: 500,
     NotFound: 404,
@@ -103,7 +105,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 63
+    assert len(walked) == 66
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -252,13 +254,14 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
     found = ids or sorted(m["operationId"] for path in app.openapi()["paths"].values() for m in path.values())
     assert found == [
         "ask", "audit", "audit_fairness", "cancel_job", "chat_completions", "classify", "close_session",
-        "collections", "coverage", "create_key", "create_thread", "delete_collection", "delete_item",
-        "delete_source", "delete_thread", "describe_pictures", "duplicates", "edit_item", "embed_image",
-        "embed_text", "embeddings", "fairness_history", "feedback", "give_feedback", "health", "ingest",
-        "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs", "keys", "linked", "live",
-        "make_links", "metrics", "model", "models", "neighbours", "open_session", "original", "parked",
-        "quality", "read_pictures", "ready", "reconcile", "reconciled", "rename_thread", "representatives",
-        "rerank", "rerank_v2", "retry_job", "revoke_key", "rotate_key", "search", "session", "similarity",
+        "collections", "coverage", "create_key", "create_thread", "decide_review", "delete_collection",
+        "delete_item", "delete_source", "delete_thread", "describe_pictures", "duplicates", "edit_item",
+        "embed_image", "embed_text", "embeddings", "fairness_history", "feedback", "give_feedback",
+        "health", "ingest", "ingest_urls", "item", "items", "job", "job_events", "job_files", "jobs",
+        "keys", "linked", "live", "make_links", "metrics", "model", "models", "moderate", "neighbours",
+        "open_session", "original", "parked", "quality", "read_pictures", "ready", "reconcile",
+        "reconciled", "rename_thread", "representatives", "rerank", "rerank_v2", "retry_job", "reviews",
+        "revoke_key", "rotate_key", "search", "session", "similarity",
         "sources", "thread", "threads", "thumbnail",
     ]  # fmt: skip
 

@@ -39,6 +39,7 @@ from rag.types import (
     Vector,
     Where,
 )
+from rag.vision.moderation import Moderator
 from rag.vision.zero_shot import ZeroShot
 from tests.reads_all import ReadsAll
 
@@ -195,6 +196,7 @@ class FakeParts:
         self.records = Records(self.settings.records_url)
         self.fake = FakeEncoder()
         self.captioner: Captioner | None = None
+        self.moderator: Moderator | None = None
         self.asked: list[str] = []
 
     @property

@@ -31,6 +31,7 @@ class MilvusParts:
         self.staged, self.records = fake.staged, fake.records
         self.encoder = self.text_encoder = fake.fake
         self.captioner, self.zero_shot = fake.captioner, fake.zero_shot
+        self.moderator = fake.moderator
 
 
 @contextmanager

@@ -92,6 +92,7 @@ class Parts:
         self.encoder = Toy(dimension)
         self.text_encoder = Toy(text_dimension or dimension)
         self.captioner = None
+        self.moderator: None = None
         self.zero_shot = ZeroShot(self.encoder, ())
         self._store: MilvusStore | None = None
 

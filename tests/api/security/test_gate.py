@@ -26,7 +26,7 @@ TOO_SMALL: dict[Right, tuple[Right, ...]] = {
 """For what a route needs, a key that is not enough."""
 READ_BY_POST = {
     "ask", "search", "chat_completions", "embeddings", "embed_text", "embed_image", "similarity", "rerank",
-    "rerank_v2", "make_links", "give_feedback", "classify", "audit_fairness",
+    "rerank_v2", "make_links", "give_feedback", "classify", "audit_fairness", "moderate",
 }  # fmt: skip
 """What changes nothing but one's own opinion, though its request has a body."""
 OPENAI = re.compile(r"/v1/(models|embeddings|rerank|chat/)|/v2/rerank")
@@ -34,7 +34,13 @@ BEARER = 'Bearer realm="olhar"'
 
 
 def filled(path: str) -> str:
-    values = {"item_id": "0" * 32, "job_id": "0" * 32, "thread_id": "0" * 32, "prefix": "olhar_" + "0" * 8}
+    values = {
+        "item_id": "0" * 32,
+        "job_id": "0" * 32,
+        "thread_id": "0" * 32,
+        "review_id": "0" * 32,
+        "prefix": "olhar_" + "0" * 8,
+    }
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "x"), path)
 
 

@@ -79,6 +79,10 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
                 names = upload(ana, "ana", 1) | {"name": "photos", "prefix": secrets["ana"][0].prefix}
                 link = ana.post("/v1/links", json={"items": [names["item_id"]]}).json()["links"][0]
                 names["link"] = link["original"].rpartition("/")[2][:-1]  # cut short, so that it is none
+                names["review_id"] = olhar.records.reviews.put(
+                    Scope("ana", "photos"), "a" * 64, item_id=names["item_id"], source="ana.png",
+                    action="flag", policy="default", flagged=["lighthouses"], scores={"lighthouses": 0.9},
+                )  # fmt: skip
                 names["thread_id"] = ana.post("/v1/threads", json={"title": "ana's thread"}).json()["id"]
                 one = {"files": ("attic.png", picture(5))}
                 assert ana.post("/v1/collections/attic/items", files=one).status_code == 202
@@ -124,6 +128,8 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "create_key": {"json": {"name": "x", "scopes": ["read"]}},
         "rotate_key": {"json": {}},
         "classify": {"json": shown | {"labels": ["a", "b"]}},
+        "moderate": {"json": shown},
+        "decide_review": {"json": {"decision": "reject"}},
         "audit_fairness": {"json": {"groups": {item: "one", "ben.png": "two"}}},
         "rename_thread": {"json": {"title": "ben was here"}},
         "give_feedback": {"json": {"answer": "0" * 32, "rating": "up"}},
@@ -138,7 +144,7 @@ def state(two: Two) -> dict[str, Any]:
     """All that Ana has, as she sees it."""
     paths = ["/v1/collections", "/v1/collections/photos/items", "/v1/collections/photos/items?kind=passage",
              "/v1/collections/photos/sources", "/v1/jobs", "/v1/parked", "/v1/reconcile", "/v1/threads",
-             "/v1/feedback"]  # fmt: skip
+             "/v1/feedback", "/v1/moderation"]  # fmt: skip
     seen = {path: two.ana.get(path).json() for path in paths}
     keys = two.ana.get("/v1/keys").json()["keys"]
     seen["keys"] = [{k: v for k, v in key.items() if k != "used_at"} for key in keys]
@@ -176,7 +182,7 @@ def test_what_is_one_tenants_is_neither_seen_nor_touched_by_another(two: Two) ->
         )
         for mark in (*MARKS, two.names["job_id"], two.names["prefix"]):
             assert answer.status_code >= 400 or mark not in answer.text, (name, mark)
-        if re.search("{(item|job|prefix|thread)", operations(two.app)[name.partition(" ")[0]][1]):
+        if re.search("{(item|job|prefix|thread|review)", operations(two.app)[name.partition(" ")[0]][1]):
             problem(answer, 404)
         if name == "model":
             assert answer.status_code == 404

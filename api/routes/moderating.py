@@ -1,0 +1,85 @@
+"""Moderation: is a picture safe, what waits for a decision, and the decision."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import System, Who, scope_of
+from api.errors import invalid
+from api.moderating import Moderation
+from api.moderation_schemas import DecideIn, ModerateIn, ReviewOut, ReviewsOut, VerdictOut
+from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
+from api.routes.pictures import only_file, picture_bytes, pixels_of
+from api.security.needs import READ, WRITE
+from rag.build import Olhar
+from rag.errors import InvalidInput
+from rag.types import Pixels, Scope
+
+router = APIRouter(tags=["moderation"])
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+
+async def _asked(request: Request, olhar: System, who: Who) -> tuple[ModerateIn, Pixels | None]:
+    if is_multipart(request):
+        async with form_body(request, fields=frozenset({"policy"}), file_key="image") as form:
+            try:
+                wanted = ModerateIn.model_validate(dict(form.fields))
+            except ValidationError as error:
+                raise invalid(error) from None
+            data = await only_file(form, "image")
+        return wanted, await run_in_threadpool(pixels_of, data, olhar.settings)
+    wanted = await json_body(request, ModerateIn)
+    if (wanted.image is None) == (wanted.text is None):
+        raise InvalidInput("send `image` or `text`, one of them")
+    if wanted.image is None:
+        return wanted, None
+    scope = scope_of(olhar, who, wanted.collection)
+    return wanted, await run_in_threadpool(_named, wanted.image, olhar, scope)
+
+
+def _named(uri: str, olhar: Olhar, scope: Scope) -> Pixels:
+    return pixels_of(picture_bytes(uri, olhar, scope), olhar.settings)
+
+
+_FORM: dict[str, object] = {"image": FILE, "policy": {"enum": ["default", "default-pt"]}}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {**json_schema("ModerateIn"), **form_schema(_FORM, ("image",))},
+    }
+}
+
+
+@router.post("/v1/moderate", operation_id="moderate", dependencies=[READ], openapi_extra=_BODY)
+def moderate(
+    asked: Annotated[tuple[ModerateIn, Pixels | None], Depends(_asked)], olhar: System, who: Who
+) -> VerdictOut:
+    """Hold a picture or a text against a moderation policy. Keeps nothing."""
+    wanted, picture = asked
+    moderation = Moderation(olhar, tenant=who.tenant)
+    if picture is not None:
+        return moderation.of_picture(picture, wanted.policy or "")
+    return moderation.of_text(wanted.text or "", wanted.policy or "")
+
+
+@router.get("/v1/moderation", operation_id="reviews", dependencies=[READ])
+def reviews(
+    olhar: System,
+    who: Who,
+    state: Annotated[Literal["pending", "allowed", "rejected"] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    before: Annotated[str, Query(max_length=32)] = "",
+) -> ReviewsOut:
+    """Pictures that a policy flagged or kept out, newest first, with what was decided about them."""
+    return Moderation(olhar, tenant=who.tenant).reviews(state=state, limit=limit, before=before)
+
+
+@router.post("/v1/moderation/{review_id}", operation_id="decide_review", dependencies=[WRITE])
+def decide(review_id: Id, body: DecideIn, olhar: System, who: Who) -> ReviewOut:
+    """Allow or reject such a picture. A decision counts before the policy, and is kept."""
+    moderation = Moderation(olhar, tenant=who.tenant, by=who.key)
+    return moderation.decide(review_id, body.decision, body.note)

@@ -1,0 +1,120 @@
+"""Moderation over HTTP, by the command, and in process: verdicts, the queue, decisions."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.app import app as commands
+from api.cli.local import Local
+from api.cli.remote import Remote
+from rag.build import Olhar
+from rag.errors import InvalidInput
+from rag.settings import Settings
+from rag.types import Scope
+from rag.vision.moderation import Moderator, open_policy
+from tests.api.conftest import CAT, FakeEncoder, FakeSystem, png, problem
+
+PICTURE = "data:image/png;base64," + base64.b64encode(png()).decode()
+SCOPE = Scope("default", "default")
+
+
+@pytest.fixture(autouse=True)
+def _moderated(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moderator_of(policy: str) -> Moderator:
+        return Moderator(FakeEncoder(), open_policy(policy))  # type: ignore[arg-type]  # encodes what is asked
+
+    monkeypatch.setattr(system, "moderator_of", moderator_of, raising=False)
+
+
+def flagged(system: FakeSystem, item_id: str = "f" * 32) -> str:
+    return system.records.reviews.put(
+        SCOPE,
+        "a" * 64,
+        item_id=item_id,
+        source="gun.png",
+        action="quarantine",
+        policy="house",
+        flagged=["weapons"],
+        scores={"weapons": 0.8, "educational": 0.2},
+    )
+
+
+def test_a_picture_and_a_text_have_verdicts(
+    client: httpx.Client, url: str, system: FakeSystem, tmp_path: Path
+) -> None:
+    told = client.post("/v1/moderate", json={"image": PICTURE}).json()
+    assert told["is_safe"]
+    assert told["confidence"] == pytest.approx(1 - 1 / 8)
+    assert set(told) == {"is_safe", "confidence", "flagged_categories", "scores", "action", "policy"}
+    assert sum(told["scores"].values()) == pytest.approx(1)
+    form = client.post("/v1/moderate", data={"policy": "default"}, files={"image": ("a.png", png())})
+    assert form.json() == told
+    assert client.post("/v1/moderate", json={"text": "a cat"}).json()["is_safe"]
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    with Remote(url, system.settings) as remote:
+        local = Local(cast(Olhar, system))
+        assert remote.moderate(file, "", "default-pt") == local.moderate(file, "", "default-pt")
+        assert remote.moderate(None, "a cat", "") == local.moderate(None, "a cat", "")
+        with pytest.raises(InvalidInput, match="OLHAR_MODERATION"):
+            remote.moderate(file, "", "house.yaml")
+
+
+def test_what_cannot_be_moderated(client: httpx.Client) -> None:
+    assert "one of them" in problem(client.post("/v1/moderate", json={}), 422)["detail"]
+    problem(client.post("/v1/moderate", json={"image": PICTURE, "text": "x"}), 422)
+    problem(client.post("/v1/moderate", json={"text": "x", "policy": "/etc/passwd"}), 422)
+
+
+def test_the_queue_is_decided_and_the_decisions_are_kept(client: httpx.Client, system: FakeSystem) -> None:
+    review = flagged(system)
+    (one,) = client.get("/v1/moderation", params={"state": "pending"}).json()["reviews"]
+    assert (one["id"], one["flagged_categories"], one["decisions"]) == (review, ["weapons"], [])
+    decided = client.post(f"/v1/moderation/{review}", json={"decision": "allow", "note": "a toy"}).json()
+    assert decided["state"] == "allowed"
+    assert [(d["decision"], d["note"]) for d in decided["decisions"]] == [("allow", "a toy")]
+    assert client.get("/v1/moderation", params={"state": "pending"}).json() == {"reviews": [], "next": None}
+    problem(client.post(f"/v1/moderation/{'0' * 32}", json={"decision": "allow"}), 404)
+    problem(client.post(f"/v1/moderation/{review}", json={"decision": "burn"}), 422)
+
+
+def test_what_is_rejected_is_deleted(
+    client: httpx.Client, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[tuple[object, ...]] = []
+    monkeypatch.setattr("api.moderating.remove", lambda _, *given: removed.append(given))
+    review = flagged(system, CAT.id)
+    assert client.post(f"/v1/moderation/{review}", json={"decision": "reject"}).json()["state"] == "rejected"
+    assert removed == [(SCOPE, "item", CAT.id)]
+
+
+def test_the_commands_moderate_list_and_decide(
+    tmp_path: Path, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def here(_: Settings) -> Iterator[Local]:
+        yield Local(cast(Olhar, system))
+
+    monkeypatch.setattr("api.cli.backend.open_backend", here)
+    file, policy = tmp_path / "a.png", tmp_path / "strict.yaml"
+    file.write_bytes(png())
+    policy.write_text("extends: default\nunsafe: [{name: all, threshold: 0.1, action: reject}]\n", "utf-8")
+    safe = CliRunner().invoke(commands, ["moderate", str(file)])
+    assert (safe.exit_code, "safe" in safe.output) == (0, True)
+    strict = CliRunner().invoke(commands, ["moderate", str(file), "--policy", str(policy), "--json"])
+    assert strict.exit_code == 3
+    assert json.loads(strict.stdout)["action"] == "reject"
+    review = flagged(system)
+    assert review in CliRunner().invoke(commands, ["moderation", "list"]).output
+    decided = CliRunner().invoke(commands, ["moderation", "decide", review, "allow"])
+    assert "retry" in decided.output
+    assert review not in CliRunner().invoke(commands, ["moderation", "list"]).output

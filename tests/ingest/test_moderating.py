@@ -1,0 +1,98 @@
+"""Pictures that a policy keeps out get a true receipt and are nowhere; a person's decision counts first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.moderating import worst
+from rag.types import Matrix, content_hash
+from rag.vision.moderation import Action, Category, Moderator, Policy
+from tests.ingest.conftest import SCOPE, FakeEncoder, FakeParts, Run, picture, save
+
+BAD = 3
+"""The picture that the policy is about."""
+
+
+class Prompted(FakeEncoder):
+    """The unsafe prompt is the vector of the bad picture, the safe one is far from it."""
+
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        from rag.images import working_picture
+
+        (bad,) = FakeEncoder().encode_images([working_picture(picture(BAD), max_pixels=10**6).pixels])
+        return np.stack([bad if "bad" in text else -bad for text in texts])
+
+
+def policy(action: Action) -> Moderator:
+    categories = (
+        Category("bad", ("bad",), threshold=0.99, action=action),
+        Category("good", ("good",), unsafe=False),
+    )
+    return Moderator(Prompted(), Policy("house", categories, scale=3.0))
+
+
+@pytest.fixture
+def three(photos: Path) -> None:
+    for seed in (1, 2, BAD):
+        save(photos / f"{seed}.png", picture(seed))
+
+
+@pytest.mark.parametrize("action", ["quarantine", "reject"])
+@pytest.mark.usefixtures("three")
+def test_what_is_kept_out_has_its_reason_and_is_nowhere(parts: FakeParts, run: Run, action: Action) -> None:
+    parts.moderator = policy(action)
+    receipts = {file.source[-5:]: file for file in run().files}
+    assert [receipts[f"{n}.png"].status for n in (1, 2, 3)] == ["indexed", "indexed", "quarantined"]
+    reason = receipts["3.png"].reason
+    (review,) = parts.records.reviews.latest(SCOPE.tenant)
+    assert "house" in reason
+    assert "bad 0.99" in reason or "bad 1.00" in reason
+    assert review.id in reason
+    assert (review.action, review.state, review.sha256) == (action, "pending", content_hash(picture(BAD)))
+    assert len(parts.store.saved) == 2
+    assert content_hash(picture(BAD)) not in set(parts.blobs.hashes())
+    again = {file.source[-5:]: file for file in run().files}
+    assert again["3.png"].status == "quarantined"
+    assert len(parts.records.reviews.latest(SCOPE.tenant)) == 1
+
+
+@pytest.mark.usefixtures("three")
+def test_a_person_who_allows_it_is_believed_before_the_policy(parts: FakeParts, run: Run) -> None:
+    parts.moderator = policy("quarantine")
+    run()
+    (review,) = parts.records.reviews.latest(SCOPE.tenant)
+    parts.records.reviews.decide(SCOPE.tenant, review.id, "allow")
+    assert sorted(file.status for file in run().files) == ["indexed", "unchanged", "unchanged"]
+    assert len(parts.store.saved) == 3
+
+
+@pytest.mark.usefixtures("three")
+def test_what_is_flagged_is_stored_and_said_so(parts: FakeParts, run: Run) -> None:
+    parts.moderator = policy("flag")
+    receipts = {file.source[-5:]: file for file in run().files}
+    assert receipts["3.png"].status == "indexed"
+    assert "flagged by the moderation policy house" in receipts["3.png"].reason
+    (review,) = parts.records.reviews.latest(SCOPE.tenant)
+    assert review.item_id == receipts["3.png"].item_id
+    parts.records.reviews.decide(SCOPE.tenant, review.id, "reject")
+    parts.store.saved.clear()
+    rejected = {file.source[-5:]: file for file in run().files}["3.png"]
+    assert (rejected.status, "a person rejected" in rejected.reason) == ("quarantined", True)
+
+
+@pytest.mark.usefixtures("three")
+def test_without_a_policy_nothing_is_reviewed(parts: FakeParts, run: Run) -> None:
+    assert {file.status for file in run().files} == {"indexed"}
+    assert parts.records.reviews.latest(SCOPE.tenant) == []
+
+
+def test_a_file_is_judged_by_the_worst_of_its_pictures() -> None:
+    moderator = policy("reject")
+    bad = moderator._prompts[:1]
+    verdicts = moderator.of_images(np.concatenate([-bad, bad]))
+    assert worst(verdicts).action == "reject"
+    assert worst(verdicts[:1]).action == "allow"
