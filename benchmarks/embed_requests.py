@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
-
-import httpx
 
 from benchmarks.serving import serving
 from rag.build import Olhar, build
@@ -31,6 +32,25 @@ BATCH: Final = 64
 numbers = itertools.count()
 
 
+class Client:
+    """A connection for each thread; as little work as can be, since it shares the machine with the server."""
+
+    def __init__(self, url: str) -> None:
+        self._host = url.removeprefix("http://")
+        self._own = threading.local()
+
+    def post(self, path: str, body: bytes, kind: str) -> bytes:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = HTTPConnection(self._host, timeout=300)
+        connection: HTTPConnection = self._own.connection
+        connection.request("POST", path, body, {"content-type": kind})
+        answer = connection.getresponse()
+        found = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{answer.status}: {found[:500]!r}")
+        return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("photos", type=Path, metavar="PHOTOS")
@@ -39,24 +59,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     photos = read_dataset(given.photos).photos[: given.count]
-    with serving(photos[:4], {}) as served, build(load_settings()) as olhar:
-        limits = httpx.Limits(max_connections=given.clients)
-        client = httpx.Client(base_url=served.url, timeout=300, limits=limits)
-        with client, ThreadPoolExecutor(given.clients) as pool:
-            for what, send, offline in ways(client, olhar):
-                compare(what, partial(_all, pool, send), offline, photos, given.rounds)
+    pool = ThreadPoolExecutor(given.clients)
+    with serving(photos[:4], {}) as served, build(load_settings()) as olhar, pool:
+        for what, send, offline in ways(served.url, olhar):
+            compare(what, partial(_all, pool, send), offline, photos, given.rounds)
 
 
 def ways(
-    client: httpx.Client, olhar: Olhar
+    url: str, olhar: Olhar
 ) -> list[tuple[str, Callable[[Photo], object], Callable[[Sequence[Photo]], object]]]:
     """For texts and for pictures: one request, and all in batches."""
 
+    client = Client(url)
+
     def text(photo: Photo) -> object:
-        return client.post("/embed/text", json={"text": photo.captions[0]}).raise_for_status()
+        body = json.dumps({"text": photo.captions[0]}).encode()
+        return client.post("/embed/text", body, "application/json")
 
     def picture(photo: Photo) -> object:
-        return client.post("/embed/image", files={"file": photo.path.read_bytes()}).raise_for_status()
+        part = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+        body = part + photo.path.read_bytes() + b"\r\n--x--\r\n"
+        return client.post("/embed/image", body, "multipart/form-data; boundary=x")
 
     def texts(photos: Sequence[Photo]) -> object:
         return _batched(olhar.encoder.encode_text_queries, [photo.captions[0] for photo in photos])
