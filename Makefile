@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
-# Processes that run the tests, a file each at a time; each takes up to 3 GB.
-WORKERS ?= 2
+# Processes that run the tests, a file each at a time; each takes up to 3 GB. They wait a lot: three fill two cores.
+WORKERS ?= 3
 CHECKED := rag ingest api tests benchmarks
 
 .PHONY: demo test install lint types unit chaos clients fuzz api-docs serve clean

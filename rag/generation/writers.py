@@ -16,8 +16,9 @@ from rag.generation.prompts import inscriptions, labels_of, only_labels, small_m
 from rag.generation.speech import Speech
 from rag.types import NOT_FOUND, Draft, Evidence, Shown
 
-SURE = 0.5
-"""The relevance from which evidence is quoted even when it shares no word with the question."""
+SURE = 0.32
+"""The relevance from which evidence is quoted even when it shares no word with the question: questions of
+another wording about a passage or a caption have that much, and few that it does not answer."""
 
 WORDS_WEIGH = 4.0
 """Log-odds that evidence gains from holding every word of the question, beside evidence that holds none.
