@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from api.query_schemas import Body, Text
 from rag.settings import Name
@@ -22,10 +22,11 @@ class WantedIn(Body):
     description: Annotated[Text, StringConstraints(max_length=2000)] = ""
 
 
-class LabelsIn(Body):
-    """The labels that pictures are sorted into."""
+class WaysIn(Body):
+    """How pictures are sorted: by labels, or by a classifier that was taught in their collection."""
 
-    labels: Annotated[list[LabelText | WantedIn], Field(min_length=1, max_length=LABELS)]
+    labels: Annotated[list[LabelText | WantedIn], Field(max_length=LABELS)] = Field(default_factory=list)
+    classifier: Name | None = Field(None, description="instead of labels; its collection is `collection`")
     multi: bool = Field(False, description="each label for itself; else one of them")
     none: bool = Field(True, description="it may be none of these (not with `multi`)")
     language: Language = Field("en", description="of the templates that labels are put into")
@@ -33,19 +34,25 @@ class LabelsIn(Body):
         default_factory=list, description="other ones, with {} where the label goes: `a sketch of a {}`"
     )
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.labels) == (self.classifier is not None):
+            raise ValueError("give labels, or a classifier that was taught: one of them")
+        return self
+
     def wanted(self) -> list[Wanted]:
         return [
             Wanted(one) if isinstance(one, str) else Wanted(one.name, one.description) for one in self.labels
         ]
 
 
-class ClassifyIn(LabelsIn):
-    """A picture and its possible labels."""
+class ClassifyIn(WaysIn):
+    """A picture, and how it is sorted."""
 
     image: Annotated[str, StringConstraints(min_length=1)] | None = Field(
         None, description="a data URI in base64, `olhar:<item id>`, or a URL; in a form, a file"
     )
-    collection: Name | None = Field(None, description="where `olhar:<item id>` is")
+    collection: Name | None = Field(None, description="where `olhar:<item id>` and the classifier are")
     top: int = Field(10, ge=1, le=LABELS, description="labels in the answer, at most")
 
 

@@ -113,6 +113,7 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     records.captionings.forget_collection(scope)
     records.edits.forget_collection(scope)
     records.reviews.forget_collection(scope)
+    records.classifiers.forget_collection(scope)
     return gone
 
 

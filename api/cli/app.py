@@ -48,6 +48,7 @@ app.command("quality")(measuring.quality)
 app.command("classify")(classifying.classify)
 app.command("fairness")(fairness.fairness)
 app.command("export-index")(index_export.export_index)
+app.add_typer(classifying.classifiers, name="classifiers")
 app.command("moderate")(moderating.moderate)
 app.add_typer(moderating.moderation, name="moderation")
 

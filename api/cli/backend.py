@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
     from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
+    from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
     from rag.records.reviews import Decision, State
     from rag.vision.curation.types import Coverage, Representatives
     from rag.vision.fairness.history import Run
@@ -64,6 +65,14 @@ class Backend(Protocol):
     def quality(self, options: Options, *, collection: str) -> Quality: ...
 
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut: ...
+
+    def sort(self, collection: str, wanted: SortIn) -> SortedOut: ...
+
+    def teach(self, collection: str, wanted: TeachIn) -> ClassifierOut: ...
+
+    def classifiers(self, collection: str) -> ClassifiersOut: ...
+
+    def forget_classifier(self, collection: str, name: str) -> None: ...
 
     def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
         """A picture, or without one a text."""

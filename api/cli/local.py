@@ -18,6 +18,7 @@ from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
+from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
 from ingest.desk import Desk
 from ingest.fairness import kept
 from ingest.passes import finish_waiting
@@ -120,6 +121,23 @@ class Local:
 
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
         return Classification(self._olhar).classify(wanted, self._pixels(picture))
+
+    def sort(self, collection: str, wanted: SortIn) -> SortedOut:
+        return Classification(self._olhar).sort(collection, wanted)
+
+    def teach(self, collection: str, wanted: TeachIn) -> ClassifierOut:
+        from api.routes.pictures import picture_bytes, pixels_of  # it takes the server's packages
+
+        scope, settings = self._scope(collection), self._olhar.settings
+        return Classification(self._olhar).teach(
+            collection, wanted, lambda uri: pixels_of(picture_bytes(uri, self._olhar, scope), settings)
+        )
+
+    def classifiers(self, collection: str) -> ClassifiersOut:
+        return Classification(self._olhar).classifiers(collection)
+
+    def forget_classifier(self, collection: str, name: str) -> None:
+        Classification(self._olhar).forget(collection, name)
 
     def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
         moderation = Moderation(self._olhar)

@@ -24,6 +24,7 @@ from api.limits import FIELD_BYTES, UPLOAD_FILES
 from api.moderation_schemas import ModerateIn, Packaged, ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
+from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
 from ingest.descriptions import shortened
 from ingest.receipts import STATUSES, FileReceipt, Status
 from ingest.sources import SourceFile
@@ -166,6 +167,22 @@ class Remote:
 
     def classify(self, wanted: ClassifyIn, picture: Path) -> ClassifiedOut:
         return ClassifiedOut.model_validate(self._ask("/v1/classify", wanted, [picture]))
+
+    def sort(self, collection: str, wanted: SortIn) -> SortedOut:
+        body = wanted.model_dump(exclude_unset=True)
+        route = f"/v1/collections/{quote(collection)}/classify"
+        return SortedOut.model_validate(self.send("POST", route, json=body, timeout=UPLOAD_SECONDS))
+
+    def teach(self, collection: str, wanted: TeachIn) -> ClassifierOut:
+        route, body = f"/v1/collections/{quote(collection)}/classifiers", wanted.model_dump()
+        return ClassifierOut.model_validate(self.send("POST", route, json=body))
+
+    def classifiers(self, collection: str) -> ClassifiersOut:
+        route = f"/v1/collections/{quote(collection)}/classifiers"
+        return ClassifiersOut.model_validate(self.send("GET", route))
+
+    def forget_classifier(self, collection: str, name: str) -> None:
+        self._answered("DELETE", f"/v1/collections/{quote(collection)}/classifiers/{quote(name)}")
 
     def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
         if policy not in ("", *get_args(Packaged)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -15,9 +15,11 @@ from api.errors import invalid
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import only_file, picture_bytes, pixels_of
 from api.routes.queries import parsed
-from api.security.needs import READ
+from api.security.needs import READ, WRITE
+from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
 from rag.build import Olhar
 from rag.errors import InvalidInput
+from rag.settings import Name
 from rag.types import Pixels, Scope
 
 router = APIRouter(tags=["classifying"])
@@ -59,9 +61,11 @@ _PROPERTIES: dict[str, object] = {
     "language": {"enum": ["en", "pt"]},
     "top": {"type": "integer", "minimum": 1},
     "collection": {"type": "string"},
+    "classifier": {"type": "string"},
     "image": FILE,
 }
-_CONTENT = {**json_schema("ClassifyIn"), **form_schema(_PROPERTIES, ("labels", "image"))}
+_CONTENT = {**json_schema("ClassifyIn"), **form_schema(_PROPERTIES, ("image",))}
+Collection = Annotated[Name, Path(alias="name")]
 
 
 @router.post(
@@ -76,3 +80,41 @@ def classify(
     """Say which of your labels a picture shows. JSON (the picture is a data URI) or a form."""
     wanted, picture = asked
     return Classification(olhar, tenant=who.tenant).classify(wanted, picture)
+
+
+@router.post("/v1/collections/{name}/classify", operation_id="classify_collection", dependencies=[WRITE])
+def classify_collection(collection: Collection, body: SortIn, olhar: System, who: Who) -> SortedOut:
+    """Sort all photos of a collection. With `store` labels become tags, where nobody but a model gave any."""
+    return Classification(olhar, tenant=who.tenant).sort(collection, body)
+
+
+@router.post(
+    "/v1/collections/{name}/classifiers",
+    operation_id="teach_classifier",
+    status_code=201,
+    dependencies=[WRITE],
+)
+def teach(collection: Collection, body: TeachIn, olhar: System, who: Who) -> ClassifierOut:
+    """Teach labels by a few examples. One of the same name is replaced."""
+    scope = scope_of(olhar, who, collection)
+    classification = Classification(olhar, tenant=who.tenant)
+    return classification.teach(collection, body, lambda uri: _named(uri, olhar, scope))
+
+
+@router.get("/v1/collections/{name}/classifiers", operation_id="classifiers", dependencies=[READ])
+def classifiers(collection: Collection, olhar: System, who: Who) -> ClassifiersOut:
+    """The classifiers that were taught in a collection."""
+    return Classification(olhar, tenant=who.tenant).classifiers(collection)
+
+
+@router.delete(
+    "/v1/collections/{name}/classifiers/{classifier}",
+    operation_id="delete_classifier",
+    status_code=204,
+    dependencies=[WRITE],
+    responses={204: {"description": "It is gone."}},
+)
+def delete(collection: Collection, classifier: Annotated[Name, Path()], olhar: System, who: Who) -> Response:
+    """Delete a classifier. Tags that it gave stay."""
+    Classification(olhar, tenant=who.tenant).forget(collection, classifier)
+    return Response(status_code=204)

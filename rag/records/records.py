@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from rag.records.audit import Audit
 from rag.records.batching import Batching
 from rag.records.chores import Chores
+from rag.records.classifiers import Classifiers
 from rag.records.database import Database
 from rag.records.edits import Edits
 from rag.records.feedback import Feedbacks
@@ -47,6 +48,7 @@ class Records:
         self.readings = Pass(self.database, "ocr", clock)
         self.captionings = Pass(self.database, "caption", clock)
         self.model_captions = ModelCaptions(self.database)
+        self.classifiers = Classifiers(self.database, clock)
         self.reviews = Reviews(self.database, clock)
         self.threads = Threads(self.database, clock)
         self.feedback = Feedbacks(self.database, clock)

@@ -29,6 +29,7 @@ from rag.errors import ModelUnavailable, NotFound
 from rag.models import encoder_row
 from rag.questions import Question
 from rag.records.answers import Recent
+from rag.records.classifiers import Classifiers
 from rag.records.feedback import Feedbacks
 from rag.records.load import Load
 from rag.records.records import Records
@@ -303,6 +304,10 @@ class FakeRecords:
     @property
     def threads(self) -> Threads:
         return self.kept.threads
+
+    @property
+    def classifiers(self) -> Classifiers:
+        return self.kept.classifiers
 
     @property
     def reviews(self) -> Reviews:

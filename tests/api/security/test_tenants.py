@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -79,6 +80,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
                 names = upload(ana, "ana", 1) | {"name": "photos", "prefix": secrets["ana"][0].prefix}
                 link = ana.post("/v1/links", json={"items": [names["item_id"]]}).json()["links"][0]
                 names["link"] = link["original"].rpartition("/")[2][:-1]  # cut short, so that it is none
+                taught = {"a": [names["item_id"]], "b": [data_uri(7), data_uri(8)]}
+                taught["a"].append(data_uri(9))
+                made = {"name": "lighthouses", "examples": taught}
+                assert ana.post("/v1/collections/photos/classifiers", json=made).status_code == 201
+                names["classifier"] = "lighthouses"
                 names["review_id"] = olhar.records.reviews.put(
                     Scope("ana", "photos"), "a" * 64, item_id=names["item_id"], source="ana.png",
                     action="flag", policy="default", flagged=["lighthouses"], scores={"lighthouses": 0.9},
@@ -101,6 +107,10 @@ class Mute(FakeGenerator):
         yield Draft("Nothing.", ())
 
     def close(self) -> None: ...
+
+
+def data_uri(seed: int) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture(seed)).decode()
 
 
 def bodies(two: Two) -> dict[str, dict[str, Any]]:
@@ -129,6 +139,8 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "rotate_key": {"json": {}},
         "classify": {"json": shown | {"labels": ["a", "b"]}},
         "moderate": {"json": shown},
+        "classify_collection": {"json": {"labels": ["a", "b"], "store": True}},
+        "teach_classifier": {"json": {"name": "x", "examples": {"a": [item], "b": [item]}}},
         "decide_review": {"json": {"decision": "reject"}},
         "audit_fairness": {"json": {"groups": {item: "one", "ben.png": "two"}}},
         "rename_thread": {"json": {"title": "ben was here"}},
@@ -144,7 +156,8 @@ def state(two: Two) -> dict[str, Any]:
     """All that Ana has, as she sees it."""
     paths = ["/v1/collections", "/v1/collections/photos/items", "/v1/collections/photos/items?kind=passage",
              "/v1/collections/photos/sources", "/v1/jobs", "/v1/parked", "/v1/reconcile", "/v1/threads",
-             "/v1/feedback", "/v1/moderation"]  # fmt: skip
+             "/v1/feedback", "/v1/moderation",
+             "/v1/collections/photos/classifiers"]  # fmt: skip
     seen = {path: two.ana.get(path).json() for path in paths}
     keys = two.ana.get("/v1/keys").json()["keys"]
     seen["keys"] = [{k: v for k, v in key.items() if k != "used_at"} for key in keys]
@@ -182,7 +195,9 @@ def test_what_is_one_tenants_is_neither_seen_nor_touched_by_another(two: Two) ->
         )
         for mark in (*MARKS, two.names["job_id"], two.names["prefix"]):
             assert answer.status_code >= 400 or mark not in answer.text, (name, mark)
-        if re.search("{(item|job|prefix|thread|review)", operations(two.app)[name.partition(" ")[0]][1]):
+        if re.search(
+            "{(item|job|prefix|thread|review|classifier)", operations(two.app)[name.partition(" ")[0]][1]
+        ):
             problem(answer, 404)
         if name == "model":
             assert answer.status_code == 404

@@ -1,0 +1,1 @@
+"""Labels learned from a few examples."""

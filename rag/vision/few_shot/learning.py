@@ -1,0 +1,71 @@
+"""A label learned from a handful of examples, and from its words.
+
+A linear probe (logistic regression of a label's examples against the others', Alain and Bengio 2016) beside
+the words of the label, as Tip-Adapter mixes them (Zhang et al. 2022). Both are linear in the picture: what is
+kept is one vector and one bias a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from rag.errors import InvalidInput
+from rag.types import Matrix
+from rag.vision.few_shot.learned import Learned
+
+STRENGTH: Final = 10.0
+"""Inverse of the regularisation (scikit-learn's ``C``), chosen on training photos with 5 and 10 examples."""
+PRIOR: Final = 1.0
+"""How much a label's words count beside its examples, both of length 1; chosen alike."""
+LEAST: Final = 2
+MOST: Final = 10_000
+"""Examples: of a label, and of all labels."""
+
+
+def learn(
+    examples: Mapping[str, Sequence[int]], images: Matrix, words: Matrix, *, prior: float = PRIOR
+) -> Learned:
+    """``examples``: for each label the rows of ``images`` that show it; ``words``: its vector, unit rows,
+    which count ``prior`` times as much as the examples.
+
+    A picture may be an example of several labels; each label's others are its counter-examples. Raises
+    InvalidInput for fewer than two labels, or a label with too few examples or no counter-example.
+    """
+    if len(examples) < 2:
+        raise InvalidInput("a classifier needs examples of two labels or more: others are what one is not")
+    used = np.unique([place for rows in examples.values() for place in rows])
+    if len(used) > MOST:
+        raise InvalidInput(f"{len(used)} examples; {MOST} are allowed")
+    weights, biases = [], []
+    with threadpool_limits(1):  # questions are answered meanwhile
+        for label, vector in zip(examples, words, strict=True):
+            there = np.isin(used, list(examples[label]))
+            _check(label, there)
+            weight, bias = _fitted(images[used], there, vector * np.float32(prior))
+            weights.append(weight)
+            biases.append(bias)
+    return Learned(tuple(examples), np.asarray(weights, np.float32), np.asarray(biases, np.float32))
+
+
+def _check(label: str, there: NDArray[np.bool_]) -> None:
+    if there.sum() < LEAST:
+        raise InvalidInput(f"the label {label!r} has {int(there.sum())} examples; give {LEAST} or more")
+    if there.all():
+        raise InvalidInput(f"every example shows {label!r}: give examples of what it is not, too")
+
+
+def _fitted(images: Matrix, there: NDArray[np.bool_], words: Matrix) -> tuple[Matrix, float]:
+    """Direction by examples and words, then its log-odds by the examples (Platt 1999, regularised)."""
+    probe = LogisticRegression(C=STRENGTH, class_weight="balanced").fit(images, there)
+    seen = np.asarray(probe.coef_[0], np.float64)
+    direction = seen / max(float(np.linalg.norm(seen)), 1e-9) + words
+    scores = (images @ direction)[:, None]
+    scale = LogisticRegression(C=STRENGTH, class_weight="balanced").fit(scores, there)
+    slope = max(float(scale.coef_[0, 0]), 1e-3)
+    return np.asarray(slope * direction, np.float32), float(scale.intercept_[0])
