@@ -14,9 +14,10 @@ _NUMBER = re.compile(r"\d+")
 _EMPTIED = "\0"
 _GAP_BEFORE_PUNCTUATION = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*(?=[.,;:!?)]|$)", re.MULTILINE)
 _GAP = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*")
-_OPEN_END = re.compile(rf"[ \t]*(?:{_MARKER.pattern}[ \t]*)*!?(?:\[[\s\d,;]*)?\Z")
-_PICTURE = re.compile(r"!(?=\[)")
-"""Where the meaning of a text's end hangs on what follows: gaps, markers, the beginning of one."""
+_OPEN_END = re.compile(rf"(?:[ \t]*!?{_MARKER.pattern})*[ \t]*(?:<|!?(?:\[[\s\d,;]*)?)\Z")
+"""Where the meaning of a text's end hangs on what follows: gaps, markers, the beginning of one or of a picture."""
+_LOADING = re.compile(r"!(?=\[)|<(?=[A-Za-z])")
+"""What begins a picture in Markdown, and a tag in HTML: `<img src=…>`, or any with a background."""
 
 
 class Checked:
@@ -60,8 +61,8 @@ class Checked:
 
     def _tidied(self, text: str) -> str:
         text = _GAP.sub(" ", _GAP_BEFORE_PUNCTUATION.sub("", _MARKER.sub(self._keep, text)))
-        # A picture in Markdown would be loaded by whoever shows it, and tell its address what it was told.
-        return _PICTURE.sub("! ", text)
+        # A picture would be loaded by whoever shows it, and tell its address what it was told.
+        return _LOADING.sub(lambda match: f"{match[0]} ", text)
 
     def _keep(self, match: re.Match[str]) -> str:
         numbers = [number.lstrip("0") or "0" for number in _NUMBER.findall(match[1])]

@@ -31,7 +31,7 @@ MARKER = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
 answers = st.lists(
     st.one_of(
         st.text(max_size=8),
-        st.sampled_from([" ", ".", ",", "\n", "[", "]", "cat", "[]", "[x]", "!", "![", "\0"]),
+        st.sampled_from([" ", ".", ",", "\n", "[", "]", "cat", "[]", "[x]", "!", "![", "<", "](", "\0"]),
         st.lists(st.integers(0, 12), min_size=1, max_size=3).map(lambda n: f"[{', '.join(map(str, n))}]"),
     ),
     max_size=12,
@@ -56,7 +56,7 @@ def test_checking_twice_changes_nothing_more(pieces: Pieces, text: str) -> None:
     assert (again, same) == (once, citations)
 
 
-@given(text=st.text(st.characters(exclude_characters="\0!", exclude_categories=["Nd", "Cs"])))
+@given(text=st.text(st.characters(exclude_characters="\0!<", exclude_categories=["Nd", "Cs"])))
 @shared_fixture
 def test_text_without_markers_is_unchanged_and_warned_of(pieces: Pieces, text: str) -> None:
     assert check(text, pieces("a")) == (text, (), (NO_CITATION,))
@@ -77,6 +77,10 @@ def test_text_without_markers_is_unchanged_and_warned_of(pieces: Pieces, text: s
         ("A cat [0].", "A cat.", []),
         ("A cat![1] Yes!", "A cat! [1] Yes!", [1]),
         ("See ![x](https://e.example/?q=1).", "See ! [x](https://e.example/?q=1).", []),
+        ("See ![1](https://e.example/?q=1).", "See ! [1](https://e.example/?q=1).", [1]),
+        ("<img src=https://e.example> [1]", "< img src=https://e.example> [1]", [1]),
+        ("<[7]IMG src=x> <p style=y>", "< IMG src=x> < p style=y>", []),
+        ("3 < 4 <- 5 <3", "3 < 4 <- 5 <3", []),
     ],
 )
 def test_forms_of_markers(pieces: Pieces, given_text: str, kept: str, markers: list[int]) -> None:
@@ -107,6 +111,16 @@ def test_in_pieces_it_is_the_same_text(pieces: Pieces, text: str, cuts: list[int
     assert ("".join(shown), checked.citations, checked.warnings) == _whole(text, evidence)
 
 
+@given(text=st.text(st.sampled_from("a ![](19,.\n<"), max_size=10))
+@shared_fixture
+def test_no_picture_is_let_through_also_character_by_character(pieces: Pieces, text: str) -> None:
+    evidence = pieces("a")
+    checked = Checked(evidence)
+    shown = "".join(checked.feed(character) for character in text) + checked.end()
+    assert (shown, checked.citations, checked.warnings) == check(text, evidence)
+    assert not re.search(r"!\[|<[a-z]", shown)
+
+
 def _whole(text: str, evidence: tuple[Evidence, ...]) -> tuple[str, tuple[Citation, ...], tuple[str, ...]]:
     return check(text, evidence)
 
@@ -119,3 +133,6 @@ def test_what_can_be_shown_is_not_kept_back(pieces: Pieces) -> None:
     assert checked.feed("] down") == " down"
     assert checked.feed(" [1") == ""
     assert checked.feed("].") == " [1]."
+    assert checked.feed(" So!") == " So"
+    assert checked.feed(" <") == "!"
+    assert checked.feed("3") == " <3"
