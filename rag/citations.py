@@ -15,7 +15,7 @@ _EMPTIED = "\0"
 _GAP_BEFORE_PUNCTUATION = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*(?=[.,;:!?)]|$)", re.MULTILINE)
 _GAP = re.compile(rf"[ \t]*{_EMPTIED}[ \t]*")
 _OPEN_END = re.compile(rf"(?:[ \t]*!?{_MARKER.pattern})*[ \t]*(?:<|!?(?:\[[\s\d,;]*)?)\Z")
-"""Where the meaning of a text's end hangs on what follows: gaps, markers, the beginning of one or of a picture."""
+"""Where the meaning of a text's end hangs on what follows: gaps, markers, what begins one or a picture."""
 _LOADING = re.compile(r"!(?=\[)|<(?=[A-Za-z])")
 """What begins a picture in Markdown, and a tag in HTML: `<img src=…>`, or any with a background."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from rag.duplicates import DISTANCE, grouped
 from rag.types import Evidence, Hit, Item
 
 MAX_EVIDENCE_CHARACTERS = 2_000
+_WORD = re.compile(r"\w+")
 
 
 def number(hits: Sequence[Hit], alike: Mapping[str, int] | None = None) -> tuple[Evidence, ...]:
@@ -25,30 +28,54 @@ def number(hits: Sequence[Hit], alike: Mapping[str, int] | None = None) -> tuple
 
 
 def distinct(hits: Sequence[Hit]) -> tuple[list[Hit], dict[str, int]]:
-    """The first of those that look alike or say the same, and how many others each stands for, by id.
+    """The first of those that say the same or only look alike, and how many others each stands for, by id.
 
-    Pictures look alike by their perceptual hashes, as in ``rag.duplicates``; a picture without structure
-    looks like none.
+    Pictures look alike by their perceptual hashes, as in ``rag.duplicates``; one that looks like another and
+    has words which that lacks is kept. Texts are the same up to case, spaces and a full stop at the end; two
+    different pictures under the same words are two pieces of evidence. A picture without structure looks like
+    none, and no different one.
     """
-    first = _first_alike([hit.item for hit in hits])
-    said: dict[str, int] = {}
-    kept: list[Hit] = []
+    looks = _look_alikes([hit.item for hit in hits])
+    kept: list[tuple[Hit, _Said]] = []
     alike: dict[str, int] = {}
     for place, hit in enumerate(hits):
-        text = " ".join(describe(hit).casefold().split()).rstrip(" .")
-        stands = hits[said.setdefault(text, first[place])] if text else hits[first[place]]
-        if stands is hit:
-            kept.append(hit)
+        said = _Said(looks.get(place), _compared(hit), _own_words(hit.item))
+        stands = next((first.item.id for first, other in kept if said.no_more_than(other)), None)
+        if stands is None:
+            kept.append((hit, said))
         else:
-            alike[stands.item.id] = alike.get(stands.item.id, 0) + 1
-    return kept, alike
+            alike[stands] = alike.get(stands, 0) + 1
+    return [hit for hit, _ in kept], alike
 
 
-def _first_alike(items: Sequence[Item]) -> list[int]:
-    """For each item the place of the first one that it looks like, which may be its own."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a hit tells: what it looks like (equal for look-alikes), its text, and the words of its own."""
+
+    look: int | None
+    text: str
+    words: Set[str]
+
+    def no_more_than(self, other: _Said) -> bool:
+        if self.look is not None and other.look is not None:
+            return self.look == other.look and self.words <= other.words
+        return bool(self.text) and self.text == other.text
+
+
+def _compared(hit: Hit) -> str:
+    return " ".join(describe(hit).casefold().split()).rstrip(" .")
+
+
+def _own_words(item: Item) -> Set[str]:
+    """What is known of the item beyond its pixels and its place."""
+    return set(_WORD.findall(" ".join((item.caption, item.text, item.ocr, *item.tags)).casefold()))
+
+
+def _look_alikes(items: Sequence[Item]) -> dict[int, int]:
+    """For the place of each picture that has a look, the first place of those that look like it."""
     hashed = [place for place, item in enumerate(items) if item.phash.strip("0") and not item.is_frame]
     hashes = np.array([int(items[place].phash, 16) for place in hashed], dtype=np.uint64)
-    first = list(range(len(items)))
+    first = {place: place for place in hashed}
     for group in grouped(hashes, DISTANCE) if hashed else ():
         for member in group:
             first[hashed[member]] = hashed[group[0]]

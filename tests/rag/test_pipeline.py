@@ -391,21 +391,47 @@ def test_what_is_known_of_a_hit_stands_in_one_paragraph() -> None:
     assert [evidence.marker for evidence in number([hit, hit])] == [1, 2]
 
 
-def test_what_looks_alike_or_says_the_same_is_one_piece_of_evidence_and_counted() -> None:
-    item = Item("a", "t", "c", "h", ("s",), caption="A dog on the beach.", phash="f0f0f0f0f0f0f0f0")
+BEACH, SEA = "f0f0f0f0f0f0f0f0", "0123456789abcdef"
+
+
+def told_apart(*items: Item) -> tuple[list[str], dict[str, int]]:
+    """The ids of those that are evidence of their own, and how many others each stands for."""
+    kept, alike = distinct([Hit(n, one, 0.0, 0.5, Legs()) for n, one in enumerate(items, start=1)])
+    return [hit.item.id for hit in kept], alike
+
+
+def test_what_only_looks_alike_or_says_the_same_is_one_piece_of_evidence_and_counted() -> None:
+    item = Item("a", "t", "c", "h", ("s",), caption="A dog on the beach.", phash=BEACH)
+    near = f"{BEACH[:-1]}1"
     others = (
-        replace(item, id="b", caption="a dog  on the beach .", phash="0123456789abcdef"),
-        replace(item, id="c", caption="A dog, near the sea", phash="f0f0f0f0f0f0f0f1"),
-        replace(item, id="d", caption="A cat.", phash="0" * 16),
-        replace(item, id="e", caption="", phash="0" * 16),
-        replace(item, id="f", caption="", phash=""),
+        replace(item, id="b", caption="a dog  on the beach .", phash=near),
+        replace(item, id="c", caption="", phash=near),
+        replace(item, id="d", caption="A dog on the beach", phash=""),
+        replace(item, id="e", caption="A cat.", phash="0" * 16),
+        replace(item, id="f", caption="", phash="0" * 16),
+        replace(item, id="g", caption="", phash=""),
     )
-    hits = [Hit(n, one, 0.0, 0.5, Legs()) for n, one in enumerate((item, *others), start=1)]
-    kept, alike = distinct(hits)
-    assert [hit.item.id for hit in kept] == ["a", "d", "e", "f"]
-    assert alike == {"a": 2}
-    first, *_ = number([replace(kept[0], duplicates=1), *kept[1:]], alike)
-    assert (first.alike, first.text) == (2, "Caption: A dog on the beach. (3 more like it)")
+    assert told_apart(item, *others) == (["a", "e", "f", "g"], {"a": 3})
+    (first,) = number([Hit(1, item, 0.0, 0.5, Legs(), duplicates=1)], {"a": 3})
+    assert (first.alike, first.text) == (3, "Caption: A dog on the beach. (4 more like it)")
+
+
+def test_a_look_alike_with_words_of_its_own_and_another_picture_of_the_same_words_are_evidence() -> None:
+    dog = Item("a", "t", "c", "h", ("s",), caption="A dog.", phash=BEACH)
+    same = replace(dog, id="b", phash=SEA)
+    maria = replace(dog, id="c", caption="Maria at the harbour.", phash=SEA)
+    plain = replace(dog, id="d", caption="", phash=SEA)
+    assert told_apart(dog, same, maria, plain) == (["a", "b", "c"], {"b": 1})
+    tagged = [replace(plain, id=str(n), tags=("lisbon",), phash=f"{37**9 * n:016x}"[-16:]) for n in (1, 2, 3)]
+    assert told_apart(*tagged) == (["1", "2", "3"], {})
+
+
+def test_a_passage_that_says_the_same_in_another_place_of_the_same_name_is_no_evidence_of_its_own() -> None:
+    passage = Item("a", "t", "c", "h", ("a.pdf",), kind="passage", text="The harbour opens at nine.")
+    assert told_apart(passage, replace(passage, id="b", text="The harbour opens  at nine")) == (
+        ["a"],
+        {"a": 1},
+    )
 
 
 def test_a_very_long_text_is_cut_after_a_word_with_a_mark() -> None:
