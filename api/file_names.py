@@ -18,8 +18,11 @@ ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "image/bmp": (".bmp",),
     "image/webp": (".webp",),
     "image/avif": (".avif",),
+    "video/mp4": (".mp4", ".m4v"),
+    "video/quicktime": (".mov", ".qt"),
+    "video/webm": (".webm",),
 }
-"""How names of pictures of a type end, the usual ending first."""
+"""How names of pictures and videos of a type end, the usual ending first."""
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*%\\/;]+')
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"
 
@@ -31,17 +34,17 @@ def disposition(kind: Literal["inline", "attachment"], name: str) -> str:
     return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe=_ATTR_CHARS)}"
 
 
-def safe_name(source: str, otherwise: str, picture: str | None) -> str:
+def safe_name(source: str, otherwise: str, shown: str | None) -> str:
     """The last part of a source as a name to save under; ``otherwise`` where nothing is left of it.
 
     Without characters that mean something to a shell, a file system or a reader's eye (direction marks); that
-    of a ``picture`` (its media type) ends as pictures of the type do.
+    of what is ``shown`` (its media type) ends as files of the type do.
     """
     last = re.split(r"[\\/]", source.rstrip("\\/"))[-1]
     kept = "".join(char for char in last if unicodedata.category(char)[0] != "C")
     name = _FORBIDDEN.sub("_", kept).strip(" .") or otherwise
     stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix
-    if picture and ending.lower() not in ENDINGS[picture]:
-        stem, ending = name, ENDINGS[picture][0]
+    if shown and ending.lower() not in ENDINGS[shown]:
+        stem, ending = name, ENDINGS[shown][0]
     ending = ending[:20]
     return stem[: MOST - len(ending)] + ending

@@ -63,7 +63,7 @@ class HitOut(BaseModel):
     ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too and are not
     listed. ``negative`` is the probability that it is about what was not wanted, null where nothing was said.
     A passage or figure of a document says where it stands: its ``part``, ``page`` (0: none), the ``title``,
-    and the document's own item as ``parent_id``.
+    and the document's own item as ``parent_id``; a frame of a video so many ``seconds`` after its start.
     """
 
     rank: int
@@ -74,6 +74,7 @@ class HitOut(BaseModel):
     parent_id: str
     page: int
     title: Shown
+    seconds: float | None = None
     caption: Shown
     text: Shown
     score: float
@@ -343,6 +344,7 @@ def _hit(hit: Hit) -> Mapping[str, Any]:
         "parent_id": item.parent_id,
         "page": item.page,
         "title": str(item.metadata.get("title", "")) if item.parent_id else "",
+        "seconds": item.seconds,
         "caption": item.caption,
         "text": item.text,
         "score": hit.score,

@@ -27,6 +27,8 @@ from ingest.sources import Reading
 from ingest.steps import Task, waiting
 from ingest.system import BATCH, Parts
 from ingest.truncation import note_truncated
+from ingest.videos import is_video
+from ingest.videos import reading as videos
 from ingest.writing import Writer, item_of
 from rag.errors import ModelUnavailable, OlharError
 from rag.observing import step
@@ -133,10 +135,12 @@ class BatchRun:
         self._timed("describe", started)
 
     def _open(self, task: Task) -> None:
-        """A new file's bytes to pixels, also of further frames and pages, or to the parts of a document."""
+        """A new file's bytes to pixels, also of further frames and pages, or to a document's parts."""
         settings, blobs = self._parts.settings, self._parts.blobs
         claim = partial(self._claim, task.item_id)
-        if not reading.is_document(task):
+        if is_video(task.data, task.name):
+            videos.read(task, self._item(task), self._sandbox, blobs, settings, claim)
+        elif not reading.is_document(task):
             data, opened = task.data, partial(picture, sandbox=self._sandbox, settings=settings)
             steps.decode(task, blobs, opened, settings.thumbnail)
             if task.receipt is None and frames.has_further(data, settings):

@@ -18,7 +18,7 @@ from ingest.steps import Task
 from ingest.system import BATCH, READERS, Parts
 from rag.errors import Conflict, InvalidInput, NotFound
 from rag.images import working_picture
-from rag.types import Fingerprint, Item, Kind, Leg, Row, content_hash
+from rag.types import VIDEO, Fingerprint, Item, Kind, Leg, Row, content_hash
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
 State: TypeAlias = Literal["current", "moved", "refused"]
@@ -214,7 +214,9 @@ class _Pages:
 
 def _seen(row: Row) -> bool:
     """Whether the item has pixels of its own."""
-    return row.image_vector is not None or (row.item.kind == "image" and row.item.modality != DOCUMENT)
+    return row.image_vector is not None or (
+        row.item.kind == "image" and row.item.modality not in (DOCUMENT, VIDEO)
+    )
 
 
 def _done(old: Row, new: Row | None) -> bool:

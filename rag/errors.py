@@ -5,6 +5,7 @@ OlharError
 │   ├── BadImage           bytes that cannot be decoded within the limits
 │   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
 │   ├── BadDocument        a document that is encrypted, broken, empty or of a kind that cannot be read
+│   ├── BadVideo           a video that is encrypted, broken, empty or without pictures
 │   ├── OverLimit          a file that takes more time, memory or space than it may
 │   ├── Moderated              what was given is kept out by the moderation policy
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
@@ -45,6 +46,10 @@ class BadSource(InvalidInput):
 
 class BadDocument(InvalidInput):
     """A document that cannot be read as it is; the message says why, and what helps."""
+
+
+class BadVideo(InvalidInput):
+    """A video that cannot be read as it is; the message says why."""
 
 
 class OverLimit(InvalidInput):

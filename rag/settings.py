@@ -245,6 +245,15 @@ class Settings(BaseSettings):
         description="frames of an animation that become items: `first`, or `even:8` or `scenes:8` for at "
         "most 8, at even distances or those that differ most",
     )
+    video_frames: str = Field(
+        "scenes:32",
+        pattern=r"^(even|scenes):[1-9][0-9]{0,2}$",
+        description="frames of a video that become items, at most so many: `scenes:32` the sharpest of "
+        "each shot, `even:32` at even distances",
+    )
+    video_seconds: float = Field(
+        1.0, ge=0.05, le=3600, description="seconds of a video from one frame that is looked at to the next"
+    )
     pages: int = Field(100, ge=1, le=10_000, description="most pages of one TIFF that become items")
     file_metadata: bool = Field(
         True, description="use what files say of themselves: time, place, camera, title, caption, keywords"

@@ -72,8 +72,14 @@ class Item:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a later frame of an animation: a picture like any other, and no figure."""
+        """Whether it is a frame of a video, or a later one of an animation: a picture, and no figure."""
         return bool(self.parent_id) and self.part.startswith("frame-")
+
+    @property
+    def seconds(self) -> float | None:
+        """Where in a video it stands, after the start; None for what is no frame of one."""
+        told = self.metadata.get("seconds") if self.is_frame else None
+        return float(told) if isinstance(told, int | float) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,6 +504,17 @@ class Answer:
     shown: Shown = NOTHING_SHOWN
     id: str = ""
     sentences: tuple[Supported, ...] = ()
+
+
+VIDEO = "video"
+"""The modality of a video's own item; its frames are pictures."""
+
+
+def moment(seconds: float) -> str:
+    """A time in a video as people write it: `0:12`, `1:02:03`."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def content_hash(data: bytes) -> str:

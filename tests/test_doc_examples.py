@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.parametrize(
-    "name", ["quality.md", "fairness.md", "curation.md", "classification.md", "moderation.md"]
+    "name", ["quality.md", "fairness.md", "curation.md", "classification.md", "moderation.md", "video.md"]
 )
 def test_the_examples_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from api.schemas import AskOut, DuplicatesOut, FileOut, HitOut, IngestOut, RerankOut, SearchOut
 from rag.settings import Origin
+from rag.types import moment
 
 if TYPE_CHECKING:
     from api.cli.doctor import PartReport
@@ -187,7 +188,11 @@ def _others(hit: HitOut) -> str:
 def place(hit: HitOut) -> str:
     """The name of the file, and for a part of a document which."""
     name = PurePath(hit.source).name or hit.source
-    return f"{name}, {hit.part}" if hit.part else name
+    return f"{name}, {_part(hit)}" if hit.part else name
+
+
+def _part(hit: HitOut) -> str:
+    return hit.part if hit.seconds is None else f"at {moment(hit.seconds)}"
 
 
 def scores(hit: HitOut) -> str:
@@ -206,7 +211,7 @@ def _reranking(rerank: RerankOut) -> str:
 
 
 def _full(hit: HitOut) -> str:
-    return f"{hit.source}, {hit.part}" if hit.part else hit.source
+    return f"{hit.source}, {_part(hit)}" if hit.part else hit.source
 
 
 def _number(value: float | None) -> str:

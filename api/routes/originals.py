@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.deps import System, Who, scope_of
 from api.file_names import disposition, safe_name
 from api.links import Form, Link, Links
+from api.media_types import SIGNED, shown_type
 from api.record_schemas import LinkOut, LinksOut
 from api.routes.request_schemas import LinksIn
 from api.security.needs import OPEN, READ
@@ -27,28 +28,18 @@ from rag.types import Item, Kind, Scope
 
 router = APIRouter(tags=["items"])
 
-SIGNATURES: Mapping[tuple[int, bytes], str] = {
-    (0, b"\xff\xd8\xff"): "image/jpeg",
-    (0, b"\x89PNG\r\n\x1a\n"): "image/png",
-    (0, b"GIF8"): "image/gif",
-    (0, b"BM"): "image/bmp",
-    (8, b"WEBP"): "image/webp",
-    (4, b"ftypavif"): "image/avif",
-}
-"""Place and bytes by which the pictures are known that browsers show and that run no script."""
-SIGNED: Final = 32
-"""First bytes of a file that tell its type."""
 KINDS: tuple[Kind, ...] = ("image", "passage")
 FRESH_S: Final = 3600
 """How long a browser need not ask again; an original never changes, but it may be deleted."""
-UNTRUSTED: Final = {"content-security-policy": "default-src 'none'; sandbox"}
+UNTRUSTED: Final = {"content-security-policy": "default-src 'none'; media-src 'self'; sandbox"}
+"""A browser that is sent to a video makes a page of its own, which loads it as media."""
 ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin", "referrer-policy": "no-referrer"}
 """Of links: other pages may show what they lead to, and are not told to whom they lead."""
 
 ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
-PICTURES: Final = {"image/*": BINARY}
+SHOWN: Final = {"image/*": BINARY, "video/*": BINARY}
 
 
 def _served(what: str, content: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
@@ -61,7 +52,7 @@ def _served(what: str, content: Mapping[str, Any]) -> dict[int | str, dict[str, 
     }
 
 
-ORIGINAL = _served("The file.", {**PICTURES, "application/octet-stream": BINARY})
+ORIGINAL = _served("The file.", {**SHOWN, "application/octet-stream": BINARY})
 THUMBNAIL = _served("A small picture.", {"image/webp": BINARY})
 
 
@@ -165,14 +156,14 @@ def item_of(olhar: Olhar, scope: Scope, item_id: str) -> Item:
 def _original(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
     sha256 = item.content_hash
     size = olhar.blobs.size(sha256)
-    picture = _picture_type(b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED))))
-    name = safe_name(item.source, item.id, picture)
+    shown = shown_type(b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED))))
+    name = safe_name(item.source, item.id, shown)
     return File(
         sha256,
         size,
         partial(olhar.blobs.pieces, sha256),
-        picture or "application/octet-stream",
-        _headers(disposition("inline" if picture else "attachment", name), more),
+        shown or "application/octet-stream",
+        _headers(disposition("inline" if shown else "attachment", name), more),
     )
 
 
@@ -203,8 +194,3 @@ def _small(olhar: Olhar, item: Item) -> bytes:
         data = small(picture.pixels, settings.thumbnail)
         olhar.blobs.put_thumbnail(item.content_hash, data)
     return data
-
-
-def _picture_type(data: bytes) -> str | None:
-    found = (name for (place, sign), name in SIGNATURES.items() if data.startswith(sign, place))
-    return next(found, None)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from ingest.descriptions import Description
 from ingest.sidecars import CAPTIONS, Captions, Problem, chosen, load_captions, read_sidecar, sidecars_of
 from ingest.sources.files import SourceFile, shown, unusable
+from ingest.videos.kinds import EXTENSIONS as VIDEOS
 from rag.errors import InvalidInput
 from rag.images import extensions
 
@@ -121,9 +122,10 @@ class _Walk:
         return path.suffix.lower() in (".txt", ".json") and path.stem in self._owners(path.parent)
 
     def _owners(self, folder: Path) -> frozenset[str]:
-        """What sidecars may be called after: each picture's name, with its ending and without."""
+        """What sidecars may be called after: each picture's or video's name, with its ending and without."""
         if folder not in self._called:
-            pictures = [n for n in map(PurePath, self._listing(folder)) if n.suffix.lower() in extensions()]
+            shown = extensions() | VIDEOS
+            pictures = [n for n in map(PurePath, self._listing(folder)) if n.suffix.lower() in shown]
             self._called[folder] = frozenset(name for p in pictures for name in (p.name, p.stem))
         return self._called[folder]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.duplicates import DISTANCE, grouped
-from rag.types import Evidence, Hit, Item
+from rag.types import Evidence, Hit, Item, moment
 
 MAX_EVIDENCE_CHARACTERS = 2_000
 _WORD = re.compile(r"\w+")
@@ -88,7 +88,9 @@ def _with_others(hit: Hit, alike: int) -> str:
 
 
 def place(item: Item) -> str:
-    """Where a part stands: the title of its document and its page, slide, sheet, chapter or frame."""
+    """Where a part stands: the title of its document and its page, slide, sheet, chapter, frame or moment."""
+    if item.seconds is not None:
+        return f"at {moment(item.seconds)} of {item.metadata.get('title', '')}"
     unit, inside, _ = item.part.partition("/")
     unit = unit.replace("-", " ") if item.page else ""
     whole = item.kind == "passage" or (unit and not inside)  # a page of a TIFF, or a frame

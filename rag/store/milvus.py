@@ -29,6 +29,7 @@ from rag.store.rows import (
 from rag.store.schema import ALIASES, HAS, ITEM_FIELDS, SPARSE, VECTORS, Dense, search_params
 from rag.types import (
     READ_IN_PICTURE,
+    VIDEO,
     CollectionInfo,
     Filter,
     Fingerprint,
@@ -46,8 +47,8 @@ MAX_LIMIT: Final = 16_384
 """Most rows that Milvus returns at once."""
 ID_CHUNK: Final = 1000
 PAGE: Final = 1000
-SEEN: Final = Not(Where("modality", "in", ("document", READ_IN_PICTURE)))
-"""A document's own row stands for its parts and is none of the images; a photo's text is no passage."""
+SEEN: Final = Not(Where("modality", "in", ("document", VIDEO, READ_IN_PICTURE)))
+"""The own row of a document or video stands for its parts, and a photo's text is no passage."""
 
 
 class MilvusStore:

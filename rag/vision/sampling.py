@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from rag.protocols import Store
-from rag.types import Item, Matrix, Not, Row, Scope, Where
+from rag.types import VIDEO, Item, Matrix, Not, Row, Scope, Where
 
 PAGE: Final = 200
-PICTURES: Final = Not(Where("modality", "in", ("document",)))
-"""A document's own row has no picture."""
+PICTURES: Final = Not(Where("modality", "in", ("document", VIDEO)))
+"""The own row of a document or video has no picture."""
 
 
 @dataclass(frozen=True)

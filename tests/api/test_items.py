@@ -8,6 +8,7 @@ from PIL import Image
 
 from rag.types import Item, Query, Scope, SearchOptions, content_hash
 from tests.api.conftest import CAT, FakeSystem, png, problem
+from tests.clips import clip
 
 ORIGINAL = f"/v1/items/{CAT.id}/original"
 
@@ -40,6 +41,30 @@ def test_what_could_run_is_only_downloaded(client: httpx.Client, system: FakeSys
     assert response.headers["content-disposition"] == 'attachment; filename="picture.svg"'
     assert response.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in response.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "media_type"),
+    [
+        ("mp4", "mpeg4", "video/mp4"),
+        ("mov", "mpeg4", "video/quicktime"),
+        ("webm", "libvpx", "video/webm"),
+        ("matroska", "mpeg4", None),
+        ("avi", "mpeg4", None),
+    ],
+)
+def test_a_video_is_played_in_ranges_where_browsers_know_its_kind(
+    client: httpx.Client, system: FakeSystem, kind: str, codec: str, media_type: str | None
+) -> None:
+    data = clip(kind, shots=(1,), codec=codec)
+    path = put(system, data, "film")
+    response = client.get(path, headers={"range": "bytes=10-19"})
+    assert (response.status_code, response.content) == (206, data[10:20])
+    assert response.headers["content-range"] == f"bytes 10-19/{len(data)}"
+    assert response.headers["content-type"] == (media_type or "application/octet-stream")
+    assert response.headers["content-disposition"].startswith("inline" if media_type else "attachment")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "media-src 'self'" in response.headers["content-security-policy"]
 
 
 def test_items_of_other_collections_are_not_there(client: httpx.Client) -> None:

@@ -84,3 +84,8 @@ def decode_for_ever(data: bytes, max_pixels: int) -> None:
 def die_of_frames(data: bytes, wanted: object, max_pixels: int, seconds: float) -> None:
     del data, wanted, max_pixels, seconds
     die()
+
+
+def die_of_video(data: bytes, name: str, sampling: object, max_pixels: int, seconds: float) -> None:
+    del data, name, sampling, max_pixels, seconds
+    die()

@@ -86,12 +86,12 @@ def test_links_that_lead_elsewhere_are_followed(photos: Path, tmp_path: Path) ->
 
 def test_what_is_no_picture_is_said(photos: Path) -> None:
     save(photos / "notes.xyz", "notes")
-    save(photos / "film.mp4", b"x")
+    save(photos / "film.wmv", b"x")
     (photos / "gone.jpg").symlink_to(photos / "nowhere")
     os.mkfifo(photos / "pipe.jpg")
     assert {name: status for name, (status, _) in refused(photos).items()} == {
         "notes.xyz": "quarantined",
-        "film.mp4": "quarantined",
+        "film.wmv": "quarantined",
         "gone.jpg": "failed",
         "pipe.jpg": "quarantined",
     }

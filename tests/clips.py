@@ -1,0 +1,57 @@
+"""Videos for tests, made by PyAV: a shot for each seed, of coloured blocks that move a little."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Final
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+
+from rag.types import Pixels
+
+SIZE: Final = (96, 64)
+BLOCK: Final = 16
+
+
+def shot(seed: int) -> Pixels:
+    """The first frame of a shot."""
+    width, height = SIZE
+    blocks = np.random.default_rng(seed).integers(0, 256, (height // BLOCK, width // BLOCK, 3), np.uint8)
+    return blocks.repeat(BLOCK, 0).repeat(BLOCK, 1)
+
+
+def clip(
+    kind: str = "mp4", shots: Sequence[int] = (1, 2), seconds: int = 1, rate: int = 5, codec: str = "mpeg4"
+) -> bytes:
+    """A video of so many seconds a shot; ``kind`` is FFmpeg's name of the container."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 4_000_000
+        for seed in shots:
+            for step in range(seconds * rate):
+                pixels = np.roll(shot(seed), step, 1)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def sound() -> bytes:
+    """An MP4 with nothing but a second of silence."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=8000)
+        assert isinstance(stream, AudioStream)
+        silence = np.zeros((1, 8000), np.float32)
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
