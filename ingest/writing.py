@@ -43,6 +43,7 @@ class Writer:
         self._places = parts.records.places
         self._edits = parts.records.edits
         self._clock = clock
+        self._refusals: dict[str, str] = {}
         self.gone: list[str] = []
 
     def settle_plans(self, tasks: Sequence[Task]) -> None:
@@ -74,20 +75,23 @@ class Writer:
         new = [task for task in todo if task.plan == "index"]
         ids = {task.item_id for task in new}
         others = [task for task in todo if task.plan != "index"]
-        leaving: list[Task] = []
+        leaving = [task for task in settled if task.file.replaces]
         try:
+            former = {source for sources in self._left_by(leaving).values() for source in sources}
+            leaving = [task for task in leaving if task.file.source in former]
             self._add(new)
             added = [task for task in new if task.receipt is not None and task.receipt.status == "indexed"]
             moving = [*added, *(task for task in others if task.plan == "attach"), *settled]
-            left = self._left_by([task for task in moving if task.file.replaces])
-            gone = {source for sources in left.values() for source in sources}
-            leaving = [task for task in moving if task.file.source in gone]
-            self._amend([task for task in others if task.item_id not in ids], left)
+            leaving = [task for task in moving if task.file.replaces]
+            left = self._left_by(leaving)
+            stayed = self._amend([task for task in others if task.item_id not in ids], left)
+            for task in leaving:
+                _stay(task, [why for item_id, why in stayed.items() if task.file.source in left[item_id]])
             leaving = []
             self._amend([task for task in others if task.item_id in ids], {})
         except OlharError as error:
             for task in leaving:
-                task.reopened(f"{STAYED}: {error}")
+                _stay(task, [str(error)])
             for task in waiting(tasks):
                 task.refused(error)
 
@@ -141,13 +145,14 @@ class Writer:
         found = encoded([words] if words else [], self._parts.text_encoder.encode_documents)
         return next((vector for vector in found if not isinstance(vector, str)), None)
 
-    def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> None:
+    def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> dict[str, str]:
         """Add sources to items that exist, change descriptions, and take away the sources ``left``.
 
-        An item goes with its last source.
+        An item goes with its last source. Gives the ids of the items that their sources did not leave, and
+        why.
         """
         if not tasks and not left:
-            return
+            return {}
         ids = list(dict.fromkeys([*(task.item_id for task in tasks), *left]))
         before = {row.item.id: row for row in self._store.rows(self._scope, "image", ids)}
         edits = self._edits.of(self._scope, list(before))
@@ -177,6 +182,7 @@ class Writer:
             if task.item_id in before:
                 lost = task.item_id in changed and task.item_id not in stored
                 _conclude_amended(task, after[task.item_id].item, lost=lost)
+        return {i: self._refusals.get(i, LOST) for i in left if i in changed and i not in stored}
 
     def _keep_beneath(
         self,
@@ -238,6 +244,7 @@ class Writer:
                 try:
                     self._store.upsert([row])
                 except InvalidInput as error:
+                    self._refusals[item_id] = str(error)
                     for task in owners[item_id]:
                         task.refused(error)
         # A row without an owner loses a source only.
@@ -285,6 +292,12 @@ def item_of(task: Task, scope: Scope, now: int) -> Item:
 
 def _mark(item: Item) -> tuple[object, ...]:
     return (item.content_hash, item.sources, item.caption, item.text, item.tags, item.updated_at)
+
+
+def _stay(task: Task, why: Sequence[str]) -> None:
+    """What was told as stored is told as failed where its source may still be in the former item, too."""
+    if why and task.receipt is not None and task.receipt.item_id:
+        task.reopened(f"{STAYED}: {'; '.join(why)}")
 
 
 def _conclude_amended(task: Task, item: Item, *, lost: bool) -> None:

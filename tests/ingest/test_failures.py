@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -16,6 +16,8 @@ from ingest.batch import BatchRun
 from ingest.retrying import Patience
 from ingest.run import ingest
 from ingest.sources import walk
+from ingest.steps import Task
+from ingest.writing import Writer
 from rag.errors import InvalidInput, ModelUnavailable, StoreUnavailable
 from rag.types import Matrix, Pixels, Row, content_hash, item_id
 
@@ -312,3 +314,62 @@ def test_a_changed_file_is_told_only_when_it_has_left_its_former_item(
     assert set(parts.store.saved) == ({former, new} if also else {new})
     assert parts.store.saved[new].item.sources == (str(path),)
     assert not also or parts.store.saved[former].item.sources == (str(photos / "b.png"),)
+
+
+def refuse(_: Row) -> bool:
+    raise InvalidInput("row is too long")
+
+
+@pytest.mark.parametrize("taken", [refuse, lambda _: False], ids=["refused", "not read back"])
+def test_a_former_item_that_cannot_be_written_is_told_to_the_file_that_should_leave_it(
+    parts: FakeParts,
+    photos: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    taken: Callable[[Row], bool],
+) -> None:
+    for name in ("a.png", "b.png"):
+        save(photos / name, picture(1))
+    run()
+    save(photos / "a.png", picture(2))
+    save(photos / "c.png", picture(3))
+    former = item_id(SCOPE, content_hash(picture(1)))
+    plain = parts.store.upsert
+
+    def upsert(rows: Sequence[Row]) -> None:
+        plain([row for row in rows if row.item.id != former or taken(row)])
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ingest.writing.READ_BACK_SECONDS", 0)
+        broken.setattr(parts.store, "upsert", upsert)
+        told = {Path(receipt.source).name: receipt for receipt in run().files}
+    assert {name: receipt.status for name, receipt in told.items()} == {
+        "a.png": "failed",
+        "b.png": "unchanged",
+        "c.png": "indexed",
+    }
+    assert "former bytes" in told["a.png"].reason
+    assert ("too long" in told["a.png"].reason) is (taken is refuse)
+    assert statuses(run()) == {name: "unchanged" for name in told}
+    assert parts.store.saved[former].item.sources == (str(photos / "b.png"),)
+
+
+@pytest.mark.parametrize("call", [0, 1], ids=["before the new item is written", "afterwards"])
+def test_a_file_is_not_told_as_stored_when_nobody_knows_what_it_should_leave(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    save(photos / "a.png", picture(1))
+    run()
+    save(photos / "a.png", picture(2))
+    plain, calls = Writer._left_by, iter(range(100))
+
+    def left_by(self: Writer, tasks: Sequence[Task]) -> dict[str, set[str]]:
+        if next(calls) == call:
+            raise StoreUnavailable("the database is away")
+        return plain(self, tasks)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "_left_by", left_by)
+        assert statuses(run()) == {"a.png": "failed"}
+    assert run().counts["failed"] == 0
+    assert [item.content_hash for item in parts.store.items.values()] == [content_hash(picture(2))]
