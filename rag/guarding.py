@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rag.breaker import Breaker
+from rag.breaker import Breaker, Entry
 from rag.errors import ModelUnavailable
 from rag.observing import begun, step
 from rag.protocols import Generator, Rewriter, TextReranker
@@ -38,23 +38,29 @@ class GuardedGenerator:
         history: Sequence[Turn] = (),
         pictures: Sequence[Pixels] = (),
     ) -> Iterator[str | Draft]:
-        """As the generator's. Raises ModelUnavailable at once while it is left alone."""
-        self.breaker.enter()
-        said, ended = False, begun("generate", model=self.name)
-        asked = self._generator.stream
+        """As the generator's. Raises ModelUnavailable at once while it is left alone.
+
+        At the second text it is known that the model writes: what the program says by itself is one.
+        """
+        entry = self.breaker.enter()
+        texts, asked, ended = 0, False, begun("generate", model=self.name)
+        stream = self._generator.stream
         try:
-            for piece in asked(question, evidence, options=options, history=history, pictures=pictures):
-                said = True
+            for piece in stream(question, evidence, options=options, history=history, pictures=pictures):
+                texts += isinstance(piece, str)
+                if not asked and (texts > 1 or (isinstance(piece, Draft) and piece.shown.tokens > 0)):
+                    asked = True
+                    self.breaker.began(entry)
                 yield piece
         except ModelUnavailable as error:
-            self._failed(error)
+            _failed(self.breaker, entry, error)
             ended(error)
             raise
         except BaseException as error:  # the reader went away, or something else broke
-            self._left(said=said)
+            _left(self.breaker, entry, asked=asked)
             ended(None if isinstance(error, GeneratorExit) else error)
             raise
-        self.breaker.succeeded()
+        _left(self.breaker, entry, asked=asked)
         ended(None)
 
     def check(self) -> Mapping[str, str]:
@@ -68,18 +74,6 @@ class GuardedGenerator:
     def close(self) -> None:
         """Free what the model holds."""
         self._generator.close()
-
-    def _failed(self, error: ModelUnavailable) -> None:
-        if error.retryable:
-            self.breaker.failed(str(error))
-        else:
-            self.breaker.left()
-
-    def _left(self, *, said: bool) -> None:
-        if said:
-            self.breaker.succeeded()
-        else:
-            self.breaker.left()
 
 
 class GuardedRewriter:
@@ -97,7 +91,7 @@ class GuardedRewriter:
 
 
 class GuardedReranker:
-    """A ``TextReranker``: every question whose hits it could not read counts, whatever the reason."""
+    """A ``TextReranker``: every question of whose hits none were put in order counts, whatever the reason."""
 
     def __init__(self, reranker: TextReranker, breaker: Breaker) -> None:
         self._reranker = reranker
@@ -111,33 +105,35 @@ class GuardedReranker:
     def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
         """As the reranker's; ``degraded`` at once while it is left alone."""
         try:
-            self.breaker.enter()
+            entry = self.breaker.enter()
         except ModelUnavailable as error:
             return tuple(one.hit for one in found), RerankState("degraded", str(error))
         try:
             with step("rerank", model=self.name):
                 hits, state = self._reranker.rerank(question, found)
         except BaseException:
-            self.breaker.left()
+            self.breaker.left(entry)
             raise
-        self._counted(state)
+        if state.state == "applied" or any(hit.legs.rerank is not None for hit in hits):
+            self.breaker.succeeded(entry)
+        elif state.state == "degraded":
+            self.breaker.failed(entry, state.reason)
+        else:
+            self.breaker.left(entry)
         return hits, state
 
     def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:
         """As the reranker's. Raises ModelUnavailable at once while it is left alone."""
-        self.breaker.enter()
+        entry = self.breaker.enter()
         try:
             found = self._reranker.probabilities(question, texts)
         except ModelUnavailable as error:
-            if error.retryable:
-                self.breaker.failed(str(error))
-            else:
-                self.breaker.left()
+            _failed(self.breaker, entry, error)
             raise
         except BaseException:
-            self.breaker.left()
+            self.breaker.left(entry)
             raise
-        self.breaker.succeeded()
+        _left(self.breaker, entry, asked=any(score is not None for score in found))
         return found
 
     def warm(self) -> None:
@@ -152,13 +148,20 @@ class GuardedReranker:
         """Free what the model holds."""
         self._reranker.close()
 
-    def _counted(self, state: RerankState) -> None:
-        if state.state == "applied":
-            self.breaker.succeeded()
-        elif state.state == "degraded":
-            self.breaker.failed(state.reason)
-        else:
-            self.breaker.left()
+
+def _failed(breaker: Breaker, entry: Entry, error: ModelUnavailable) -> None:
+    if error.retryable:
+        breaker.failed(entry, str(error))
+    else:
+        breaker.left(entry)
+
+
+def _left(breaker: Breaker, entry: Entry, *, asked: bool) -> None:
+    """The question came to its end; where no model was ``asked``, that says nothing of it."""
+    if asked:
+        breaker.succeeded(entry)
+    else:
+        breaker.left(entry)
 
 
 def _checked(check: Callable[[], Mapping[str, str]], breaker: Breaker) -> Mapping[str, str]:

@@ -35,6 +35,19 @@ def reordered(hits: Sequence[Hit], scores: Mapping[int, float], weights: RerankW
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, start=1))
 
 
+def rearranged(hits: Sequence[Hit], scores: Mapping[int, float], weights: RerankWeights) -> tuple[Hit, ...]:
+    """As ``reordered``, where hits behind were not read in time: only the order is changed.
+
+    Each takes the score and the relevance of its new place. Combined ones would be held against those of the
+    fusion: hits that were read and doubted would fall below ones that nobody read.
+    """
+    order = reordered(hits, scores, weights)
+    return tuple(
+        replace(hit, score=place.score, relevance=place.relevance)
+        for hit, place in zip(order, hits, strict=True)
+    )
+
+
 def _judged(hit: Hit, score: float, weights: RerankWeights) -> Hit:
     combined = weights.bias + weights.fusion * hit.score + weights.rerank * log_odds(score)
     return replace(hit, score=combined, relevance=probability(combined), legs=replace(hit.legs, rerank=score))

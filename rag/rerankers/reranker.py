@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rag.errors import ModelUnavailable
-from rag.rerankers.combining import reordered
+from rag.rerankers.combining import rearranged, reordered
 from rag.rerankers.remembering import Scores
 from rag.rerankers.scorer import Model, Pair, Scorer
 from rag.rerankers.trust import Trust
@@ -24,7 +24,8 @@ class ScoringReranker:
     ``seconds`` bounds the scoring of one question's pairs, and before it the wait for a model that is being
     loaded; ``load_seconds`` bounds that loading, and the trial on known answers. When the deadline passes,
     the best hits, as many as were read without a gap, are put in order if they are FEWEST or more; the
-    others keep their places. The scores that came are remembered for the next time.
+    others keep their places, and every place its relevance. The scores that came are remembered for the
+    next time.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class ScoringReranker:
         read = _without_gap(pairs, scores)
         if why := self._why_not(len(pairs), len(scores), len(read), alone=alone):
             partly = len(scores) < len(pairs) and len(read) >= FEWEST
-            return reordered(hits, read, self._weights) if partly else hits, RerankState("degraded", why)
+            return rearranged(hits, read, self._weights) if partly else hits, RerankState("degraded", why)
         return reordered(hits, read, self._weights), RerankState("applied", _said(len(read), len(hits)))
 
     def probabilities(self, question: str, texts: Sequence[str]) -> tuple[float | None, ...]:

@@ -350,7 +350,7 @@ def test_a_former_item_that_cannot_be_written_is_told_to_the_file_that_should_le
     }
     assert "former bytes" in told["a.png"].reason
     assert ("too long" in told["a.png"].reason) is (taken is refuse)
-    assert statuses(run()) == {name: "unchanged" for name in told}
+    assert statuses(run()) == dict.fromkeys(told, "unchanged")
     assert parts.store.saved[former].item.sources == (str(photos / "b.png"),)
 
 

@@ -25,14 +25,12 @@ def breaker(clock: Clock) -> Breaker:
 
 def fail(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        breaker.enter()
-        breaker.failed("it cannot be reached")
+        breaker.failed(breaker.enter(), "it cannot be reached")
 
 
 def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
     fail(breaker, 2)
-    breaker.enter()
-    breaker.succeeded()
+    breaker.succeeded(breaker.enter())
     fail(breaker, 2)
     assert breaker.told == "closed"
     fail(breaker)
@@ -47,10 +45,10 @@ def test_afterwards_one_tries_and_the_others_wait_for_what_comes_of_it(
     fail(breaker, 3)
     clock.now = 31
     assert breaker.told == "half-open"
-    breaker.enter()
+    entry = breaker.enter()
     with pytest.raises(ModelUnavailable, match="first try"):
         breaker.enter()
-    breaker.succeeded()
+    breaker.succeeded(entry)
     assert breaker.told == "closed"
     fail(breaker, 2)
     assert breaker.told == "closed"
@@ -70,8 +68,7 @@ def test_a_try_that_fails_opens_it_for_as_long_again(breaker: Breaker, clock: Cl
 def test_a_try_of_which_nothing_came_leaves_it_to_the_next(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     clock.now = 31
-    breaker.enter()
-    breaker.left()
+    breaker.left(breaker.enter())
     breaker.enter()
 
 
@@ -91,10 +88,51 @@ def test_zero_failures_never_open_it(clock: Clock) -> None:
 
 
 def test_late_failures_of_those_let_through_before_do_not_prolong_it(breaker: Breaker, clock: Clock) -> None:
-    for _ in range(4):
-        breaker.enter()
-    for _ in range(3):
-        breaker.failed("away")
+    entries = [breaker.enter() for _ in range(4)]
+    for entry in entries[:3]:
+        breaker.failed(entry, "away")
     clock.now = 20
-    breaker.failed("away")
+    breaker.failed(entries[3], "away")
     assert breaker.told == "open, asked again in 10 s"
+
+
+def test_only_the_one_that_tries_settles_it(breaker: Breaker, clock: Clock) -> None:
+    gone, late, well = (breaker.enter() for _ in range(3))
+    fail(breaker, 3)
+    breaker.succeeded(well)
+    assert breaker.told == "open, asked again in 30 s"
+    clock.now = 31
+    trial = breaker.enter()
+    breaker.left(gone)
+    with pytest.raises(ModelUnavailable, match="first try"):
+        breaker.enter()
+    breaker.failed(late, "an old story")
+    assert breaker.told == "half-open"
+    breaker.succeeded(trial)
+    breaker.failed(late, "an old story")
+    fail(breaker, 2)
+    assert breaker.told == "closed"
+
+
+def test_one_that_began_lets_others_through_until_the_next_failure(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, 3)
+    clock.now = 31
+    trial = breaker.enter()
+    breaker.began(trial)
+    other = breaker.enter()
+    breaker.failed(trial, "it broke off")
+    assert breaker.told == "open, asked again in 30 s"
+    breaker.failed(other, "it broke off")
+    clock.now = 62
+    trial = breaker.enter()
+    breaker.began(trial)
+    breaker.succeeded(trial)
+    fail(breaker, 2)
+    assert breaker.state == "closed"
+
+
+def test_to_have_begun_is_no_success_while_it_is_closed(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    breaker.began(breaker.enter())
+    fail(breaker)
+    assert breaker.state == "open"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,8 @@ from rag.errors import ModelUnavailable
 from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
 from rag.questions import PLAIN
 from rag.settings import load_settings
-from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Turn
+from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Shown, Turn
+from tests.rag.rerankers.conftest import found
 
 
 class Model:
@@ -22,6 +24,7 @@ class Model:
     def __init__(self) -> None:
         self.error: ModelUnavailable | None = None
         self.state = RerankState("applied")
+        self.pieces: tuple[str | Draft, ...] = ("A cat.", Draft("A cat.", (), shown=Shown(tokens=7)))
         self.asked = 0
 
     def stream(
@@ -35,8 +38,7 @@ class Model:
     ) -> Iterator[str | Draft]:
         del question, evidence, options, history, pictures
         self._ask()
-        yield "A cat."
-        yield Draft("A cat.", ())
+        yield from self.pieces
 
     def rerank(self, question: str, found: Sequence[Described]) -> tuple[tuple[Hit, ...], RerankState]:
         del question
@@ -121,6 +123,41 @@ def test_a_reader_that_goes_away_says_nothing_of_the_model(model: Model, breaker
     assert breaker.state == "closed"
 
 
+def test_the_first_words_of_the_one_that_tries_let_others_through(model: Model) -> None:
+    breaker = Breaker("OLHAR_LLM=test:m", failures=1, seconds=0)
+    guarded = GuardedGenerator(model, breaker)
+    model.error = ModelUnavailable("away")
+    refused(guarded, 1)
+    model.error, model.pieces = None, ("A ", "cat.", Draft("A cat.", ()))
+    first = guarded.stream("What?", ())
+    assert next(first) + next(first) == "A cat."  # type: ignore[operator]
+    assert ask(guarded) == "A cat."
+    assert [*first]
+    assert breaker.state == "closed"
+
+
+def test_an_answer_for_which_no_model_was_asked_does_not_count(model: Model, breaker: Breaker) -> None:
+    guarded = GuardedGenerator(model, breaker)
+    words = model.pieces
+    for _ in range(2):
+        model.error = ModelUnavailable("away")
+        refused(guarded, 1)
+        model.error, model.pieces = None, ("Not here.", Draft("Not here.", (), abstained=True))
+        if breaker.state == "closed":
+            ask(guarded)
+    assert breaker.state == "open"
+    breaker = Breaker("OLHAR_LLM=test:m", failures=1, seconds=0)
+    guarded = GuardedGenerator(model, breaker)
+    model.error = ModelUnavailable("away")
+    refused(guarded, 1)
+    model.error = None
+    assert ask(guarded) == "Not here."
+    assert breaker.told == "half-open"
+    model.pieces = words
+    ask(guarded)
+    assert breaker.told == "closed"
+
+
 def test_the_rewriter_waits_for_the_same_model_and_counts_nothing(model: Model, breaker: Breaker) -> None:
     rewriter = GuardedRewriter(model, breaker)
     model.error = ModelUnavailable("what it wrote is no question")
@@ -146,12 +183,23 @@ def test_a_reranker_that_is_too_slow_is_passed_over(model: Model, breaker: Break
     assert "OLHAR_BREAKER_SECONDS" in states[-1].reason
 
 
+def test_hits_of_which_some_were_put_in_order_in_time_are_no_failure(model: Model, breaker: Breaker) -> None:
+    guarded = GuardedReranker(model, breaker)
+    (one,) = found("a cat")
+    read = replace(one, hit=replace(one.hit, legs=replace(one.hit.legs, rerank=0.5)))
+    model.state = RerankState("degraded", "5 of 20 hits were read")
+    for _ in range(5):
+        assert guarded.rerank("What?", [read])[1].reason == "5 of 20 hits were read"
+    assert breaker.state == "closed"
+
+
 def test_the_system_is_built_with_breakers_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLHAR_BREAKER_FAILURES", "1")
     settings = load_settings(llm="ollama:m", ollama_url="http://127.0.0.1:1", reranker="ollama:r")
     with build(settings) as olhar:
         assert olhar.reranker is not None
-        olhar.generator.breaker.failed("away")
+        breaker = olhar.generator.breaker
+        breaker.failed(breaker.enter(), "away")
         assert olhar.generator.breaker.state == "open"
         assert olhar.reranker.breaker.state == "closed"
 

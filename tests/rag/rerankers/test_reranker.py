@@ -11,6 +11,7 @@ import pytest
 from rag.errors import ModelUnavailable
 from rag.rerankers.reranker import ScoringReranker
 from rag.rerankers.scorer import Pair
+from rag.retrieval.fusion import probability
 from tests.rag.rerankers.conftest import FakeScorer, found, passages
 
 
@@ -121,6 +122,21 @@ def test_a_deadline_after_some_puts_the_best_that_were_read_in_order() -> None:
     assert hits[0].item.caption == "dogs run"
     assert list(hits[5:]) == [one.hit for one in many[5:]]
     assert [hit.rank for hit in hits] == [*range(1, 8)]
+
+
+def test_what_was_read_and_doubted_does_not_fall_below_what_nobody_read() -> None:
+    odds = (-0.4, -0.5, -0.6, -0.7, -0.8, -1.3, -1.5)
+    many = found("cats", "boats", "birds", "cows", "dogs run", "trees", "dogs sleep", scores=odds)
+    many = [replace(one, hit=replace(one.hit, relevance=probability(one.hit.score))) for one in many]
+    scorer = FakeScorer()
+    made = reranker(scorer)
+    scorer.last = 5
+    hits, _ = made.rerank("dogs on a beach", many)
+    assert hits[0].item.caption == "dogs run"
+    assert [hit.legs.rerank is None for hit in hits] == [False] * 5 + [True] * 2
+    assert [(hit.score, hit.relevance) for hit in hits] == [
+        (one.hit.score, one.hit.relevance) for one in many
+    ]
 
 
 def test_hits_behind_one_that_was_not_read_in_time_keep_their_places() -> None:
