@@ -55,7 +55,7 @@ def film(
     with _opened(data, name) as container:
         try:
             return _Reading(container, data, sampling, max_pixels, clock() + seconds, clock).film()
-        except FFmpegError as error:
+        except (FFmpegError, ValueError) as error:
             raise BadVideo(f"the video is damaged: {_detail(error)}") from None
 
 
@@ -205,6 +205,8 @@ def _stream(container: InputContainer, data: bytes) -> VideoStream:
         if not int(stream.disposition) & ATTACHED:
             if b"encv" in data[:-4] and b"sinf" in data:
                 raise BadVideo("it is encrypted: save it without protection")
+            if getattr(stream, "codec_context", None) is None:  # which PyAV's types do not know of
+                raise BadVideo("its pictures are coded in a way that cannot be read: save it as H.264 or VP9")
             return stream
     if container.streams.audio:
         raise BadVideo("it has sound and no picture")

@@ -65,9 +65,10 @@ def test_a_video_of_a_turned_phone_comes_upright() -> None:
         (clip()[:900], "damaged or missing"),
         (sound(), "sound and no picture"),
         (clip().replace(b"mp4v", b"encv").replace(b"esds", b"sinf"), "encrypted"),
+        (clip("avi").replace(b"FMP4", b"zzzz"), "coded in a way that cannot be read"),
         (clip("webm", codec="libvpx")[:600], "damaged|no video|no frame"),
     ],
-    ids=["empty", "text", "cut", "sound", "encrypted", "cut webm"],
+    ids=["empty", "text", "cut", "sound", "encrypted", "unknown codec", "cut webm"],
 )
 def test_what_cannot_be_read_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(BadVideo, match=reason):
