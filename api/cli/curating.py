@@ -44,11 +44,10 @@ def representatives(
     if as_json:
         show.record_as_json(found)
         return
-    table = Table("stands for", "covered", "id", "file", box=None, pad_edge=False)
     for pick in found.picks:
-        table.add_row(str(pick.stands_for), f"{pick.covered:.3f}", pick.item_id, escape(pick.source))
-    show.console().print(table)
-    show.console().print(f"{found.sampled:,} of {found.pictures:,} pictures looked at")
+        told = f"stands for {pick.stands_for:,}, covered {pick.covered:.3f}"
+        typer.echo(f"{pick.item_id}  {told}  {pick.source}")
+    typer.echo(f"{found.sampled:,} of {found.pictures:,} pictures looked at")
 
 
 @curate.command()
@@ -73,6 +72,8 @@ def coverage(
         for one in found.labels:
             table.add_row(escape(one.label), str(one.said), str(one.looks), str(one.either))
         show.console().print(table)
+        if not found.calibrated:
+            show.console().print("[dim]nobody has fitted what pictures look like to this encoder: a guess[/]")
         show.console().print(f"missing: {escape(', '.join(found.missing)) or 'none'}")
     if found.missing:
         raise typer.Exit(SOME_FAILED)

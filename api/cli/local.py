@@ -110,8 +110,16 @@ class Local:
     def coverage(
         self, labels: Sequence[str], least: int, sample: int, seed: int, *, collection: str
     ) -> Coverage:
-        olhar, scope = self._olhar, self._scope(collection)
-        return coverage(olhar.store, olhar.encoder, scope, labels, least=least, limit=sample, seed=seed)
+        return coverage(
+            self._olhar.store,
+            self._olhar.encoder,
+            self._olhar.label_calibration,
+            self._scope(collection),
+            labels,
+            least=least,
+            limit=sample,
+            seed=seed,
+        )
 
     def quality(self, options: Options, *, collection: str) -> Quality:
         from rag.vision.quality.measuring import measure  # it takes scikit-learn, which takes a second

@@ -29,7 +29,7 @@ router = APIRouter(tags=["collections"])
 class CoverageIn(Body):
     """Labels that a collection should have pictures of, and how many of each."""
 
-    labels: list[Text] = Field(min_length=2, max_length=MOST_LABELS)
+    labels: list[Text] = Field(min_length=1, max_length=MOST_LABELS)
     least: int = Field(1, ge=1, le=MOST_SAMPLED)
     sample: int = Field(SAMPLE, ge=1, le=MOST_SAMPLED)
     seed: int = Field(0, ge=0, le=2**31)
@@ -56,6 +56,7 @@ def coverage(name: Annotated[Name, Path()], body: CoverageIn, olhar: System, who
         return measured(
             olhar.store,
             olhar.encoder,
+            olhar.label_calibration,
             scope_of(olhar, who, name),
             body.labels,
             least=body.least,

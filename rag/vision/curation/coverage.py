@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rag.errors import InvalidInput
 from rag.folding import stems
 from rag.protocols import ImageEncoder, Store
-from rag.types import Item, Scope
-from rag.vision.curation.types import MOST_LABELS, MOST_SAMPLED, Coverage, LabelCoverage
+from rag.types import Item, LabelCalibration, Scope
+from rag.vision.curation.types import MOST_SAMPLED, Coverage, LabelCoverage
 from rag.vision.sampling import sample
-from rag.vision.zero_shot import ZeroShot
+from rag.vision.zero_shot import Classifier, Wanted
 
 SURE: Final = 0.5
-"""Probability among the labels from which on a picture is taken to look like one."""
+"""Probability from which on a picture is taken to look like a label."""
+SURE_BY_GUESS: Final = 0.9
+"""The same where nobody fitted probabilities: at .5 half of what shows nothing of the kind would count."""
 
 
 def coverage(
     store: Store,
     encoder: ImageEncoder,
+    calibration: LabelCalibration | None,
     scope: Scope,
     labels: Sequence[str],
     *,
@@ -29,25 +31,33 @@ def coverage(
 ) -> Coverage:
     """How many of a sample of at most ``limit`` pictures show each label.
 
-    A label is said where a tag is it, or all its words stand in the caption in any of their forms. Raises
-    InvalidInput for fewer than two labels, or too many.
+    A label is said where a tag is it, or all its words stand in the caption in any of their forms. How a
+    picture looks is told for each label by itself; without a ``calibration`` of the encoder that is a guess.
+    Raises InvalidInput for labels that cannot be used.
     """
-    wanted = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-    if not 2 <= len(wanted) <= MOST_LABELS:
-        raise InvalidInput(f"{len(wanted)} labels; give from 2 to {MOST_LABELS}, since they are told apart")
+    wanted = list(dict.fromkeys(label.strip() for label in labels))
+    classifier = Classifier(encoder, [Wanted(label) for label in wanted], calibration=calibration, multi=True)
     seen = sample(store, scope, min(limit, MOST_SAMPLED), seed)
     said = _said(seen.items, wanted)
-    looks: list[set[int]] = [set() for _ in wanted]
-    for place, found in enumerate(ZeroShot(encoder, wanted).label(seen.vectors, top=1)):
-        if found[0].probability >= SURE:
-            looks[wanted.index(found[0].name)].add(place)
+    sure = SURE_BY_GUESS if calibration is None else SURE
+    looks: dict[str, set[int]] = {label: set() for label in wanted}
+    for place, found in enumerate(classifier.classify(seen.vectors) if seen.rows else ()):
+        for one in found.labels:
+            if one.probability >= sure:
+                looks[one.name].add(place)
     told = [
-        LabelCoverage(label, len(one), len(other), len(one | other), _example(seen.items, one, other))
-        for label, one, other in zip(wanted, said, looks, strict=True)
+        LabelCoverage(
+            label,
+            len(one),
+            len(looks[label]),
+            len(one | looks[label]),
+            _example(seen.items, one, looks[label]),
+        )
+        for label, one in zip(wanted, said, strict=True)
     ]
     told.sort(key=lambda one: (one.either, one.label))
     missing = [one.label for one in told if one.either < least]
-    return Coverage(seen.total, len(seen.rows), least, told, missing)
+    return Coverage(seen.total, len(seen.rows), least, calibration is not None, told, missing)
 
 
 def _said(items: Sequence[Item], labels: Sequence[str]) -> list[set[int]]:

@@ -45,10 +45,14 @@ class LabelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Labels with fewest pictures first; ``missing``: those with fewer than ``least``."""
+    """Labels with fewest pictures first; ``missing``: those with fewer than ``least``.
+
+    ``calibrated``: whether what pictures look like was fitted for this encoder, and is no guess.
+    """
 
     pictures: int
     sampled: int
     least: int
+    calibrated: bool
     labels: list[LabelCoverage]
     missing: list[str]
