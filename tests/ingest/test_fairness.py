@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 
 from ingest import fairness
+from ingest.upkeep import Upkeep
 from rag.settings import Settings
 from rag.store import MilvusStore
 from rag.types import Scope
@@ -41,3 +43,16 @@ def test_a_scheduled_audit_is_kept_and_tells_of_a_gap(
     assert found[0].error_gap == 0.35
     assert "error gap is 0.350, more than 0.1" in caplog.text
     assert fairness.kept(parts, Scope("other", "drawn")) == []
+
+
+def test_a_worker_audits_also_when_it_does_not_reconcile(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.settings = parts.settings.model_copy(update={"reconcile_hours": 0, "fairness_hours": 1})
+    looked = threading.Event()
+    monkeypatch.setattr(fairness, "look", lambda _: looked.set())
+    upkeep = Upkeep(parts)
+    assert upkeep.look() is None
+    upkeep.start()
+    assert looked.wait(60)
+    upkeep.stop()
