@@ -63,5 +63,4 @@ def fairly(hits: Iterator[Grouped], fair: Fair | None) -> Iterator[Grouped]:
 
 
 def _group(hit: Grouped, field: str) -> str:
-    value = hit.ranked.item.metadata.get(field, "")
-    return str(value)
+    return str(hit.ranked.item.metadata.get(field.removeprefix("metadata."), ""))

@@ -19,7 +19,8 @@ from rag.build import Olhar
 from rag.settings import Settings
 from rag.store import MilvusStore
 from tests.api.conftest import FakeBlobs, FakeSystem, png, problem
-from tests.rag.vision.conftest import Drawn, drawn_store, rows
+from tests.rag.vision.conftest import drawn_store, rows
+from tests.rag.vision.curation.test_coverage import Calm
 
 __all__ = ["drawn_store"]
 ROUTE = "/v1/collections/drawn"
@@ -32,7 +33,7 @@ def _drawn(system: FakeSystem, drawn_store: MilvusStore, monkeypatch: pytest.Mon
         yield Local(cast(Olhar, system))
 
     monkeypatch.setattr(system, "store", drawn_store)
-    monkeypatch.setattr(system, "encoder", Drawn())
+    monkeypatch.setattr(system, "encoder", Calm())
     monkeypatch.setattr(system, "label_calibration", None, raising=False)
     monkeypatch.setattr(system, "blobs", FakeBlobs({row.item.content_hash: png() for row in rows()}))
     monkeypatch.setattr("api.cli.backend.open_backend", local)

@@ -92,5 +92,5 @@ def _group(item: Item, options: Options) -> str:
     for place in (item.id, *item.sources):
         if place in options.groups:
             return shown(options.groups[place])
-    value = item.metadata.get(options.by)
+    value = item.metadata.get(options.by.removeprefix("metadata."))
     return "" if value is None or isinstance(value, list | dict) else shown(str(value))

@@ -55,6 +55,7 @@ def test_a_search_lists_groups_by_their_shares_page_by_page(store: MilvusStore) 
 
     fair = SearchOptions(group="none", fair=Fair("who", (("m", 0.5), ("w", 0.5))))
     assert listed(SearchOptions(group="none"))[0] == "mmmm"
+    assert listed(replace(fair, fair=Fair("metadata.who", fair.fair.shares)))[0] == "mwmw"  # type: ignore[union-attr]  # it is fair
     first, cursor = listed(fair)
     assert first == "mwmw"
     assert first + listed(replace(fair, cursor=cursor))[0] == listed(fair, 8)[0] == "mwmwmwmw"

@@ -21,7 +21,7 @@ class Drawn(ReadsAll):
     """Each thing is an axis of the space, each word too; a caption lies near what it names."""
 
     fingerprint = Fingerprint("drawn", "", "", AXES)
-    logit_scale = 8.0
+    logit_scale = 20.0
     languages = ("en",)
     device = "cpu"
 

@@ -64,8 +64,10 @@ def test_the_p_of_an_effect_is_that_of_all_ways_to_part_them() -> None:
     assert found.p == pytest.approx(exact, abs=0.05)
 
 
-def test_the_p_of_a_gap_is_scipys_and_its_interval_holds_it() -> None:
-    values = np.concatenate([RNG.random(40) < 0.8, RNG.random(30) < 0.5]).astype(np.float64)
+@pytest.mark.parametrize("right", [(32, 15), (30, 20)])
+def test_the_p_of_a_gap_is_scipys_and_its_interval_holds_it(right: tuple[int, int]) -> None:
+    """A clear one, and one that chance often gives."""
+    values = np.concatenate([np.arange(40) < right[0], np.arange(30) < right[1]]).astype(np.float64)
     groups = np.repeat([0, 1], [40, 30])
     found = chance.of_gap(values, groups, 2, np.random.default_rng(0))
     expected = permutation_test(
