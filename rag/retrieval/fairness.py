@@ -30,7 +30,7 @@ class DetGreedy:
         """Places of items that come in order of relevance, each with its group.
 
         Of every first n each group has at least ⌊n × its share⌋ and at most ⌈n × its share⌉, as long as it
-        has items left.
+        has items left. Of four groups or more, several can be due at once, and some come a place late.
         """
         queues: dict[str, deque[int]] = {name: deque() for name in self._shares}
         for place, name in enumerate(groups):

@@ -91,6 +91,7 @@ def test_a_projection_is_kept_in_a_file(tmp_path: Path) -> None:
     vectors = np.stack(list(PICTURES.values()))
     groups = np.array([caption[0] == "b" for caption in PICTURES]).astype(np.intp)
     projection = Projection.of(vectors, groups)
+    assert projection.basis.shape == (1, vectors.shape[1])  # what all have in common stays
     projection.save(tmp_path / "p.npy")
     again = Projection.load(tmp_path / "p.npy")(vectors)
     np.testing.assert_array_equal(again, projection(vectors))
