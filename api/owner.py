@@ -27,7 +27,7 @@ Value: TypeAlias = str | int | float
 
 DECIDED = (
     "tenant", "milvus_uri", "blobs", "encoder", "text_encoder", "llm", "reranker",
-    "captioner", "captioner_language",
+    "captioner", "captioner_language", "moderation", "moderation_queries",
     "relevance", "evidence", "candidates", "max_bytes", "max_pixels",
 )  # fmt: skip
 """Settings that a server decides for all whom it serves."""

@@ -243,6 +243,17 @@ class BatchRun:
         self._unused |= places.without_items(scope, self._writer.gone)
         self._parts.records.edits.forget(scope, self._writer.gone)
         self._unused |= {sha256 for task in lost for sha256 in task.figures}
+        self._forget_kept_out(written)
+
+    def _forget_kept_out(self, written: Sequence[Task]) -> None:
+        """Pictures of documents that were refused before they were written are used by nothing."""
+        refused = [t for t in self._tasks if t.figures and t.receipt and not t.receipt.item_id]
+        refused = [task for task in refused if task not in written and not task.transient]
+        ids = [task.item_id for task in refused]
+        there = {item.id for item in self._parts.store.get(self.batch.scope, "image", ids)} if ids else set()
+        gone = [task for task in refused if task.item_id not in there]
+        self._parts.records.places.forget_figures(self.batch.scope, [task.item_id for task in gone])
+        self._unused |= {sha256 for task in gone for sha256 in task.figures}
 
     def _verify(self, started: float) -> None:
         """Every row was read back, every source has its place: now, and not before, receipts are given."""

@@ -32,6 +32,7 @@ class Desk:
         self, parts: Parts, *, patience: Patience | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self.parts = parts
+        _ = parts.moderator  # a policy that is wrong is told before any file is taken up
         self._patience = patience or Patience()
         self._clock = clock
         self._gate = Gate()

@@ -45,9 +45,11 @@ def ingest(
     Jobs that an earlier process left unfinished are finished too, and the later passes (text in pictures,
     captions) come last. Raises InvalidInput when ``scope`` names no collection, and ModelUnavailable when the
     encoder cannot be had; what has been indexed until then stays, and the rest waits for the next run. A
-    captioner that is not installed or cannot see is refused before anything is done.
+    captioner that is not installed or cannot see, and a moderation policy that is wrong (BadSettings), are
+    refused before anything is done.
     """
     refuse_blind(parts)
+    _ = parts.moderator  # a policy that is wrong is no fault of any file
     adopt(parts)
     queue = Queue(parts)
     job_id = queue.submit(scope, files, all_captions=all_captions)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ingest.desk import Desk
 from ingest.moderating import worst
-from rag.types import Matrix, content_hash
+from ingest.run import drain, ingest
+from ingest.sources import walk
+from rag.errors import BadSettings
+from rag.images import working_picture
+from rag.types import Matrix, Pixels, content_hash
 from rag.vision.moderation import Action, Category, Moderator, Policy
 from tests.ingest.conftest import SCOPE, FakeEncoder, FakeParts, Run, picture, save
 
@@ -20,19 +27,21 @@ BAD = 3
 class Prompted(FakeEncoder):
     """The unsafe prompt is the vector of the bad picture, the safe one is far from it."""
 
-    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
-        from rag.images import working_picture
+    bad: Pixels
 
-        (bad,) = FakeEncoder().encode_images([working_picture(picture(BAD), max_pixels=10**6).pixels])
+    def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
+        (bad,) = self.encode_images([self.bad])
         return np.stack([bad if "bad" in text else -bad for text in texts])
 
 
-def policy(action: Action) -> Moderator:
+def policy(action: Action, data: bytes = picture(BAD)) -> Moderator:
     categories = (
         Category("bad", ("bad",), threshold=0.99, action=action),
         Category("good", ("good",), unsafe=False),
     )
-    return Moderator(Prompted(), Policy("house", categories, scale=3.0))
+    encoder = Prompted()
+    encoder.bad = working_picture(data, max_pixels=10**6).pixels
+    return Moderator(encoder, Policy("house", categories, scale=3.0))
 
 
 @pytest.fixture
@@ -71,6 +80,35 @@ def test_a_person_who_allows_it_is_believed_before_the_policy(parts: FakeParts, 
 
 
 @pytest.mark.usefixtures("three")
+def test_a_job_that_is_retried_takes_up_what_was_allowed(parts: FakeParts, run: Run) -> None:
+    parts.moderator = policy("quarantine")
+    run()
+    (job,) = parts.records.jobs.latest(SCOPE.tenant)
+    (review,) = parts.records.reviews.latest(SCOPE.tenant)
+    parts.records.reviews.decide(SCOPE.tenant, review.id, "allow")
+    parts.records.jobs.retry(SCOPE.tenant, job.id, quarantined=True)
+    with Desk(parts) as desk:
+        drain(desk)
+    assert parts.records.jobs.get(SCOPE.tenant, job.id).counts == {"indexed": 3}
+
+
+def test_a_policy_that_is_wrong_is_told_before_any_file_is_taken_up(
+    parts: FakeParts, run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: FakeParts) -> Moderator:
+        raise BadSettings("house.yaml: unsafe")
+
+    save(photos / "1.png", picture(1))
+    monkeypatch.delattr(parts, "moderator")
+    monkeypatch.setattr(FakeParts, "moderator", property(broken), raising=False)
+    with pytest.raises(BadSettings):
+        run()
+    assert parts.records.jobs.latest(SCOPE.tenant) == []
+    with pytest.raises(BadSettings):
+        Desk(parts)
+
+
+@pytest.mark.usefixtures("three")
 def test_what_is_flagged_is_stored_and_said_so(parts: FakeParts, run: Run) -> None:
     parts.moderator = policy("flag")
     receipts = {file.source[-5:]: file for file in run().files}
@@ -88,6 +126,22 @@ def test_what_is_flagged_is_stored_and_said_so(parts: FakeParts, run: Run) -> No
 def test_without_a_policy_nothing_is_reviewed(parts: FakeParts, run: Run) -> None:
     assert {file.status for file in run().files} == {"indexed"}
     assert parts.records.reviews.latest(SCOPE.tenant) == []
+
+
+def test_an_animation_is_judged_by_its_worst_frame_and_none_of_it_is_kept(tmp_path: Path) -> None:
+    parts = FakeParts(tmp_path / "animated", frames="even:4")
+    colours = ("red", "lime", "blue", "yellow")
+    frames = [Image.new("RGB", (12, 8), colour) for colour in colours]
+    out, bad = io.BytesIO(), io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    frames[2].save(bad, "PNG")
+    save(tmp_path / "photos" / "party.gif", out.getvalue())
+    parts.moderator = policy("reject", bad.getvalue())
+    (receipt,) = ingest(parts, SCOPE, walk([tmp_path / "photos"])).files
+    assert (receipt.status, "rejected by the moderation policy" in receipt.reason) == ("quarantined", True)
+    assert parts.store.saved == {}
+    assert set(parts.blobs.hashes()) == set()
+    parts.records.close()
 
 
 def test_a_file_is_judged_by_the_worst_of_its_pictures() -> None:

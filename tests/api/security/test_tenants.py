@@ -139,6 +139,7 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "rotate_key": {"json": {}},
         "classify": {"json": shown | {"labels": ["a", "b"]}},
         "moderate": {"json": shown},
+        "coverage": {"json": {"labels": ["a", "b"]}},
         "classify_collection": {"json": {"labels": ["a", "b"], "store": True}},
         "teach_classifier": {"json": {"name": "x", "examples": {"a": [item], "b": [item]}}},
         "decide_review": {"json": {"decision": "reject"}},
