@@ -12,9 +12,6 @@ import anyio
 from rag.errors import Busy
 from rag.settings import Settings
 
-SEARCHES_A_CORE = 2
-"""While one waits for Milvus another is encoded."""
-
 
 class Turns:
     """``running`` at a time and ``waiting`` more in their order; whoever comes then is refused.
@@ -79,5 +76,5 @@ def of_answers(settings: Settings) -> Turns:
 
 def of_searches(settings: Settings) -> Turns:
     """For encoder and Milvus. More at a time find no more a second, and each waits longer."""
-    running = settings.searches or SEARCHES_A_CORE * (os.cpu_count() or 1)
-    return Turns(running, (running + 1) // 2, "searches are under way", "OLHAR_SEARCHES")
+    running = settings.searches or os.cpu_count() or 1
+    return Turns(running, running, "searches are under way", "OLHAR_SEARCHES")

@@ -149,8 +149,8 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000,
-        description="searches of the server at a time, and half as many more wait; one more is refused with "
-        "429; 0: twice as many as cores",
+        description="searches of the server at a time, and as many more wait; one more is refused with 429; "
+        "0: as many as cores",
     )
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,8 @@ from rag.relay import Emit, relay
 
 GGUF_MAGIC = b"GGUF"
 MAX_THREADS = 8
+NICE = 5
+"""A third of a core against a busy thread that has 0."""
 DEFAULT_CONTEXT = 8192
 """Tokens."""
 
@@ -204,7 +209,7 @@ class LlamaCppChat(BaseChatModel):
             if self._server is None:
                 path = model_file(self.model)
                 try:
-                    self._server = xllamacpp.Server(self._parameters(path))
+                    self._server = _behind_others(partial(xllamacpp.Server, self._parameters(path)))
                 except RuntimeError as error:
                     raise self._unavailable(
                         f"llama.cpp cannot load {path}: the file is damaged, of a kind that this "
@@ -238,6 +243,21 @@ class LlamaCppChat(BaseChatModel):
 
     def _unavailable(self, reason: str) -> ModelUnavailable:
         return ModelUnavailable(f"OLHAR_LLM=llamacpp:{self.model}: {reason}")
+
+
+def _behind_others(make: Callable[[], Any]) -> Any:
+    """What ``make`` gives; the threads that it starts let others go first, where the system can tell threads.
+
+    An answer takes seconds and a search milliseconds: on few cores searches would wait for the answers.
+    """
+    with ThreadPoolExecutor(1, initializer=_step_back) as thread:
+        return thread.submit(make).result()
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # a thread of its own there, and what it starts inherits it
+        me = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, me, min(os.getpriority(os.PRIO_PROCESS, me) + NICE, 19))
 
 
 def _chunk(part: Mapping[str, Any]) -> ChatGenerationChunk:

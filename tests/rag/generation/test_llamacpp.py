@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 
 from rag.errors import ModelUnavailable
-from rag.generation.llamacpp import PACKAGED, LlamaCppChat, model_file
+from rag.generation.llamacpp import NICE, PACKAGED, LlamaCppChat, model_file
 
 QUESTION = "A red ball lies on a table.\nQuestion: What colour is the ball?"
 
@@ -150,3 +151,13 @@ def test_it_prints_nothing(tmp_path: Path) -> None:
         check=True,
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_its_threads_let_others_go_first(smollm2: LlamaCppChat) -> None:
+    """The others are those of this process, which has not stepped back itself."""
+    smollm2.load()
+    threads = [int(thread) for thread in os.listdir("/proc/self/task")]
+    behind = os.getpriority(os.PRIO_PROCESS, threading.main_thread().native_id or 0) + NICE
+    assert sum(os.getpriority(os.PRIO_PROCESS, thread) == behind for thread in threads) > 1
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < behind
