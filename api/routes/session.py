@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -34,11 +35,15 @@ def open_session(request: Request, response: Response, olhar: System, who: Who) 
         raise Conflict("this server asks for no key, so no session is needed")
     if who.session:
         raise Conflict("this is a session already; send the key itself to open another")
-    secret, until = olhar.records.sessions.open(who.let, olhar.settings.session_hours * HOUR_S)
+    try:
+        secret, until = olhar.records.sessions.open(who.let, olhar.settings.session_hours * HOUR_S)
+    except Conflict:
+        _keyring(request).forget()
+        raise
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=int(olhar.settings.session_hours * HOUR_S),
+        max_age=max(0, int(until - time.time())),
         path="/",
         secure=_https(request, olhar.settings.public_urls),
         httponly=True,
@@ -58,11 +63,15 @@ def close_session(request: Request, response: Response, olhar: System, who: Who)
     """End the session, and take its cookie away."""
     if not who.session:
         raise Conflict("this request has no session: it came with a key, or none is asked for")
-    keyring: Keyring = request.app.state.keyring
     olhar.records.sessions.close(who.session)
-    keyring.forget()
+    _keyring(request).forget()
     secure = _https(request, olhar.settings.public_urls)
     response.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite=STRICT)
+
+
+def _keyring(request: Request) -> Keyring:
+    keyring: Keyring = request.app.state.keyring
+    return keyring
 
 
 def _told(who: Principal, secret: str, until: float | None) -> SessionOut:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
 
-from anyio import CancelScope, CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, Lock, to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refused
@@ -16,12 +16,41 @@ from rag.records.types import Key
 THREADS: Final = 4
 
 
+@dataclass(slots=True)
+class _Spent:
+    """What a key has sent today, kept while an upload of it is under way.
+
+    ``unwritten``: bytes of ``total`` that are not in the records yet. ``day``: that of the total, as
+    ``Uploaded.day`` counts; what is written down after midnight counts as the new day's.
+    """
+
+    day: int
+    total: int = 0
+    unwritten: int = 0
+    uploads: int = 0
+    records: Lock = field(default_factory=Lock)
+
+    def came(self, size: int, day: int) -> None:
+        self._turn(day)
+        self.total += size
+        self.unwritten += size
+
+    def known(self, written: int, day: int) -> None:
+        """So many are in the records, also from other servers."""
+        self._turn(day)
+        self.total = max(self.total, written + self.unwritten)
+
+    def _turn(self, day: int) -> None:
+        if day != self.day:
+            self.day, self.total = day, self.unwritten
+
+
 class Allowance:
-    """Uploads under way of each key count too. For the event loop."""
+    """Uploads under way of a key share a total, to which those that ended stay added. For the event loop."""
 
     def __init__(self) -> None:
         self._threads = CapacityLimiter(THREADS)
-        self._coming: Counter[str] = Counter()
+        self._spent: dict[str, _Spent] = {}
 
     async def spend(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, olhar: Olhar, key: Key
@@ -33,7 +62,8 @@ class Allowance:
         own = key.upload_bytes_per_day
         limit = olhar.settings.upload_bytes_per_day if own is None else own
         uploaded = olhar.records.uploaded
-        before = await to_thread.run_sync(uploaded.today, key.prefix, limiter=self._threads) if limit else 0
+        spent = self._spent.setdefault(key.prefix, _Spent(uploaded.day()))
+        spent.uploads += 1
         seen = 0
 
         async def counted() -> Message:
@@ -41,18 +71,36 @@ class Allowance:
             message = await receive()
             size = len(message.get("body", b""))
             seen += size
-            self._coming[key.prefix] += size
-            if limit and before + self._coming[key.prefix] > limit:
+            spent.came(size, uploaded.day())
+            if limit and spent.total > limit:
                 raise _refused(key, limit, uploaded.seconds_left())
             return message
 
         try:
+            if limit:
+                await self._read(spent, olhar, key.prefix)
             await app(scope, counted, send)
         finally:
-            self._coming[key.prefix] -= seen
-            if seen:
-                with CancelScope(shield=True):
-                    await to_thread.run_sync(uploaded.add, key.prefix, seen, limiter=self._threads)
+            try:
+                if seen:
+                    with CancelScope(shield=True):
+                        await self._write(spent, olhar, key.prefix, seen)
+            finally:
+                spent.uploads -= 1
+                if not spent.uploads:
+                    self._spent.pop(key.prefix, None)
+
+    # One at a time for a key: else bytes that are just written down would count twice, or not at all.
+    async def _read(self, spent: _Spent, olhar: Olhar, key: str) -> None:
+        async with spent.records:
+            uploaded = olhar.records.uploaded
+            day = uploaded.day()
+            spent.known(await to_thread.run_sync(uploaded.today, key, limiter=self._threads), day)
+
+    async def _write(self, spent: _Spent, olhar: Olhar, key: str, seen: int) -> None:
+        async with spent.records:
+            await to_thread.run_sync(olhar.records.uploaded.add, key, seen, limiter=self._threads)
+            spent.unwritten -= seen
 
 
 def _refused(key: Key, limit: int, seconds: float) -> Refused:

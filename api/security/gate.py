@@ -89,7 +89,12 @@ class Gate:
             raise
 
     async def _who(self, scope: Scope, settings: Settings) -> Principal | None:
-        """Who it is; None where nobody has to be known. Raises Refused and RecordsUnavailable."""
+        """Who it is; None where nobody has to be known. Raises Refused and RecordsUnavailable.
+
+        Where all is open nothing is looked at: a browser sends a cookie that has ended there too.
+        """
+        if any(path.match(scope["path"]) for path in self._open):
+            return None
         given, asked_for = credentials_of(scope), settings.asks_for_keys
         if given.ours or (asked_for and given.key):
             return await self._by_key(scope, settings, given.key)
@@ -97,8 +102,6 @@ class Gate:
             return on_this_machine(settings)
         if given.session and (who := await self._by_session(scope, settings, given.session)):
             return who
-        if any(path.match(scope["path"]) for path in self._open):
-            return None
         if given.session:
             raise _unknown("the session has ended; open another with a key (`POST /session`)")
         raise Refused(401, f"this needs a key: {HOW}", "no-key", _challenge())

@@ -27,8 +27,11 @@ THREADS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """``age``: how often something had changed when it was looked up."""
+
     let: Let
     at: float
+    age: int
 
 
 class Keyring:
@@ -45,6 +48,7 @@ class Keyring:
         self._elapsed = elapsed
         self._threads = CapacityLimiter(THREADS)
         self._found: OrderedDict[str, _Found] = OrderedDict()
+        self._age = 0
 
     async def key(self, secret: str) -> Let | None:
         """The key with this secret, if it is good. Raises RecordsUnavailable."""
@@ -60,18 +64,22 @@ class Keyring:
         return found is not None and self._elapsed() - found.at < KNOWN_S
 
     def forget(self) -> None:
-        """Ask the records again: something has changed."""
-        self._found.clear()
+        """Ask the records again: something has changed. Who was good lately is still known.
+
+        What is being looked up now may be of before, and is not believed later either.
+        """
+        self._age += 1
 
     async def _find(self, secret: str, look: Callable[[], Let | None]) -> Let | None:
         name = hashed(secret)  # the secret itself is not kept, not even here
         found = self._found.get(name)
-        if found is not None and self._elapsed() - found.at < FRESH_S:
+        if found is not None and found.age == self._age and self._elapsed() - found.at < FRESH_S:
             return found.let if found.let.good(self._clock()) else None
+        age = self._age
         let = await to_thread.run_sync(look, limiter=self._threads)
         self._found.pop(name, None)
         if let is not None:
-            self._found[name] = _Found(let, self._elapsed())
+            self._found[name] = _Found(let, self._elapsed(), age)
             if len(self._found) > MOST:
                 self._found.popitem(last=False)
         return let

@@ -71,7 +71,7 @@ class Keys:
         """The tenant's keys, oldest first, revoked and expired ones too."""
         asked = select(*COLUMNS).where(keys.c.tenant == tenant).order_by(keys.c.created_at, keys.c.prefix)
         with self._database.reading() as connection:
-            return [_key(row) for row in connection.execute(asked).mappings()]
+            return [key_of(row) for row in connection.execute(asked).mappings()]
 
     def get(self, tenant: str, prefix: str) -> Key:
         """Raises NotFound."""
@@ -90,7 +90,7 @@ class Keys:
         given, now = hashed(secret), self._clock()
         is_new = hmac.compare_digest(given, row["hash"])
         is_old = hmac.compare_digest(given, row["old_hash"])
-        let = Let(_key(row), row["old_until"] if is_old and not is_new else row["expires_at"])
+        let = Let(key_of(row), row["old_until"] if is_old and not is_new else row["expires_at"])
         return let if (is_new or is_old) and let.good(now) else None
 
     def any_good(self) -> bool:
@@ -134,7 +134,7 @@ class Keys:
         row = connection.execute(select(*COLUMNS).where(_mine(tenant, prefix))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"there is no key {prefix!r}; `olhar keys list` shows them")
-        return _key(row)
+        return key_of(row)
 
 
 def _mine(tenant: str, prefix: str) -> ColumnElement[bool]:
@@ -145,6 +145,7 @@ def _secret(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(32)}"
 
 
-def _key(row: Mapping[Any, Any]) -> Key:
+def key_of(row: Mapping[Any, Any]) -> Key:
+    """The key in a row that has its columns, others too."""
     values = {field.name: row[field.name] for field in fields(Key)}
     return Key(**{**values, "rights": tuple(values["rights"])})

@@ -23,13 +23,13 @@ class Uploaded:
 
     def today(self, key: str) -> int:
         """Bytes of today."""
-        mine = (uploaded.c.key == key) & (uploaded.c.day == self._day())
+        mine = (uploaded.c.key == key) & (uploaded.c.day == self.day())
         with self._database.reading() as connection:
             return connection.execute(select(uploaded.c.bytes).where(mine)).scalar_one_or_none() or 0
 
     def add(self, key: str, count: int) -> None:
         """So many more."""
-        day = self._day()
+        day = self.day()
         insert = (sqlite.insert if self._database.sqlite else postgresql.insert)(uploaded)
         more = insert.values(key=key, day=day, bytes=count).on_conflict_do_update(
             index_elements=["key", "day"], set_={"bytes": uploaded.c.bytes + count}
@@ -42,5 +42,6 @@ class Uploaded:
         """Until the day is over."""
         return DAY_S - self._clock() % DAY_S
 
-    def _day(self) -> int:
+    def day(self) -> int:
+        """Days since 1970 (UTC)."""
         return int(self._clock() // DAY_S)

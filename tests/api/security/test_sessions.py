@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
@@ -95,6 +96,32 @@ def test_it_ends_with_its_key(light: Light) -> None:
         admin.delete(f"/v1/keys/{key.prefix}")
         assert page.get("/v1/jobs").status_code == 401
         assert page.post("/session").status_code == 401
+
+
+def test_a_secret_that_was_rotated_away_elsewhere_opens_none(light: Light) -> None:
+    key, old = light.key("read")
+    with light.client(old) as page:
+        assert page.get("/v1/jobs").status_code == 200
+        light.parts.records.keys.rotate("ana", key.prefix, grace=0)  # by a command: the server is not told
+        assert "just now" in problem(page.post("/session"), 409)["detail"]
+        problem(page.post("/session"), 401)
+
+
+def test_the_cookie_ends_with_the_session(light: Light) -> None:
+    _, secret = light.key("read", expires_at=time.time() + 300)
+    with light.client(secret) as page:
+        assert 290 <= int(cookie_of(page.post("/session"))["max-age"]) <= 300
+
+
+def test_a_cookie_that_has_ended_shuts_nothing_that_is_open(tmp_path: Path) -> None:
+    with light_server(tmp_path, failures_per_minute=2) as light:
+        _, secret = light.key("read")
+        with light.client(cookie=f"{NAME}=ended") as page, light.client(secret) as other:
+            assert {page.get("/health/live").status_code for _ in range(5)} == {200}
+            assert {page.get("/v1/links/x").status_code for _ in range(5)} == {403}
+            opened = other.post("/session")
+            cookie = f"{NAME}={cookie_of(opened).value}"
+            assert page.get("/v1/jobs", headers={"cookie": cookie}).status_code == 200
 
 
 def test_a_session_opens_no_other(page: httpx.Client) -> None:

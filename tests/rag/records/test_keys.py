@@ -114,6 +114,25 @@ def test_a_session_ends_with_its_time_with_its_key_and_when_closed(records: Reco
     assert records.sessions.check(first) is None
 
 
+def test_a_key_that_was_rotated_or_revoked_since_it_was_found_opens_no_session(
+    records: Records, clock: Clock
+) -> None:
+    key, old = records.keys.create("ana", "laptop", ["read"])
+    found = records.keys.check(old)
+    assert found is not None
+    clock.now += 1
+    _, new = records.keys.rotate("ana", key.prefix, grace=60)
+    with pytest.raises(Conflict, match="rotated or revoked just now"):
+        records.sessions.open(found, 1000)
+    for secret in (old, new):  # the old one in its grace
+        found = records.keys.check(secret)
+        assert found is not None
+        records.sessions.open(found, 1000)
+    records.keys.revoke("ana", key.prefix)
+    with pytest.raises(Conflict):
+        records.sessions.open(found, 1000)
+
+
 def test_uploaded_bytes_count_by_key_and_day(records: Records, clock: Clock) -> None:
     clock.now = 10 * 86_400 + 80_000
     for key, count in (("a", 5), ("a", 6), ("b", 1)):
