@@ -57,8 +57,12 @@ async def _search_turn(request: Request) -> AsyncIterator[None]:
         yield
 
 
-SEARCHING = Depends(_search_turn)
-"""Declared with a route that searches: as many at a time as OLHAR_SEARCHES says. Raises Busy."""
+Searching = Annotated[None, Depends(_search_turn, scope="function")]
+"""The last parameter of a route that searches: as many at a time as OLHAR_SEARCHES says. Raises Busy.
+
+It is taken when the request was read, and given back before the response is sent: a client that sends or
+reads slowly holds up nobody.
+"""
 
 
 async def _conversations(request: Request, who: Who) -> Conversations:

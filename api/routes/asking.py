@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.deps import SEARCHING, System, Talks
+from api.deps import Searching, System, Talks
 from api.query_schemas import AskIn, SearchIn
 from api.routes.answering import whole
 from api.routes.queries import AskedFor, SearchedFor, body
@@ -14,10 +14,8 @@ from api.security.needs import READ
 router = APIRouter(tags=["asking"])
 
 
-@router.post(
-    "/v1/search", operation_id="search", dependencies=[READ, SEARCHING], openapi_extra=body(SearchIn)
-)
-def search(asked: SearchedFor, olhar: System) -> SearchOut:
+@router.post("/v1/search", operation_id="search", dependencies=[READ], openapi_extra=body(SearchIn))
+def search(asked: SearchedFor, olhar: System, _: Searching) -> SearchOut:
     """Find items by a text, by pictures, by the like of others. JSON (pictures are data URIs) or a form."""
     return SearchOut.of(olhar.pipeline.search(asked))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from api.deps import SEARCHING, Admin, System, Who, scope_of
+from api.deps import Admin, Searching, System, Who, scope_of
 from api.record_schemas import DeletedOut, ItemOut, ItemsOut, PassOut, SourcesOut
 from api.routes.originals import item_of
 from api.routes.request_schemas import EditIn
@@ -62,11 +62,12 @@ def item(
     return found
 
 
-@router.get("/v1/items/{item_id}/neighbours", operation_id="neighbours", dependencies=[READ, SEARCHING])
+@router.get("/v1/items/{item_id}/neighbours", operation_id="neighbours", dependencies=[READ])
 def neighbours(
     item_id: ItemId,
     olhar: System,
     who: Who,
+    _: Searching,
     collection: Annotated[Name | None, Query()] = None,
     by: Annotated[LikeBy, Query(description="its picture, its text, or what there is of both")] = "both",
     limit: Annotated[int | None, Query(ge=1, le=1000)] = None,

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
+from starlette.types import Message
 
 from api.turns import Turns
 from rag.images import WORKING_SIDE, working_picture
@@ -188,3 +191,46 @@ def test_too_many_searches_at_a_time_are_told_to_wait(
     assert "OLHAR_SEARCHES" in problem(refused, 429)["detail"]
     assert int(refused.headers["retry-after"]) > 0
     assert client.post("/v1/search", json={"text": "dog"}).status_code == 200
+
+
+def request_of(path: str, body: dict[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def test_searches_that_were_not_sent_whole_hold_up_nobody(
+    client: httpx.Client, url: str, served: Served
+) -> None:
+    served.app.state.searches = Turns(1, 0, "searches are under way", "OLHAR_SEARCHES")
+    head, _ = request_of("/v1/search", {"text": "dog"}).split(b"\r\n\r\n")
+    host, port = url.removeprefix("http://").split(":")
+    begun = [socket.create_connection((host, int(port))) for _ in range(3)]
+    try:
+        for connection in begun:
+            connection.sendall(head + b"\r\n\r\n")
+        assert client.get("/health/live").status_code == 200  # by now they are there too
+        assert client.post("/v1/search", json={"text": "dog"}).status_code == 200
+    finally:
+        for connection in begun:
+            connection.close()
+
+
+def test_the_turn_of_a_search_ends_before_its_result_is_sent(served: Served, system: FakeSystem) -> None:
+    _, body = request_of("/v1/search", {"text": "dog"}).split(b"\r\n\r\n")
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/search", "headers": headers, "query_string": b""}
+    turns = served.app.state.searches
+    found: list[int] = []
+    sent: list[tuple[str, int]] = []
+    system.pipeline.wait = lambda: found.append(turns.running)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Message) -> None:  # a client that reads nothing would hold it up here
+        sent.append((message["type"], turns.running))
+
+    anyio.run(served.app, scope, receive, send)
+    assert found == [1]
+    assert sent == [("http.response.start", 0), ("http.response.body", 0)]
