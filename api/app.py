@@ -114,7 +114,6 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     )
     app.state.olhar = olhar
     app.state.started = int(time.time())
-    app.state.health_threads = health.threads()
     app.state.readiness = health.readiness(lambda: app.state.olhar)
     app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)

@@ -2,69 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-import anyio
 import numpy as np
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 
-from api.deps import System
 from api.schemas import HealthOut, LiveOut, PartOut, ReadyOut, ReadyPartOut
 from api.security.needs import OPEN, READ
-from api.telemetry.readiness import Readiness, status
+from api.telemetry.readiness import Check, Part, Readiness, status
 from rag import __version__
 from rag.build import Olhar
-from rag.errors import ModelUnavailable, OlharError
+from rag.errors import ModelUnavailable
 from rag.guarding import GuardedGenerator, GuardedReranker
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.types import Matrix, Pixels, Scope
 
 router = APIRouter(tags=["health"])
 
-logger = logging.getLogger(__name__)
-
-PATIENCE_S = 2.0
-"""How long a part may take to answer."""
-
-PARTS = ("store", "encoder", "text_encoder", "llm", "reranker")
-
 CANARY_WORDS = "a canary"
 CANARY: Pixels = np.full((32, 32, 3), 127, np.uint8)
 """What the encoder encodes at each check: as small as a picture may be."""
-
-Check = Callable[[], Mapping[str, str]]
-
-
-def threads() -> dict[str, CapacityLimiter]:
-    """Threads of their own for each part: neither slow searches nor a part that hangs hold up the rest."""
-    return {part: CapacityLimiter(2) for part in PARTS}
-
 
 NEEDED = ("store", "records", "encoder", "text_encoder")
 """Without one of these nothing is found; without a language model the evidence is still given."""
 
 
 def readiness(olhar: Callable[[], Olhar]) -> Readiness:
-    """What ``/health/ready`` looks at, of the system that is served now."""
-    checks: dict[str, Callable[[], object]] = {
+    """What ``/health`` and ``/health/ready`` look at, of the system that is served now."""
+    checks: dict[str, Check] = {
         "store": lambda: _store(olhar()),
-        "records": lambda: olhar().records.load(),
+        "records": lambda: _records(olhar()),
         "encoder": lambda: _encoder(olhar()),
         "text_encoder": lambda: _text_encoder(olhar()),
         "llm": lambda: _usable(olhar().generator),
-        "reranker": lambda: _usable(olhar().reranker),
+        "reranker": lambda: _reranker(olhar()),
     }
     return Readiness(checks)
-
-
-def _usable(model: GuardedGenerator | GuardedReranker | None) -> None:
-    if model is not None:
-        model.breaker.require_closed()
-        model.check()
 
 
 @router.get("/health/live", operation_id="live", dependencies=[OPEN])
@@ -91,26 +65,33 @@ async def ready(request: Request, response: Response) -> ReadyOut:
 
 
 @router.get("/health", operation_id="health", dependencies=[READ])
-async def health(request: Request, olhar: System) -> HealthOut:
+async def health(request: Request) -> HealthOut:
     """The state of each part. ``degraded`` says that one of them cannot be used now."""
-    checks: dict[str, Check] = {
-        "store": lambda: _store(olhar),
-        "encoder": lambda: _encoder(olhar),
-        "text_encoder": lambda: _text_encoder(olhar),
-        "llm": lambda: olhar.generator.check(),
-        "reranker": lambda: _reranker(olhar),
-    }
-    threads: Mapping[str, CapacityLimiter] = request.app.state.health_threads
-    states = await asyncio.gather(*(_state(check, threads[part]) for part, check in checks.items()))
-    parts = dict(zip(checks, states, strict=True))
-    healthy = all(part.state == "ok" for part in states)
-    return HealthOut(status="ok" if healthy else "degraded", version=__version__, parts=parts)
+    found: Readiness = request.app.state.readiness
+    parts = await found.parts(fresh_s=0)
+    healthy = all(part.state == "ok" for part in parts.values())
+    shown = {name: PartOut(state=part.state, detail=_told(part)) for name, part in parts.items()}
+    return HealthOut(status="ok" if healthy else "degraded", version=__version__, parts=shown)
+
+
+def _told(part: Part) -> dict[str, str]:
+    return dict(part.detail) if part.state == "ok" else {"reason": part.reason}
+
+
+def _usable(model: GuardedGenerator | GuardedReranker) -> Mapping[str, str]:
+    model.breaker.require_closed()
+    return model.check()
 
 
 def _store(olhar: Olhar) -> Mapping[str, str]:
     scope = Scope(olhar.settings.tenant, olhar.settings.collection)
     olhar.store.get(scope, "image", ["0" * 32])
     return {"milvus": urlsplit(olhar.settings.milvus_uri).hostname or "a file (Milvus Lite)"}
+
+
+def _records(olhar: Olhar) -> Mapping[str, str]:
+    load = olhar.records.load()
+    return {"jobs": str(load.jobs), "files_waiting": str(load.files_waiting)}
 
 
 def _encoder(olhar: Olhar) -> Mapping[str, str]:
@@ -129,7 +110,7 @@ def _reranker(olhar: Olhar) -> Mapping[str, str]:
     """What it is, and how often it had its say since the server started."""
     counts = {state: str(count) for state, count in olhar.pipeline.reranks.items()}
     reranker = olhar.reranker
-    return {"name": "none", **counts} if reranker is None else {**reranker.check(), **counts}
+    return {"name": "none", **counts} if reranker is None else {**_usable(reranker), **counts}
 
 
 def _described(
@@ -142,17 +123,3 @@ def _described(
             "not finite, for a canary; restart the server, or choose another encoder"
         )
     return {"name": name, "device": encoder.device}
-
-
-async def _state(check: Check, limiter: CapacityLimiter) -> PartOut:
-    try:
-        with anyio.fail_after(PATIENCE_S):
-            detail = await to_thread.run_sync(check, limiter=limiter, abandon_on_cancel=True)
-    except TimeoutError:
-        return PartOut(state="failed", detail={"reason": f"no answer within {PATIENCE_S:g} s"})
-    except OlharError as error:
-        return PartOut(state="failed", detail={"reason": str(error)})
-    except Exception:  # health has to answer, above all when something is broken
-        logger.exception("a part broke while its health was checked")
-        return PartOut(state="failed", detail={"reason": "it broke; the server's log says how"})
-    return PartOut(state="ok", detail=dict(detail))

@@ -400,7 +400,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def system(tmp_path: Path, served: Served) -> FakeSystem:
     system = FakeSystem(small_settings(tmp_path))
     served.app.state.olhar = system
-    served.app.state.health_threads = health.threads()
     served.app.state.readiness = health.readiness(lambda: cast(Olhar, system))
     served.app.state.ending = False
     served.app.state.turns = Turns(2, 1, "questions are being answered", "OLHAR_LLM_ANSWERS")

@@ -111,13 +111,35 @@ def test_a_text_encoder_that_cannot_encode_is_degraded_and_the_encoder_is_not(
 def test_a_part_that_hangs_is_not_waited_for(
     client: httpx.Client, system: FakeSystem, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.routes.health.PATIENCE_S", 0.2)
+    monkeypatch.setattr("api.telemetry.readiness.PATIENCE_S", 0.2)
     system.generator.wait = lambda: gate.wait(20)
     for _ in range(4):  # more often than a part has threads
         parts = client.get("/health").json()["parts"]
         assert parts["llm"]["state"] == "failed"
         assert parts["store"]["state"] == "ok"
     gate.set()
+
+
+def test_a_part_that_hangs_costs_one_thread_however_often_it_is_asked_for(
+    client: httpx.Client, system: FakeSystem, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.telemetry.readiness.PATIENCE_S", 0.05)
+    monkeypatch.setattr("api.telemetry.readiness.FRESH_S", 0.0)
+    looks: list[int] = []
+
+    def hang() -> None:
+        looks.append(1)
+        gate.wait(20)
+
+    system.generator.wait = hang
+    for path in ("/health", "/health/ready") * 4:
+        assert client.get(path).json()["parts"]["llm"]["state"] == "failed"
+    assert len(looks) == 1
+    gate.set()
+    for _ in range(500):  # as soon as it has answered it is asked again
+        if client.get("/health").json()["parts"]["llm"]["state"] == "ok":
+            break
+    assert len(looks) > 1
 
 
 def post_many(pool: ThreadPoolExecutor, times: int, url: str, **body: Any) -> list[Future[httpx.Response]]:
