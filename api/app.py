@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import description, errors, turns
 from api.classify_schemas import ClassifyIn
-from api.limits import BodyLimit
+from api.limits import BodyLimit, is_large
 from api.links import Links
 from api.moderation_schemas import ModerateIn
 from api.query_schemas import AskIn, SearchIn
@@ -133,7 +133,10 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     docs.install(app)
     errors.install(app)
     settings = olhar.settings
-    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes)
+    large = [route.path_regex for route in routes if is_large(route)]
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_bytes, upload_bytes=settings.upload_bytes, large_paths=large
+    )
     open_routes = [route for route in routes if needs.is_open(route)]
     open_paths = [route.path_regex for route in open_routes]
     app.add_middleware(Gate, open_paths=open_paths, keyring=app.state.keyring, ledger=app.state.ledger)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.limits import MIB, body_limit
+from api.limits import MIB, SMALL_BYTES, body_limit
 from tests.api.conftest import FakeQueue, problem
 
-LIMIT = body_limit("/v1/search", 20_000, 0)
+JSON = {"content-type": "application/json"}
+LIMIT = body_limit(20_000)
 
 
 def endless(total: int) -> Iterator[bytes]:
@@ -34,6 +35,35 @@ def test_a_body_of_unknown_length_is_refused_while_reading(client: httpx.Client,
         yield from endless(LIMIT + 2 * MIB)
 
     problem(client.post(path, content=body(), headers={"content-type": kind}), 413)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/feedback"),
+        ("POST", "/v1/links"),
+        ("POST", "/v1/keys"),
+        ("PATCH", f"/v1/items/{'a' * 32}"),
+        ("POST", "/v1/collections/c/urls"),
+    ],
+)
+def test_a_body_without_pictures_is_refused_before_it_is_parsed(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    def declared(length: int) -> httpx.Response:
+        return client.request(method, path, content=b"{}".ljust(length), headers=JSON)
+
+    monkeypatch.setattr("api.limits.SMALL_BYTES", 1000)
+    assert "1000 bytes" in problem(declared(1001), 413)["detail"]
+    assert declared(1000).status_code != 413
+    assert client.post("/v1/search", content=b"{}".ljust(1001), headers=JSON).status_code == 422
+
+
+def test_pictures_of_any_size_that_is_allowed_fit_where_they_are_sent(client: httpx.Client) -> None:
+    assert SMALL_BYTES < 10 * MIB  # parsed while all others wait
+    for path in ("/v1/search", "/v1/classify", "/v1/chat/completions", "/v1/embeddings", "/v2/rerank"):
+        sent = client.post(path, content=b"{}".ljust(LIMIT), headers=JSON)
+        assert sent.status_code in (400, 422), path
 
 
 def test_an_upload_may_be_larger_than_a_question(
