@@ -64,7 +64,7 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
     fields = frozenset(schema.model_fields) - {"image", "images"}
     async with form_body(request, fields=fields, file_key="image", max_files=PICTURES) as form:
         values: dict[str, Any] = dict(form.fields)
-        for name in sorted(values.keys() & {"filter", "history", "like", "negative"}):
+        for name in sorted(values.keys() & {"fair", "filter", "history", "like", "negative"}):
             values[name] = parsed(name, values[name])
         try:
             wanted = schema.model_validate(values)
@@ -89,6 +89,7 @@ def body(schema: type[QueryIn]) -> dict[str, Any]:
     several = text | {"description": "one, or a JSON list"}
     number = {"type": "integer", "minimum": 0, "maximum": 1000}
     known: dict[str, Any] = {
+        "fair": text | {"description": "JSON, as in the other form"},
         "filter": text | {"description": "JSON, as in the other form"},
         "history": text | {"description": "JSON, as in the other form"},
         "like": several,

@@ -13,17 +13,19 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from api.cli import asking
 from api.cli.app import app as commands
 from api.cli.local import Local
 from api.cli.remote import Remote
 from ingest import fairness
 from rag.build import Olhar
+from rag.errors import InvalidInput
 from rag.settings import Settings
 from rag.store import MilvusStore
-from rag.types import Scope
+from rag.types import Fair, Scope
 from rag.vision.fairness.history import Run
 from rag.vision.fairness.types import Options
-from tests.api.conftest import FakeSystem, problem
+from tests.api.conftest import FakeSystem, png, problem
 from tests.rag.vision.biased import Biased, biased_store
 
 __all__ = ["biased_store"]
@@ -95,3 +97,28 @@ def test_a_gap_over_the_bound_is_exit_code_3(run: SimpleNamespace, tmp_path: Pat
     assert json.loads(failed.stdout)["groups"] == {"a": 60, "b": 40}
     assert "error gap is 0.350, more than 0.1" in failed.stderr
     assert "no scheduled audit yet" in run.command("--history").stdout
+
+
+def test_a_search_takes_shares_and_no_reranker_beside_them(client: httpx.Client, system: FakeSystem) -> None:
+    asked = {"text": "a leader", "fair": {"field": "team", "shares": {"north": 0.5, "south": 0.25}}}
+    assert client.post("/v1/search", json=asked).status_code == 200
+    expected = Fair("team", (("north", 0.5), ("south", 0.25)))
+    assert system.pipeline.calls[-1].listing.fair == expected
+    form = {"text": "a leader", "fair": json.dumps(asked["fair"])}
+    sent = client.post("/v1/search", data=form, files={"image": ("a.png", png())})
+    assert sent.status_code == 200, sent.text
+    assert system.pipeline.calls[-1].listing.fair == expected
+    refused = problem(client.post("/v1/search", json={**asked, "rerank": True}), 422)
+    assert "leave one of them out" in refused["detail"]
+    problem(client.post("/v1/search", json={"text": "a", "fair": {"field": "x", "shares": {}}}), 422)
+    problem(client.post("/v1/search", json={"text": "a", "fair": {"field": "x", "shares": {"y": 2}}}), 422)
+
+
+def test_shares_on_the_command_line() -> None:
+    assert asking.shares("team:north=.5, south=0.25") == {
+        "field": "team",
+        "shares": {"north": 0.5, "south": 0.25},
+    }
+    assert asking.shares("") is None
+    with pytest.raises(InvalidInput, match=r"value=\.5"):
+        asking.shares("team")
