@@ -15,6 +15,8 @@ CONTEXT = 8192
 """Tokens of prompt and answer together, where neither the model nor the settings say less."""
 REMEMBERED_S, SILENT_S = 300.0, 5.0
 """For how long what a server told of a model is believed, and that it told nothing."""
+MOST_SCALE = 3.0
+"""How much larger than estimated a count is believed to be: a server may report anything once."""
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]")
 _LETTERS, _LONG_LETTERS, _LONG = 2.5, 2.0, 12
 """Latin letters that make a token, on the mean of a word: real tokenizers take four to five in the language
@@ -62,8 +64,12 @@ class Measure(Protocol):
     def tokens(self, text: str) -> int:
         """How many tokens the text is, rather too many than too few."""
 
-    def learn(self, counted_here: int, counted_there: int) -> None:
-        """What a prompt was, as counted here and by the model itself."""
+    @property
+    def scale(self) -> float:
+        """By how much counts are larger by now than before anything was learned."""
+
+    def learn(self, counted_here: int, counted_there: int, scale: float) -> None:
+        """What a prompt was, as counted here at that ``scale`` and by the model itself."""
 
 
 def estimated(text: str) -> int:
@@ -117,11 +123,20 @@ class Estimate:
         """The estimate, as far as it proved too small made larger."""
         return math.ceil(self._count(text) * self._scale)
 
-    def learn(self, counted_here: int, counted_there: int) -> None:
-        """Never makes counts smaller: a server may leave out what it had read before."""
-        if counted_here > 0 and counted_there > counted_here:
+    @property
+    def scale(self) -> float:
+        """1 at first, at most MOST_SCALE."""
+        return self._scale
+
+    def learn(self, counted_here: int, counted_there: int, scale: float) -> None:
+        """Never makes counts smaller: a server may leave out what it had read before.
+
+        Answers under way at the same time were counted at the same scale: each tells the same, and not more.
+        """
+        if counted_here > 0:
             with self._lock:
-                self._scale *= counted_there / counted_here
+                needed = min(scale * counted_there / counted_here, MOST_SCALE)
+                self._scale = max(self._scale, needed)
 
 
 class Exact:
@@ -139,5 +154,10 @@ class Exact:
         """By the tokenizer."""
         return self._count(text)
 
-    def learn(self, counted_here: int, counted_there: int) -> None:
+    @property
+    def scale(self) -> float:
+        """Nothing is ever learned."""
+        return 1.0
+
+    def learn(self, counted_here: int, counted_there: int, scale: float) -> None:
         """There is nothing to learn."""

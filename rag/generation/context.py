@@ -41,16 +41,17 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The messages, the evidence that stands in them, and how full they are."""
+    """The messages, the evidence that stands in them, how full they are, and the measure's scale then."""
 
     messages: tuple[BaseMessage, ...]
     evidence: tuple[Evidence, ...]
     shown: Shown
+    scale: float
 
 
 def assembled(material: Material, measure: Measure, wanted: int, sight: Sight = BLIND) -> Context:
     """As much as fits beside an answer of ``wanted`` tokens. Raises what ``measure`` does."""
-    capacity = measure.capacity()
+    capacity, scale = measure.capacity(), measure.scale
     room = capacity.context - capacity.answer(wanted)
     told = instructions(material.options)
     asked = shortened(framed(material.question, MAX_QUESTION), room // 4, measure)
@@ -68,7 +69,7 @@ def assembled(material: Material, measure: Measure, wanted: int, sight: Sight = 
         tokens=room - left + spent + used,
         room=room,
     )
-    return Context((SystemMessage(told), *turns, _message(last, pictures)), kept, shown)
+    return Context((SystemMessage(told), *turns, _message(last, pictures)), kept, shown, scale)
 
 
 def shortened(text: str, tokens: int, measure: Measure) -> str:

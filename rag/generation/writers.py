@@ -94,7 +94,7 @@ def _context(chat: ChatModel, material: Material, sight: Sight) -> Context:
 def _learn(chat: ChatModel, context: Context, end: Written) -> None:
     """How good the count was; of pictures too little is known to tell."""
     if not context.shown.pictures:
-        chat.measure.learn(context.shown.tokens, end.usage.prompt_tokens)
+        chat.measure.learn(context.shown.tokens, end.usage.prompt_tokens, context.scale)
 
 
 def _best(question: str, evidence: Sequence[Evidence]) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
-from rag.generation.capacity import REMEMBERED_S, SILENT_S, Capacity, Estimate, Limits, estimated
+from rag.generation.capacity import MOST_SCALE, REMEMBERED_S, SILENT_S, Capacity, Estimate, Limits, estimated
 from rag.generation.llamacpp import LlamaCppChat
 from rag.generation.providers import counter, provided
 
@@ -57,10 +57,26 @@ def test_a_server_that_told_nothing_is_asked_again_soon() -> None:
 
 def test_an_estimate_learns_upwards_only() -> None:
     measure = Estimate(Capacity)
-    measure.learn(100, 50)
+    measure.learn(100, 50, measure.scale)
     assert measure.tokens("word word") == 4
-    measure.learn(100, 150)
+    measure.learn(100, 150, measure.scale)
     assert measure.tokens("word word") == 6
+    measure.learn(150, 160, measure.scale)
+    assert measure.scale == pytest.approx(1.6)
+
+
+def test_answers_under_way_at_the_same_time_teach_what_one_does() -> None:
+    measure = Estimate(Capacity)
+    counts = [(measure.tokens("word " * 1_000), measure.scale) for _ in range(8)]
+    for here, scale in counts:
+        measure.learn(here, here * 13 // 10, scale)
+    assert measure.scale == pytest.approx(1.3)
+
+
+def test_an_odd_report_is_not_believed_without_bounds() -> None:
+    measure = Estimate(Capacity)
+    measure.learn(200, 20_000, measure.scale)
+    assert measure.scale == MOST_SCALE
 
 
 def test_the_settings_bound_what_a_model_takes_in() -> None:
