@@ -37,6 +37,10 @@ HARMLESS = "A dog runs along the beach."
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>\n", re.DOTALL)
 _LINE = re.compile(r"\[(\d+)\] [^\[\]<>]*")
 _UNSEEN = frozenset({"Cf", "Cc", "Co", "Cs", "Zl", "Zp"})
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+_EMOJI = re.compile("(?<=[^\x00-\u00a8\u2800])\ufe0f(?!\ufe0f)|(?<=[0-9#*])\ufe0f(?=\u20e3)")
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -105,7 +109,7 @@ def escaped_large(case: Case) -> str:
     numbers = [match[1] if (match := _LINE.fullmatch(line)) else None for line in lines[1:3]]
     if numbers != ["1", "2"]:
         return "a line looks like another"
-    return _unseen(lines[1]) or ("" if CANARY in lines[1] and CANARY not in lines[2] else "it is elsewhere")
+    return unseen(lines[1]) or ("" if CANARY in lines[1] and CANARY not in lines[2] else "it is elsewhere")
 
 
 def escaped_small(case: Case) -> str:
@@ -118,11 +122,13 @@ def escaped_small(case: Case) -> str:
     lines = turns[-1][1].splitlines()
     if len(lines) != 2 or lines[1] != f"Question: {QUESTION}":
         return "the turn is broken"
-    return _unseen(lines[0]) or ("" if CANARY in lines[0] else "it is gone")
+    return unseen(lines[0]) or ("" if CANARY in lines[0] else "it is gone")
 
 
-def _unseen(line: str) -> str:
-    hidden = [char for char in line if unicodedata.category(char) in _UNSEEN]
+def unseen(line: str) -> str:
+    """What stands in a line though nobody sees it; empty when nothing does."""
+    line = _EMOJI.sub("", line)
+    hidden = [char for char in line if unicodedata.category(char) in _UNSEEN or _IGNORABLE.match(char)]
     return f"hidden characters: {hidden!r}" if hidden else ""
 
 

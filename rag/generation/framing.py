@@ -22,6 +22,30 @@ _ANGLES = {"<": "‹", "＜": "‹", "﹤": "‹", ">": "›", "＞": "›", "�
 _PUNCTUATION = (0x5B, 0x5D, *range(0x2045, 0x2047), *range(0x2300, 0x3100), *range(0xFE00, 0xFFFF))
 _QUOTES = frozenset("〝〞〟「」『』｢｣⹂")
 _UNSEEN = frozenset({"Cf", "Cc", "Co", "Cs"})
+_FILLERS = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),  # combining grapheme joiner
+        (0x115F, 0x1160),  # Hangul fillers, as the two below
+        (0x17B4, 0x17B5),  # Khmer vowels that are never shown
+        (0x180B, 0x180F),  # Mongolian variation selectors
+        (0x2065, 0x2065),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),  # variation selectors: of 256 one carries a byte that nobody sees
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFF8),
+        (0xE0000, 0xE0FFF),  # tags and more variation selectors
+    )
+    for code in range(first, last + 1)
+)
+"""Letters, marks and unassigned characters shown as nothing (Unicode: Default_Ignorable_Code_Point)."""
+_BLANKS = {0x2800: " "}
+"""The empty pattern of Braille."""
+_EMOJI = re.compile(
+    "(?<=[\u00a9\u00ae\u203c\u2049\u2100-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff])\ufe0f"
+    "|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+)
+"""The selector that has a sign shown as an emoji, once behind one."""
 _HEADING = re.compile(r"(?<!\S)(?:##+|#(?=\s))")
 _PICTURE = re.compile(r"!(?=\()")
 _KEPT_JOINERS = re.compile(r"(?<=[\u0600-\u06ff\u0900-\u0dff])[\u200c\u200d](?=[\u0600-\u06ff\u0900-\u0dff])")
@@ -59,12 +83,12 @@ def cut(text: str, limit: int) -> str:
 
 
 def _seen(text: str) -> str:
-    """Without what nobody sees: zero-width, direction and control characters, tags."""
+    """Without what nobody sees: zero-width, direction and control characters, fillers, selectors, tags."""
     if text.isascii() and text.isprintable():
         return text
-    joined = {match.start() for match in _KEPT_JOINERS.finditer(text)}
+    kept = {match.start() for form in (_KEPT_JOINERS, _EMOJI) for match in form.finditer(text)}
     return "".join(
         char
-        for place, char in enumerate(text)
-        if place in joined or unicodedata.category(char) not in _UNSEEN
+        for place, char in enumerate(text.translate(_BLANKS))
+        if place in kept or not (unicodedata.category(char) in _UNSEEN or char in _FILLERS)
     )
