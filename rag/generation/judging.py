@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from rag.errors import ModelUnavailable
 from rag.generation.chat_models import ChatModel
-from rag.generation.context import MESSAGE, shortened
+from rag.generation.fitting import MESSAGE, shortened
 from rag.generation.framing import framed
 from rag.types import GenerationOptions
 

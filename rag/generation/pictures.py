@@ -42,7 +42,12 @@ class Picture:
     """A picture with the name that the prompt calls it by: its marker, or that it came with the question."""
 
     name: str
-    url: str
+    url: str = ""
+
+    @classmethod
+    def asked(cls) -> Picture:
+        """The one that came with the question, which has the longest name."""
+        return cls(ASKED_WITH)
 
     @property
     def part(self) -> dict[str, Any]:
@@ -61,6 +66,12 @@ def chosen(
         if pixels is not None:
             found.append(Picture(name, _data_uri(pixels, sight.edge)))
     return tuple(found)
+
+
+def reserved(sight: Sight, asked: Sequence[Pixels], evidence: Sequence[Evidence], tokens: int) -> int:
+    """How many pictures there may be to send within so many tokens."""
+    there = len(asked) + sum(piece.hit.item.kind == "image" for piece in evidence)
+    return max(min(sight.most, tokens // sight.tokens, there), 0)
 
 
 def named(pictures: Sequence[Picture]) -> str:

@@ -52,6 +52,7 @@ def write_large(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     if rest:
         yield rest
     warnings = tuple(said for said in checked.warnings if not (abstained and said == NO_CITATION))
+    warnings += context.warnings
     _learn(chat, context, end)
     yield Draft(shown + rest, checked.citations, warnings, abstained, end.usage, end.finish, context.shown)
 
@@ -131,7 +132,7 @@ def write_json(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     yield Draft(
         shown,
         checked.citations,
-        checked.warnings,
+        checked.warnings + context.warnings,
         usage=end.usage,
         finish=end.finish,
         shown=context.shown,
