@@ -51,6 +51,7 @@ from api.security.gate import Gate
 from api.security.guard import Guard, Own, cors
 from api.security.keyring import Keyring
 from api.security.ledger import Ledger
+from api.teaching_schemas import TeachIn
 from api.telemetry.requests import Requests
 from ingest.queue import Queue
 from rag import __version__
@@ -94,6 +95,7 @@ READ_BY_HAND: tuple[type[BaseModel], ...] = (
     RerankIn,
     ClassifyIn,
     ModerateIn,
+    TeachIn,
 )
 """Bodies that routes read or write themselves: FastAPI does not describe them."""
 

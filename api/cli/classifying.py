@@ -86,7 +86,10 @@ def classify(
             _show(backend.classify(wanted, Path(target)), as_json=as_json)
         elif NAME.fullmatch(target):
             sort = _wanted(SortIn, given | {"store": store, "threshold": threshold})
-            _show_sorted(backend.sort(target, sort), as_json=as_json)
+            found = backend.sort(target, sort)
+            if not found.pictures:
+                raise InvalidInput(f"{target} is no file, and no collection with pictures")
+            _show_sorted(found, as_json=as_json)
         else:
             raise InvalidInput(f"{target} is no file, and no name of a collection")
 

@@ -82,6 +82,10 @@ def classify(
     return Classification(olhar, tenant=who.tenant).classify(wanted, picture)
 
 
+async def _taught(request: Request) -> TeachIn:
+    return await json_body(request, TeachIn)  # pictures make it large
+
+
 @router.post("/v1/collections/{name}/classify", operation_id="classify_collection", dependencies=[WRITE])
 def classify_collection(collection: Collection, body: SortIn, olhar: System, who: Who) -> SortedOut:
     """Sort all photos of a collection. With `store` labels become tags, where nobody but a model gave any."""
@@ -93,8 +97,11 @@ def classify_collection(collection: Collection, body: SortIn, olhar: System, who
     operation_id="teach_classifier",
     status_code=201,
     dependencies=[WRITE],
+    openapi_extra={"requestBody": {"required": True, "content": json_schema("TeachIn")}},
 )
-def teach(collection: Collection, body: TeachIn, olhar: System, who: Who) -> ClassifierOut:
+def teach(
+    collection: Collection, body: Annotated[TeachIn, Depends(_taught)], olhar: System, who: Who
+) -> ClassifierOut:
     """Teach labels by a few examples. One of the same name is replaced."""
     scope = scope_of(olhar, who, collection)
     classification = Classification(olhar, tenant=who.tenant)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -19,7 +21,7 @@ from api.teaching_schemas import SortIn, TeachIn
 from rag.build import Olhar
 from rag.settings import Settings
 from rag.store import MilvusStore
-from rag.types import Fingerprint
+from rag.types import Fingerprint, Matrix, Pixels
 from tests.api.conftest import FakeSystem, png, problem
 from tests.rag.vision.conftest import Drawn, drawn_store, rows
 
@@ -68,6 +70,17 @@ def test_a_taught_classifier_sorts_a_collection(client: httpx.Client, url: str, 
         assert [one.name for one in local.classifiers("drawn").classifiers] == ["things"]
     by_words = client.post(f"{ROUTE}/classify", json={"labels": list(NAMES.values()), "none": False}).json()
     assert sum(by_words["labels"].values()) >= 85
+
+
+def test_pictures_may_be_sent_as_examples(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(_: Drawn, images: Sequence[Pixels]) -> Matrix:
+        return np.eye(16, dtype=np.float32)[[int(image[0, 0, 0] > 100) for image in images]]
+
+    monkeypatch.setattr(Drawn, "encode_images", seen)
+    monkeypatch.setattr("api.limits.SMALL_BYTES", 100)
+    uris = ["data:image/png;base64," + base64.b64encode(png((n, 0, 0))).decode() for n in (1, 2, 200, 201)]
+    made = teach(client, examples={"dark": uris[:2], "bright": uris[2:]})
+    assert made.json()["examples"] == {"dark": 2, "bright": 2}
 
 
 def test_another_encoder_is_refused(
@@ -124,4 +137,5 @@ def test_the_commands_teach_sort_list_and_delete(
     assert "examples.jsonl:1" in str(wrong.exception)
     wrong = CliRunner().invoke(commands, ["classify", "no/such", "--labels", "a"])
     assert "no file" in str(wrong.exception)
-    (tmp_path / "a.png").write_bytes(png())
+    wrong = CliRunner().invoke(commands, ["classify", "missing.jpg", "--labels", "a"])
+    assert "no collection with pictures" in str(wrong.exception)
