@@ -1,7 +1,7 @@
 """Does the evidence that a sentence cites say what the sentence says?
 
 By words: all content words and numbers of the sentence have to stand in what it cites, a colour beside the
-same thing, and neither may deny what the other does not. That sees other things, colours and numbers; it does
+same thing, and what one denies the other may not say. That sees other things, colours and numbers; it does
 not see words of the evidence that were put together wrongly otherwise, and takes a true sentence in other
 words for one that is not supported. By a language model: it is asked about each sentence.
 """
@@ -9,14 +9,14 @@ words for one that is not supported. By a language model: it is asked about each
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 from rag.errors import ModelUnavailable
-from rag.folding import fold, query_stems, stem, stems
+from rag.folding import STOP_WORDS, fold, query_stems, stem, stems
 from rag.protocols import Judge
-from rag.types import Evidence, Faithfulness, Supported
+from rag.types import Evidence, Faithfulness, Supported, moment
 
 MOST_SENTENCES: Final = 20
 """That a language model is asked about, in one answer."""
@@ -26,9 +26,19 @@ _SENTENCE = re.compile(rf"[^\n]+?(?:[.!?…]+[\"”’')]*{_MARKERS}*(?=\s|$)|(?
 _WORD = re.compile(r"\w+")
 _MARKER = re.compile(r"\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_TOKEN = re.compile(r"\w+n[’']t\b|\w+|[.,;:!?()\n]")
 _NEGATION = re.compile(
-    r"\b(?:no|not|never|without|nobody|none|nothing|neither|nao|nem|nunca|sem|ninguem|nenhum\w*|\w+n[’']t)\b"
+    r"not|never|without|nobody|none|nothing|neither|nor|cannot|nao|nem|nunca|sem|ninguem|nenhum\w*|\w+n[’']t"
 )
+_ENGLISH_SMALL: Final = """
+the an is are was were there of in on at with and it its this that has from by to
+"""
+_PORTUGUESE_SMALL: Final = """
+o os um uma de da das dos e em na nas nos ao com que se por para pelo pela ha esta estao num nao sem
+"""
+_ENGLISH: Final = frozenset(_ENGLISH_SMALL.split())
+_PORTUGUESE: Final = frozenset(_PORTUGUESE_SMALL.split())
+"""Small words of one language and not of the other: “no” denies in English, and is “in the” in Portuguese."""
 _NAMED: Final[Mapping[str, str]] = {
     word: str(number)
     for number, names in enumerate(
@@ -53,7 +63,11 @@ branco branca cinzento cinzenta dourado dourada
 """
 _COLOURS: Final = frozenset(_COLOUR_NAMES.split())
 _PART: Final = 4
-"""Letters from which a stem may be part of another: “sleep” and “asleep”, “snow” and “snowy”."""
+"""Letters from which a stem may be the beginning of another: “snow” and “snowy”."""
+_STATES: Final[Mapping[str, str]] = {
+    stem(f"a{word}"): stem(word) for word in ("sleep", "wake", "float", "shore", "board")
+}
+"""Stems that begin otherwise than what they come from."""
 _BESIDE: Final = 3
 """Words within which a colour stands beside its thing: “blue and white toy car”."""
 
@@ -83,22 +97,78 @@ def share(sentence: str, evidence: str) -> float:
     return sum(_stands(word, known) for word in said) / len(said) if said else 1.0
 
 
-def supported(sentence: str, evidence: str) -> bool:
-    """By words, as the module says."""
+def supported(sentence: str, evidence: str, aside: Sequence[str] = ()) -> bool:
+    """By words, as the module says. The numbers in the phrases ``aside`` say where the evidence stands, not
+    what it says: “page 3” is no three dogs.
+    """
     return (
         share(sentence, evidence) == 1.0
-        and _numbers(sentence) <= _numbers(evidence)
-        and _denies(sentence) == _denies(evidence)
+        and _numbers(sentence, aside) <= _numbers(evidence, aside)
+        and _agree(sentence, evidence)
         and _coloured(sentence, evidence)
     )
 
 
-def _stands(word: str, known: frozenset[str]) -> bool:
+def _stands(word: str, known: Collection[str]) -> bool:
     if word in known:
         return True
-    return any(
-        (len(word) >= _PART and word in other) or (len(other) >= _PART and other in word) for other in known
+    word = _STATES.get(word, word)
+    return any(_same(word, _STATES.get(other, other)) for other in known)
+
+
+def _same(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return short == long or (
+        len(short) >= _PART and long.startswith(short) and long.removeprefix(short) != "less"
     )
+
+
+def _agree(sentence: str, evidence: str) -> bool:
+    """Whether the evidence denies each content word that the sentence denies, and says the others."""
+    affirmed, denied = _denials(sentence)
+    said, not_said = _denials(evidence)
+    if not affirmed and not denied:  # a bare “no”
+        return not any(_is_negation(word, english=True) for word in _TOKEN.findall(fold(sentence)))
+    return all(_stands(word, said) for word in affirmed) and all(_stands(word, not_said) for word in denied)
+
+
+def _denials(text: str) -> tuple[set[str], set[str]]:
+    """The stems of the content words that a text says, and of those that it denies: the one right behind a
+    negation, and the colours before that one.
+    """
+    found: tuple[set[str], set[str]] = (set(), set())
+    for part in re.split(r"(?<=[.!?\n])\s+|\n", text):
+        denying, english = False, _is_english(part, text)
+        for token in _TOKEN.findall(fold(part)):
+            if _is_negation(token, english=english):
+                denying = True
+            elif not _WORD.match(token):
+                denying = False
+            elif content := _content(token):
+                found[denying].update(content)
+                denying = denying and token in _COLOURS
+    return found
+
+
+def _content(text: str) -> set[str]:
+    """The stems of words that say what there is; numbers are compared as such."""
+    known = {word for word in _WORD.findall(fold(text)) if word not in STOP_WORDS and not word.isdigit()}
+    return {stem(word) for word in known} - _LIGHT - _NUMERALS
+
+
+def _is_negation(token: str, *, english: bool) -> bool:
+    return _NEGATION.fullmatch(token) is not None or (english and token == "no")
+
+
+def _is_english(part: str, whole: str) -> bool:
+    """By the small words of a sentence, or else of all that it stands in; without any it is."""
+    for text in (part, whole):
+        known = _WORD.findall(fold(text))
+        english = sum(word in _ENGLISH for word in known)
+        portuguese = sum(word in _PORTUGUESE for word in known)
+        if english != portuguese:
+            return english > portuguese
+    return True
 
 
 def _coloured(sentence: str, evidence: str) -> bool:
@@ -136,13 +206,15 @@ class Checker:
         how = self._usual if wanted is None else wanted
         if how == "off":
             return (), ""
-        texts = {piece.marker: piece.text for piece in evidence}
+        pieces = {piece.marker: piece for piece in evidence}
         found: list[Supported] = []
         warning = ""
         for sentence, cited in sentences(text):
-            said = "\n".join(texts[marker] for marker in cited if marker in texts)
+            read = [pieces[marker] for marker in cited if marker in pieces]
+            said = "\n".join(piece.text for piece in read)
             known = share(sentence, said)
-            verdict: bool | None = bool(said) and supported(sentence, said)
+            aside = [phrase for piece in read for phrase in _aside(piece)]
+            verdict: bool | None = bool(said) and supported(sentence, said, aside)
             if how == "llm" and said:
                 verdict = None
                 if not warning and len(found) < MOST_SENTENCES:
@@ -159,11 +231,17 @@ class Checker:
         return self._judge.supports(sentence, evidence)
 
 
-def _numbers(text: str) -> set[str]:
+def _aside(piece: Evidence) -> tuple[str, ...]:
+    """What the text of a piece says by numbers of its place, and of how many it stands for."""
+    item, others = piece.hit.item, piece.alike + piece.hit.duplicates
+    place = item.part.partition("/")[0].replace("-", " ") if item.page else ""
+    at = f"at {moment(item.seconds)}" if item.seconds is not None else ""
+    return tuple(phrase for phrase in (place, at, f"{others} more" if others else "") if phrase)
+
+
+def _numbers(text: str, aside: Sequence[str] = ()) -> set[str]:
     folded = fold(text)
-    named = {_NAMED[word] for word in folded.split() if word in _NAMED and word not in _ARTICLES}
+    for phrase in aside:
+        folded = re.sub(rf"\b{re.escape(fold(phrase))}\b", " ", folded)
+    named = {_NAMED[word] for word in _WORD.findall(folded) if word in _NAMED and word not in _ARTICLES}
     return set(_NUMBER.findall(folded)) | named
-
-
-def _denies(text: str) -> bool:
-    return _NEGATION.search(fold(text)) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.faithfulness import cases
@@ -61,6 +63,64 @@ def test_another_thing_number_colour_or_negation_is_not_supported() -> None:
     assert not supported("The children do not sit.", text)
     assert not supported("The children sit on a horse.", text)
     assert share("The children ride a horse.", text) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("The photo looks like a dog.", "No caption. Looks like: dog; cat"),
+        ("The harbour opens at nine.", "The harbour opens at nine. Dogs are not allowed."),
+        ("Dogs are not allowed.", "The harbour opens at nine. Dogs are not allowed."),
+        ("The dog runs on the beach.", "A dog without a collar runs on the beach."),
+        ("No, the dog runs.", "A dog runs on the beach."),
+        ("O gato dorme no sofá.", "Um gato dorme em um sofá."),
+        ("O gato não dorme no sofá.", "Um gato não dorme num sofá."),
+        ("A cat is awake.", "A cat wakes up."),
+        ("There are 2, perhaps.", "Perhaps two."),
+    ],
+)
+def test_what_is_denied_elsewhere_is_another_matter(sentence: str, evidence: str) -> None:
+    assert supported(sentence, evidence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("There is no dog.", "Dog on the beach. Swimming is not allowed."),
+        ("The photo shows no dog.", "A cat without a collar and a dog."),
+        ("The man is not wearing a red hat.", "A man wearing a red hat, not a coat."),
+        ("The dog isn’t asleep.", "A dog sleeps."),
+        ("Dogs are allowed.", "The harbour opens at nine. Dogs are not allowed."),
+        ("No.", "A dog runs."),
+        ("Um homem sem chapéu no barco.", "Um homem com chapéu no barco."),
+        ("Não há nenhum cão na praia.", "Um cão na praia."),
+        ("The man is happy.", "An unhappy man."),
+        ("The man is careless.", "The man takes care."),
+        ("The dogs are three.", "The dogs are two."),
+    ],
+)
+def test_what_one_denies_the_other_may_not_say(sentence: str, evidence: str) -> None:
+    assert not supported(sentence, evidence)
+
+
+def test_numbers_of_the_place_and_of_look_alikes_say_nothing_of_what_is_there() -> None:
+    hit = photo("Dogs play in the snow.", n=1)
+    item = replace(hit.item, parent_id="d" * 32, part="page-3", page=3, metadata={"title": "Winter"})
+    (piece,) = number([replace(hit, item=item, duplicates=2)], {item.id: 3})
+    assert (item.page, "page 3 of Winter" in piece.text, "5 more" in piece.text) == (3, True, True)
+    answer = (
+        "Three dogs play [1]. 3 dogs play [1]. Five dogs play [1]. On page 3 dogs play [1]. Dogs play [1]."
+    )
+    found, _ = Checker("words").checked(answer, [piece], None)
+    assert [one.supported for one in found] == [False, False, False, True, True]
+
+
+def test_numbers_of_a_moment_say_nothing_of_what_is_there() -> None:
+    hit = photo("Dogs play in the snow.", n=1)
+    item = replace(hit.item, parent_id="d" * 32, part="frame-2", metadata={"title": "Winter", "seconds": 3.0})
+    pieces = number([replace(hit, item=item)])
+    found, _ = Checker("words").checked("At 0:03 dogs play [1]. A dog 0:03 [1].", pieces, None)
+    assert [one.supported for one in found] == [True, False]
 
 
 def test_a_sentence_is_held_against_what_it_cites_and_nothing_else() -> None:
