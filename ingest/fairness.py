@@ -29,14 +29,18 @@ def kept(parts: Parts, scope: Scope) -> list[Run]:
     return told(None if last is None else last.said)
 
 
-def look(parts: Parts, clock: Callable[[], float] = time.time) -> Run | None:
-    """Audit if it is time, and keep what was found. Raises what the parts raise."""
+def look(
+    parts: Parts, clock: Callable[[], float] = time.time, on_step: Callable[[], None] = lambda: None
+) -> Run | None:
+    """Audit if it is time, and keep what was found. Raises what the parts raise, and ``on_step``, which is
+    called again and again.
+    """
     settings = parts.settings
     scope = Scope(settings.tenant, settings.collection)
     due = settings.fairness_hours and settings.fairness_by
     if not due or not parts.records.chores.due(chore(scope), 3600 * settings.fairness_hours):
         return None
-    found = audit(parts.store, parts.encoder, scope, Options(by=settings.fairness_by))
+    found = audit(parts.store, parts.encoder, scope, Options(by=settings.fairness_by), on_step)
     run = Run.of(found, clock())
     runs = [*kept(parts, scope), run][-KEPT:]
     parts.records.chores.ended(chore(scope), {"runs": [one.said() for one in runs]})

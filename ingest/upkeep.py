@@ -36,11 +36,15 @@ class Upkeep:
         if self._parts.settings.reconcile_hours or self._parts.settings.fairness_hours:
             self._thread.start()
 
-    def stop(self) -> None:
-        """End; what is half done is done the next time."""
+    def tell(self) -> None:
+        """Say that it is to end; what is half done is done the next time."""
         self._stopping.set()
+
+    def ended(self, seconds: float) -> bool:
+        """Wait for its end, for so long at most; whether it came."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def look(self) -> Report | None:
         """Reconcile if it is time. Raises what the parts raise, and Stopped."""
@@ -67,7 +71,9 @@ class Upkeep:
             except Exception:  # a worker does its jobs all the same
                 log.exception("seeing whether everything agrees broke off")
             try:
-                fairness.look(self._parts)
+                fairness.look(self._parts, on_step=self._go_on)
+            except Stopped:
+                return
             except OlharError as error:
                 log.warning("could not audit how groups are served: %s", error)
             except Exception:

@@ -91,17 +91,22 @@ class Worker:
         """Bring the batches in flight to their end; what waits goes on with the next worker.
 
         Those that are not done within ``seconds`` (by default OLHAR_GRACE_SECONDS) go on there too; whether
-        all came to their end.
+        all came to their end, and whatever else was under way.
         """
         grace = self._parts.settings.grace_seconds if seconds is None else seconds
         deadline = time.monotonic() + grace
         self._stopping.set()
         self._woken.set()
-        self._upkeep.stop()
-        self._thread.join()
-        done = self._desk.drain(grace)
+        self._upkeep.tell()
+
+        def left() -> float:
+            return max(0.0, deadline - time.monotonic())
+
+        self._thread.join(left())
+        done = self._desk.drain(left()) and not self._thread.is_alive()
+        done = self._upkeep.ended(left()) and done
         for looker, one in zip(self._lookers, self._passes, strict=True):
-            looker.join(max(0.0, deadline - time.monotonic()))
+            looker.join(left())
             if looker.is_alive():
                 done = False
             else:
@@ -114,7 +119,10 @@ class Worker:
         return done
 
     def _hand_over(self) -> None:
-        """Queue again what was begun here and did not end, for other workers to take up at once."""
+        """Queue again what was begun here and did not end, for other workers to take up at once.
+
+        Where that fails the worker does not leave: others find it silent and take up what it had.
+        """
         client = DBOSClient(system_database_url=self._config()["system_database_url"])
         try:
             left = client.list_workflows(

@@ -24,7 +24,7 @@ from rag.encoders.opening import open_exported
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.errors import OlharError
 from rag.faithfulness import Checker
-from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
+from rag.guarding import GuardedGenerator, GuardedJudge, GuardedReranker, GuardedRewriter
 from rag.images import working_picture
 from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
@@ -301,6 +301,12 @@ class Olhar:
         return TextRelevance(self.text_encoder, self._calibration[0])
 
     @once
+    def checker(self) -> Checker:
+        """Holds answers against their evidence, by words or by the language model again."""
+        judge = GuardedJudge(self._bare_generator.judge(), self.generator.breaker)
+        return Checker(self.settings.faithfulness, judge, seconds=self.settings.llm_answer_seconds)
+
+    @once
     def pipeline(self) -> Pipeline:
         """Search and ask."""
         settings = self.settings
@@ -319,7 +325,7 @@ class Olhar:
             self.generator,
             self.reranker,
             self._rewriter,
-            Checker(settings.faithfulness, self._bare_generator.judge()),
+            self.checker,
             limit=settings.limit,
             evidence=settings.evidence,
             relevance=settings.relevance,

@@ -9,13 +9,15 @@ words for one that is not supported. By a language model: it is asked about each
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 from rag.errors import ModelUnavailable
 from rag.folding import STOP_WORDS, fold, query_stems, stem, stems
 from rag.protocols import Judge
+from rag.relay import DeadlineExceeded, Deadlines, within
 from rag.types import Evidence, Faithfulness, Supported, moment
 
 MOST_SENTENCES: Final = 20
@@ -190,11 +192,23 @@ def _coloured(sentence: str, evidence: str) -> bool:
 
 
 class Checker:
-    """Checks answers sentence by sentence. ``judge`` is who is asked for ``llm``."""
+    """Checks answers sentence by sentence.
 
-    def __init__(self, usual: Faithfulness = "off", judge: Judge | None = None) -> None:
+    ``judge`` is who is asked for ``llm``, within ``seconds`` for all sentences of an answer together.
+    """
+
+    def __init__(
+        self,
+        usual: Faithfulness = "off",
+        judge: Judge | None = None,
+        *,
+        seconds: float = 120.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._usual = usual
         self._judge = judge
+        self._seconds = seconds
+        self._clock = clock
 
     def checked(
         self, text: str, evidence: Sequence[Evidence], wanted: Faithfulness | None
@@ -208,7 +222,7 @@ class Checker:
             return (), ""
         pieces = {piece.marker: piece for piece in evidence}
         found: list[Supported] = []
-        warning = ""
+        warning, until = "", self._clock() + self._seconds
         for sentence, cited in sentences(text):
             read = [pieces[marker] for marker in cited if marker in pieces]
             said = "\n".join(piece.text for piece in read)
@@ -219,16 +233,29 @@ class Checker:
                 verdict = None
                 if not warning and len(found) < MOST_SENTENCES:
                     try:
-                        verdict = self._asked(sentence, said)
+                        verdict = self._asked(sentence, said, until - self._clock())
                     except ModelUnavailable as error:
                         warning = f"degraded: what the answer says was not checked: {error}"
             found.append(Supported(sentence, cited, verdict, round(known, 3)))
         return tuple(found), warning
 
-    def _asked(self, sentence: str, evidence: str) -> bool | None:
-        if self._judge is None:
+    def _asked(self, sentence: str, evidence: str, seconds: float) -> bool | None:
+        judge = self._judge
+        if judge is None:
             raise ModelUnavailable("OLHAR_FAITHFULNESS=llm: no language model is there to be asked")
-        return self._judge.supports(sentence, evidence)
+
+        def verdict() -> Iterator[bool | None]:
+            yield judge.supports(sentence, evidence)
+
+        try:
+            if seconds > 0:
+                return next(within(verdict(), Deadlines(first=seconds, whole=seconds)))
+        except DeadlineExceeded:
+            pass
+        raise ModelUnavailable(
+            f"the language model did not read all sentences within {self._seconds:g} s; raise "
+            "OLHAR_LLM_ANSWER_SECONDS, or set OLHAR_FAITHFULNESS=words"
+        )
 
 
 def _aside(piece: Evidence) -> tuple[str, ...]:

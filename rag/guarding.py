@@ -1,4 +1,4 @@
-"""Generator, reranker and rewriter behind circuit breakers: nobody waits for a model that is away."""
+"""Generator, reranker, rewriter and judge behind circuit breakers: nobody waits for a model that is away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rag.breaker import Breaker, Entry
 from rag.errors import ModelUnavailable
 from rag.observing import begun, step
-from rag.protocols import Generator, Rewriter, TextReranker
+from rag.protocols import Generator, Judge, Rewriter, TextReranker
 from rag.questions import PLAIN
 from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Turn
 
@@ -88,6 +88,20 @@ class GuardedRewriter:
         """As the rewriter's. Raises ModelUnavailable at once while its model is left alone."""
         self._breaker.require_closed()
         return self._rewriter.rewrite(question, history)
+
+
+class GuardedJudge:
+    """A ``Judge`` that asks the generator's model: not while that is left alone. As a rewriter it does not
+    count itself."""
+
+    def __init__(self, judge: Judge, breaker: Breaker) -> None:
+        self._judge = judge
+        self._breaker = breaker
+
+    def supports(self, sentence: str, evidence: str) -> bool | None:
+        """As the judge's. Raises ModelUnavailable at once while its model is left alone."""
+        self._breaker.require_closed()
+        return self._judge.supports(sentence, evidence)
 
 
 class GuardedReranker:

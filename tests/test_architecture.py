@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.origin": set(),
     "rag.citations": {"rag.types"},
     "rag.questions": {"rag.types"},
-    "rag.faithfulness": {"rag.types", "rag.errors", "rag.protocols", "rag.folding"},
+    "rag.faithfulness": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.relay"},
     "rag.models": {"rag.types", "rag.origin"},
     "rag.arrays": {"rag.types"},
     "rag.images": {"rag.types", "rag.errors"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -42,21 +42,24 @@ class Sample:
         return len(self.rows) >= self.total
 
 
-def sample(store: Store, scope: Scope, limit: int, seed: int = 0) -> Sample:
+def sample(
+    store: Store, scope: Scope, limit: int, seed: int = 0, on_page: Callable[[], None] = lambda: None
+) -> Sample:
     """At most ``limit`` pictures of a scope. Ids are hashes of contents, so that those which follow an id
     that the seed names, and after the last one the first ones, are drawn at random.
 
-    Raises what the store raises.
+    Raises what the store raises, and what ``on_page`` raises before a page is read.
     """
     total = store.count(scope, "image", PICTURES)
-    return Sample(tuple(islice(_rows(store, scope, seed), limit)), total)
+    return Sample(tuple(islice(_rows(store, scope, seed, on_page), limit)), total)
 
 
-def _rows(store: Store, scope: Scope, seed: int) -> Iterator[Row]:
+def _rows(store: Store, scope: Scope, seed: int, on_page: Callable[[], None]) -> Iterator[Row]:
     start = hashlib.sha256(f"sample {seed}".encode()).hexdigest()[:32]
     for after, until in ((start, "~"), ("", start)):
         last = after
         while page := store.scan(scope, "image", where=PICTURES, after=last, limit=PAGE):
+            on_page()
             last = page[-1].id
             ids = [item.id for item in page if item.id <= until]
             yield from (row for row in store.rows(scope, "image", ids) if row.image_vector is not None)

@@ -19,6 +19,10 @@ from tests.rag.vision.biased import Biased, biased_store
 __all__ = ["biased_store"]
 
 
+class Ends(Exception):
+    """What is under way is to end."""
+
+
 def test_a_scheduled_audit_is_kept_and_tells_of_a_gap(
     parts: FakeParts,
     biased_store: MilvusStore,
@@ -50,9 +54,30 @@ def test_a_worker_audits_also_when_it_does_not_reconcile(
 ) -> None:
     parts.settings = parts.settings.model_copy(update={"reconcile_hours": 0, "fairness_hours": 1})
     looked = threading.Event()
-    monkeypatch.setattr(fairness, "look", lambda _: looked.set())
+    monkeypatch.setattr(fairness, "look", lambda *_, **_steps: looked.set())
     upkeep = Upkeep(parts)
     assert upkeep.look() is None
     upkeep.start()
     assert looked.wait(60)
-    upkeep.stop()
+    upkeep.tell()
+    assert upkeep.ended(60)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_an_audit_ends_when_the_worker_does(
+    parts: FakeParts, biased_store: MilvusStore, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(parts, "store", biased_store)
+    monkeypatch.setattr(parts, "fake", Biased())
+    hours = {"collection": "drawn", "fairness_by": "group", "fairness_hours": 1e-9}
+    parts.settings = Settings(data=parts.settings.data).model_copy(update=hours)
+    assert fairness.look(parts) is None
+    left = iter(range(steps))
+
+    def on_step() -> None:
+        if next(left, None) is None:
+            raise Ends
+
+    with pytest.raises(Ends):
+        fairness.look(parts, on_step=on_step)
+    assert fairness.kept(parts, Scope("default", "drawn")) == []

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from dbos import DBOS
@@ -103,6 +105,29 @@ def test_a_worker_that_is_stopped_leaves_the_rest_for_the_next(parts: FakeParts,
         queue.follow(SCOPE.tenant, job_id)
     assert queue.report(SCOPE, job_id).counts["indexed"] == 100
     assert all(row.crashes == 0 for row in parts.records.jobs.files(SCOPE.tenant, job_id))
+
+
+def test_a_worker_ends_in_its_time_though_something_else_is_stuck(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, free = threading.Event(), threading.Event()
+
+    def stuck(*_: object, on_step: Callable[[], None]) -> None:
+        entered.set()
+        free.wait(PATIENCE_S)
+        on_step()
+
+    monkeypatch.setattr("ingest.fairness.look", stuck)
+    parts.settings = parts.settings.model_copy(update={"fairness_hours": 1.0})
+    worker = Worker(parts)
+    drain = Mock(return_value=True)
+    monkeypatch.setattr(worker._desk, "drain", drain)
+    worker.start()
+    entered.wait(PATIENCE_S)
+    assert worker.stop(0.3) is False
+    assert 0 <= drain.call_args.args[0] < 0.3
+    free.set()
+    assert worker._upkeep.ended(PATIENCE_S)
 
 
 STUCK = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -149,3 +150,28 @@ def test_a_model_that_is_away_is_asked_once_and_said() -> None:
     assert [one.supported for one in found] == [None, None]
     assert len(judge.asked) == 1
     assert warning.startswith("degraded")
+
+
+def test_all_sentences_of_an_answer_share_one_deadline() -> None:
+    passed = iter((0.0, 0.0, 60.0, 120.0, 120.0))
+    judge = Judge("cat")
+    checker = Checker("llm", judge, seconds=100, clock=lambda: next(passed))
+    found, warning = checker.checked("A cat [1]. A whale [2]. A dog [2]. A fish [2].", EVIDENCE, None)
+    assert [one.supported for one in found] == [True, False, None, None]
+    assert len(judge.asked) == 2
+    assert "within 100 s; raise OLHAR_LLM_ANSWER_SECONDS" in warning
+
+
+def test_a_model_that_hangs_is_not_waited_for_longer() -> None:
+    free = threading.Event()
+
+    class Hangs(Judge):
+        def supports(self, sentence: str, evidence: str) -> bool | None:
+            free.wait(30)
+            return super().supports(sentence, evidence)
+
+    judge = Hangs()
+    found, warning = Checker("llm", judge, seconds=0.05).checked("A cat [1]. A dog [2].", EVIDENCE, None)
+    assert ([one.supported for one in found], judge.asked) == ([None, None], [])
+    assert "within 0.05 s" in warning
+    free.set()

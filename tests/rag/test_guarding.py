@@ -8,7 +8,7 @@ import pytest
 from rag.breaker import Breaker
 from rag.build import build
 from rag.errors import ModelUnavailable
-from rag.guarding import GuardedGenerator, GuardedReranker, GuardedRewriter
+from rag.guarding import GuardedGenerator, GuardedJudge, GuardedReranker, GuardedRewriter
 from rag.questions import PLAIN
 from rag.settings import load_settings
 from rag.types import Described, Draft, Evidence, GenerationOptions, Hit, Pixels, RerankState, Shown, Turn
@@ -54,6 +54,11 @@ class Model:
         del history
         self._ask()
         return question
+
+    def supports(self, sentence: str, evidence: str) -> bool | None:
+        del sentence, evidence
+        self._ask()
+        return True
 
     def check(self) -> Mapping[str, str]:
         return {"device": "cpu", "model": "m"}
@@ -171,6 +176,19 @@ def test_the_rewriter_waits_for_the_same_model_and_counts_nothing(model: Model, 
     assert model.asked == 7
 
 
+def test_the_judge_waits_for_the_same_model_and_counts_nothing(model: Model, breaker: Breaker) -> None:
+    judge = GuardedJudge(model, breaker)
+    assert judge.supports("A cat.", "A cat sleeps.")
+    model.error = ModelUnavailable("away")
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="away"):
+            judge.supports("A cat.", "A cat sleeps.")
+    refused(GuardedGenerator(model, breaker), 2)
+    with pytest.raises(ModelUnavailable, match="asked again"):
+        judge.supports("A cat.", "A cat sleeps.")
+    assert model.asked == 6
+
+
 def test_a_reranker_that_is_too_slow_is_passed_over(model: Model, breaker: Breaker) -> None:
     guarded = GuardedReranker(model, breaker)
     model.state = RerankState("skipped", "nothing is written")
@@ -202,6 +220,9 @@ def test_the_system_is_built_with_breakers_as_set(monkeypatch: pytest.MonkeyPatc
         breaker.failed(breaker.enter(), "away")
         assert olhar.generator.breaker.state == "open"
         assert olhar.reranker.breaker.state == "closed"
+        piece = Evidence(1, found("a cat")[0].hit, "a cat")
+        _, warning = olhar.checker.checked("A cat [1].", [piece], "llm")
+        assert "asked again" in warning
 
 
 def test_texts_are_not_read_either_while_the_reranker_is_left_alone() -> None:

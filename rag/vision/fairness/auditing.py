@@ -40,16 +40,24 @@ PROMPT: Final = "a photo of a {}"
 TAG: Final = "tag:"
 
 
-def audit(store: Store, encoder: ImageEncoder, scope: Scope, options: Options) -> Fairness:
+def audit(
+    store: Store,
+    encoder: ImageEncoder,
+    scope: Scope,
+    options: Options,
+    on_step: Callable[[], None] = lambda: None,
+) -> Fairness:
     """Audit the pictures of a collection whose group is known, by the vectors of pictures alone.
 
-    The same seed and collection give the same figures. Raises InvalidInput for options that mean nothing.
+    The same seed and collection give the same figures. Raises InvalidInput for options that mean nothing, and
+    what ``on_step`` raises, which is called again and again.
     """
     _check(options)
-    seen = sample(store, scope, min(options.sample, MOST_SAMPLED), options.seed)
+    seen = sample(store, scope, min(options.sample, MOST_SAMPLED), options.seed, on_step)
     who = grouped(seen, options)
+    on_step()
     asked = _Asked.of(encoder, who, options)
-    found = _Audit(who, asked, options)
+    found = _Audit(who, asked, options, on_step)
     notes = list(who.notes)
     if not seen.complete:
         notes.insert(0, f"a sample of {len(seen.rows):,} of {seen.total:,} pictures was looked at")
@@ -133,8 +141,8 @@ def _attribute(encoder: ImageEncoder, who: Grouped, words: Sequence[str]) -> Mat
 
 
 class _Audit:
-    def __init__(self, who: Grouped, asked: _Asked, options: Options) -> None:
-        self._who, self._asked, self._options = who, asked, options
+    def __init__(self, who: Grouped, asked: _Asked, options: Options, on_step: Callable[[], None]) -> None:
+        self._who, self._asked, self._options, self._on_step = who, asked, options, on_step
         self._count = len(who.names)
         self._targets = _targets(who, options)
 
@@ -159,6 +167,7 @@ class _Audit:
         return self._retrieval(np.take_along_axis(found, np.array(orders), axis=1))
 
     def _retrieval(self, found: Groups) -> Retrieval:
+        self._on_step()
         options, names, k = self._options, self._who.names, min(self._options.k, found.shape[1])
         depth = min(DEPTH, found.shape[1])
         ranked = self._who.groups[found]
@@ -191,6 +200,7 @@ class _Audit:
 
     def _recall(self, turned: Callable[[Matrix], Matrix], pictures: Matrix) -> Gap | None:
         """The share of captions that find their own picture among the first k."""
+        self._on_step()
         if self._asked.captions is None:
             return None
         scores = turned(self._asked.captions) @ pictures.T
@@ -200,6 +210,7 @@ class _Audit:
 
     def _error(self, turned: Callable[[Matrix], Matrix], pictures: Matrix) -> Gap | None:
         """The share of pictures whose likeliest label is not one that they have."""
+        self._on_step()
         if self._asked.labels is None:
             return None
         told = self._asked.right >= 0
@@ -221,6 +232,7 @@ class _Audit:
         )
 
     def _associations(self, turned: Callable[[Matrix], Matrix], pictures: Matrix) -> list[Association]:
+        self._on_step()
         if self._asked.attributes is None:
             return []
         first, second = (turned(attribute) for attribute in self._asked.attributes)
