@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rag.faithfulness import sentences, share, supported
+from rag.faithfulness import sentences
 from rag.generation.chat_models import open_chat_model
 from rag.generation.judging import ChatJudge
+from rag.wording import share, supported
 
 CASES = Path(__file__).with_name("faithfulness_cases.jsonl")
 

@@ -41,7 +41,7 @@ def test_a_search_has_the_documented_keys() -> None:
                 "duplicates": 0,
                 "more_parts": 0,
                 "negative": None,
-                    "seconds": None,
+                "seconds": None,
             }
         ],
         "rerank": {"state": "skipped", "reason": "not asked for"},
