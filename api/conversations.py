@@ -6,18 +6,21 @@ memory for a while, so that a rating can be kept with what it was given for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 from api.errors import Refused
 from api.thread_schemas import ConversationOut, FeedbackOut, FeedbacksOut, ThreadOut, ThreadsOut
 from rag.build import Olhar
-from rag.errors import InvalidInput, NotFound
+from rag.errors import InvalidInput, NotFound, OlharError, Unavailable
 from rag.pipeline import AWAY, IMAGE_QUESTION
 from rag.questions import Question
 from rag.records.answers import Answered, Recent
 from rag.records.feedback import Rating
 from rag.types import Answer, Evidence
+
+logger = logging.getLogger(__name__)
 
 LATEST = 40
 """Turns of a thread that are told with a question; the language model reads as many as fit."""
@@ -33,7 +36,10 @@ class Conversations:
         self._recent = recent
 
     def resumed(self, question: Question) -> Question:
-        """The question with what was said in its thread before. Raises NotFound, InvalidInput and Refused."""
+        """The question with what was said in its thread before. Raises NotFound, InvalidInput and Refused.
+
+        Raises Conflict when the thread is full.
+        """
         if not question.thread:
             return question
         if not self._may_write:
@@ -48,16 +54,24 @@ class Conversations:
     ) -> Iterator[tuple[Evidence, ...] | str | Answer]:
         """The pieces of an answer; when it is whole it is remembered, and added to its thread."""
         for piece in pieces:
-            if isinstance(piece, Answer):
-                self.keep(question, piece)
-            yield piece
+            yield self.keep(question, piece) if isinstance(piece, Answer) else piece
 
-    def keep(self, question: Question, answer: Answer) -> None:
-        """Remember a whole answer, and add it to its thread, unless the language model was away."""
+    def keep(self, question: Question, answer: Answer) -> Answer:
+        """Remember a whole answer, and add it to its thread, unless the language model was away.
+
+        The answer; with a warning where its thread could not take it, which is no reason to lose it.
+        """
         answered = Answered.of(question.query.text.strip() or IMAGE_QUESTION, answer)
         self._recent.put(self._tenant, answered)
-        if question.thread and answer.text != AWAY:
+        if not question.thread or answer.text == AWAY:
+            return answer
+        try:
             self._olhar.records.threads.add(self._tenant, question.thread, answered)
+        except OlharError as error:
+            logger.warning("an answer was not added to its thread: %s", error)
+            why = "the records are away" if isinstance(error, Unavailable) else str(error)
+            return replace(answer, warnings=(*answer.warnings, f"not added to its thread: {why}"))
+        return answer
 
     def create(self, title: str, collection: str) -> ThreadOut:
         """A new thread."""

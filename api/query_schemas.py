@@ -140,6 +140,8 @@ class TurnIn(Body):
 
 
 THREAD_ID = "^[0-9a-f]{32}$"
+OR_NONE = "^([0-9a-f]{32})?$"
+"""An id of a thread, a job, a rating, a review; or nothing."""
 ThreadId = Annotated[str, StringConstraints(pattern=THREAD_ID)]
 
 

@@ -73,9 +73,7 @@ class Local:
             self._load_reranker()
         talks = self.conversations
         resumed = talks.resumed(asked)
-        answer = self._olhar.pipeline.ask(resumed)
-        talks.keep(resumed, answer)
-        return AskOut.of(answer)
+        return AskOut.of(talks.keep(resumed, self._olhar.pipeline.ask(resumed)))
 
     def _load_reranker(self) -> None:
         """To the end: a command has no later question to which it would be of use."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.deps import Admin, Searching, System, Who, scope_of
+from api.query_schemas import Text
 from api.record_schemas import DeletedOut, ItemOut, ItemsOut, PassOut, SourcesOut
 from api.routes.originals import item_of
 from api.routes.request_schemas import EditIn
@@ -32,7 +33,7 @@ def items(
     name: Annotated[Name, Path()],
     admin: Admin,
     kind: Annotated[Kind, Query()] = "image",
-    after: Annotated[str, Query(max_length=128)] = "",
+    after: Annotated[Text, Query(max_length=128)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ItemsOut:
     """Items of a collection in the order of their ids, page by page."""
@@ -115,8 +116,8 @@ def delete_item(
 def sources(
     name: Annotated[Name, Path()],
     admin: Admin,
-    prefix: Annotated[str, Query(max_length=4096)] = "",
-    after: Annotated[str, Query(max_length=4096)] = "",
+    prefix: Annotated[Text, Query(max_length=4096)] = "",
+    after: Annotated[Text, Query(max_length=4096)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> SourcesOut:
     """Where the items of a collection came from: sources that begin with `prefix`, those after `after`."""
@@ -141,7 +142,7 @@ def describe_pictures(
 def delete_source(
     name: Annotated[Name, Path()],
     admin: Admin,
-    source: Annotated[str, Query(min_length=1, max_length=4096)],
+    source: Annotated[Text, Query(min_length=1, max_length=4096)],
 ) -> DeletedOut:
     """Forget a source; items that have no other go with it."""
     return admin.delete(name, "source", source)

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.administration import Administration
 from api.deps import Admin
+from api.query_schemas import OR_NONE
 from api.record_schemas import JobFilesOut, JobOut, JobsOut
 from api.security.needs import READ, WRITE
 
@@ -19,15 +20,15 @@ router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 Page = Annotated[int, Query(ge=1, le=1000)]
-MOST: Final = 2**63 - 1
-"""No database counts further."""
+MOST: Final = 2**31 - 1
+"""The records count no further."""
 POLL_S: Final = 0.25
 QUIET_S: Final = 15.0
 """After so long without news a comment is sent, so that nobody in between takes the stream for dead."""
 
 
 @router.get("/v1/jobs", operation_id="jobs", dependencies=[READ])
-def jobs(admin: Admin, limit: Page = 50, before: Annotated[str, Query(max_length=32)] = "") -> JobsOut:
+def jobs(admin: Admin, limit: Page = 50, before: Annotated[str, Query(pattern=OR_NONE)] = "") -> JobsOut:
     """Jobs, newest first."""
     return admin.jobs(limit=limit, before=before)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
@@ -14,6 +14,8 @@ from api.security.needs import ADMIN
 
 router = APIRouter(tags=["keys"])
 
+MOST: Final = 2**31 - 1
+"""The audit log counts no further."""
 Prefix = Annotated[str, Path(pattern="^olhar_[0-9a-f]{8}$")]
 
 
@@ -53,8 +55,8 @@ def revoke_key(desk: Desk, prefix: Prefix) -> KeyOut:
 def audit(
     desk: Desk,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[int | None, Query(ge=0)] = None,
-    key: Annotated[str, Query(max_length=16, description="prefix of a key")] = "",
+    before: Annotated[int | None, Query(ge=0, le=MOST)] = None,
+    key: Annotated[str, Query(pattern="^(olhar_[0-9a-f]{8})?$", description="prefix of a key")] = "",
 ) -> AuditOut:
     """What was changed, or was to be: who, when, what, and how it ended. Newest first."""
     return desk.audit(limit=limit, before=before, key=key)

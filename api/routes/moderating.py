@@ -12,6 +12,7 @@ from api.deps import System, Who, scope_of
 from api.errors import invalid
 from api.moderating import Moderation
 from api.moderation_schemas import DecideIn, ModerateIn, ReviewOut, ReviewsOut, VerdictOut
+from api.query_schemas import OR_NONE
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.pictures import only_file, picture_bytes, pixels_of
 from api.security.needs import READ, WRITE
@@ -72,7 +73,7 @@ def reviews(
     who: Who,
     state: Annotated[Literal["pending", "allowed", "rejected"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    before: Annotated[str, Query(max_length=32)] = "",
+    before: Annotated[str, Query(pattern=OR_NONE)] = "",
 ) -> ReviewsOut:
     """Pictures that a policy flagged or kept out, newest first, with what was decided about them."""
     return Moderation(olhar, tenant=who.tenant).reviews(state=state, limit=limit, before=before)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Talks
-from api.query_schemas import THREAD_ID
+from api.query_schemas import OR_NONE, THREAD_ID
 from api.security.needs import ADMIN, READ, WRITE
 from api.thread_schemas import (
     ConversationOut,
@@ -24,7 +24,7 @@ router = APIRouter(tags=["threads"])
 
 Id = Annotated[str, Path(pattern=THREAD_ID)]
 Page = Annotated[int, Query(ge=1, le=1000)]
-Before = Annotated[str, Query(max_length=32)]
+Before = Annotated[str, Query(pattern=OR_NONE)]
 
 
 @router.post("/v1/threads", operation_id="create_thread", status_code=201, dependencies=[WRITE])

@@ -48,14 +48,14 @@ class Ledger:
         target = [*map(str, params.values()), request.query_params.get("source", "")]
         values = {
             "key": who.key,
-            "collection": collection[:LONGEST],
-            "target": "/".join(filter(None, target))[:LONGEST],
+            "collection": _kept(collection),
+            "target": _kept("/".join(filter(None, target))),
             "address": address_of(request.scope),
             "request_id": REQUEST_ID.get("")[:LONGEST],
         }
         operation = (route.operation_id if isinstance(route, APIRoute) else None) or request.method
         number = await to_thread.run_sync(
-            lambda: self._begin(olhar, who.tenant, operation, request.url.path[:LONGEST], values),
+            lambda: self._begin(olhar, who.tenant, operation, _kept(request.url.path), values),
             limiter=self._threads,
         )
         setattr(request.state, NAME, (olhar, number))
@@ -80,3 +80,8 @@ class Ledger:
             self._tidied_at = self._elapsed()
             audit.forget(olhar.settings.audit_days * DAY_S)
         return audit.begin(tenant, operation, path, **values)
+
+
+def _kept(text: str) -> str:
+    """As it stands in the log: databases keep no NUL, and what asks for one is put down all the same."""
+    return text.replace("\0", "")[:LONGEST]

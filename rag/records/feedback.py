@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from rag.errors import NotFound
 from rag.records.answers import Answered
@@ -53,10 +54,10 @@ class Feedbacks:
             "cited": list(answer.cited),
             "model": answer.model,
         }
-        same = (feedback.c.tenant == tenant) & (feedback.c.answer == answer.id)
+        insert = (sqlite.insert if self._database.sqlite else postgresql.insert)(feedback)
+        put = insert.values(row).on_conflict_do_update(index_elements=["tenant", "answer"], set_=row)
         with self._database.writing() as connection:
-            connection.execute(delete(feedback).where(same))
-            connection.execute(insert(feedback).values(row))
+            connection.execute(put)
         return given
 
     def latest(

@@ -261,7 +261,7 @@ feedback: Final = Table(
     Column("evidence", JSON, nullable=False),
     Column("cited", JSON, nullable=False),
     Column("model", Text, nullable=False),
-    Index(None, "tenant", "answer"),
+    Index(None, "tenant", "answer", unique=True),
     Index(None, "tenant", "at"),
 )
 

@@ -93,7 +93,8 @@ class Threads:
         return [_turn(row) for row in reversed(rows)]
 
     def history(self, tenant: str, thread_id: str, *, last: int) -> tuple[Turn, ...]:
-        """The ``last`` turns as a question's history. Raises NotFound."""
+        """The ``last`` turns as a question's history. Raises NotFound, and Conflict if the thread is full."""
+        _require_room(thread_id, self.get(tenant, thread_id).turns)
         kept = self.turns(tenant, thread_id, last=last)
         return tuple(Turn("user" if turn.role == "user" else "assistant", turn.text) for turn in kept)
 
@@ -103,15 +104,16 @@ class Threads:
         The first question becomes the title, where there is none.
         """
         now = self._clock()
+        # Held until the turns are there: of two questions at a time each takes the places after the other's.
+        mine = select(threads).where(_is(tenant, thread_id)).with_for_update()
         with self._database.writing() as connection:
-            row = connection.execute(select(threads).where(_is(tenant, thread_id))).mappings().first()
+            row = connection.execute(mine).mappings().first()
             if row is None:
                 raise NotFound(f"there is no thread {thread_id}")
             count = connection.execute(
                 select(func.count()).where(thread_turns.c.thread_id == thread_id)
             ).scalar_one()
-            if count >= MOST_TURNS:
-                raise Conflict(f"the thread {thread_id} has {count} turns, the most allowed; begin a new one")
+            _require_room(thread_id, count)
             connection.execute(insert(thread_turns), _rows(thread_id, count, answered, now))
             title = row["title"] or " ".join(answered.question.split())[:TITLE]
             values = {"touched_at": now, "turns": count + 2, "title": title}
@@ -145,6 +147,11 @@ class Threads:
         with self._database.writing() as connection:
             connection.execute(delete(thread_turns).where(thread_turns.c.thread_id == thread_id))
             connection.execute(delete(threads).where(_is(tenant, thread_id)))
+
+
+def _require_room(thread_id: str, count: int) -> None:
+    if count >= MOST_TURNS:
+        raise Conflict(f"the thread {thread_id} has {count} turns, the most allowed; begin a new one")
 
 
 def _is(tenant: str, thread_id: str) -> ColumnElement[bool]:

@@ -11,9 +11,11 @@ import pytest
 from api.conversations import Conversations
 from api.errors import Refused
 from rag.build import Olhar
+from rag.errors import RecordsUnavailable
 from rag.pipeline import AWAY, IMAGE_QUESTION
 from rag.questions import Question
 from rag.records.answers import Recent
+from rag.records.threads import Threads
 from rag.types import Query, Scope, Turn
 from tests.api.conftest import ANSWER, FakeSystem, png, problem
 
@@ -105,6 +107,34 @@ def test_an_answer_is_rated_by_its_id_with_what_it_was(client: httpx.Client) -> 
     assert (given["rating"], given["comment"]) == ("down", "no cat")
     assert client.get("/v1/feedback", params={"rating": "up"}).json()["feedback"] == []
     problem(client.post("/v1/feedback", json=body | {"answer": "0" * 32}), 404)
+
+
+def test_an_answer_is_given_also_where_its_thread_cannot_take_it(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RecordsUnavailable("postgresql://somewhere is away")
+
+    thread = begun(client)
+    with monkeypatch.context() as broken:
+        broken.setattr(Threads, "add", away)
+        asked = client.post("/v1/ask", json={"text": "Which cat?", "thread": thread})
+    assert asked.json()["answer"] == ANSWER.text
+    assert asked.json()["warnings"] == [*ANSWER.warnings, "not added to its thread: the records are away"]
+    assert "somewhere" not in asked.text
+    rated = {"answer": asked.json()["id"], "rating": "up"}
+    assert client.post("/v1/feedback", json=rated).status_code == 201
+
+
+def test_a_full_thread_is_told_before_anything_is_asked(
+    client: httpx.Client, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.records.threads.MOST_TURNS", 2)
+    thread = begun(client)
+    assert client.post("/v1/ask", json={"text": "Which cat?", "thread": thread}).status_code == 200
+    full = client.post("/v1/ask", json={"text": "Where?", "thread": thread})
+    assert "begin a new one" in problem(full, 409)["detail"]
+    assert len(system.pipeline.calls) == 1
 
 
 def test_who_may_only_read_asks_but_keeps_no_thread(system: FakeSystem) -> None:

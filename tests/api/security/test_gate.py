@@ -190,6 +190,27 @@ def test_a_key_without_name_or_scopes_is_not_made(light: Light, body: dict[str, 
         problem(admin.post("/v1/keys", json=body), 422)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/threads?before=%00",
+        "/v1/feedback?before=x",
+        "/v1/jobs?before=%00",
+        "/v1/moderation?before=%00",
+        "/v1/audit?key=%00",
+        "/v1/audit?before=3000000000",
+        "/v1/audit?before=99999999999999999999",
+        "/v1/parked?after=3000000000",
+        "/v1/collections/c/items?after=%00",
+        "/v1/collections/c/sources?prefix=%00",
+        "/v1/collections/c/sources?after=a%00",
+    ],
+)
+def test_what_no_database_could_look_for_is_refused(light: Light, path: str) -> None:
+    with light.client(light.key()[1]) as client:
+        problem(client.get(path), 422)
+
+
 def test_openais_client_knows_why_it_was_refused(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     _, writes = light.key("write")

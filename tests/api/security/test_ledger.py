@@ -52,6 +52,17 @@ def test_changes_are_told_with_who_what_and_how_it_ended(light: Light) -> None:
     assert [e["key"] for e in entries(light, secret, key=weak.prefix)] == [weak.prefix]
 
 
+def test_what_no_database_keeps_is_put_down_without_it(light: Light) -> None:
+    _, secret = light.key(tenant="bea")
+    with light.client(secret) as client:
+        problem(client.delete(f"/v1/items/{ITEM}?collection=a%00b"), 422)
+        problem(client.delete("/v1/collections/c/sources?source=x%00y"), 422)
+        assert client.delete("/v1/collections/a%00b").status_code == 422
+    (path, source, item) = entries(light, secret)
+    assert (path["path"], path["collection"]) == ("/v1/collections/ab", "ab")
+    assert (source["target"], item["collection"]) == ("xy", "ab")
+
+
 def test_what_cannot_be_put_down_is_not_done(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> int:
         raise RecordsUnavailable("the records are away")

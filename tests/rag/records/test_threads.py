@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from sqlalchemy import text
 
 from rag.errors import Conflict, NotFound
 from rag.records import threads as module
 from rag.records.answers import Answered, Recent
 from rag.records.records import Records
+from rag.records.schema import feedback
 from rag.types import Turn
 from tests.rag.records.conftest import Clock
 
@@ -82,30 +88,74 @@ def test_a_full_thread_takes_no_more(records: Records, monkeypatch: pytest.Monke
     made = records.threads.create("mine")
     records.threads.add("mine", made.id, answered(0))
     with pytest.raises(Conflict, match="begin a new one"):
+        records.threads.history("mine", made.id, last=2)  # before anything is asked
+    with pytest.raises(Conflict, match="begin a new one"):
         records.threads.add("mine", made.id, answered(1))
+
+
+def at_once(call: Callable[[int], object]) -> None:
+    """Eight calls that begin together."""
+    together = Barrier(8)
+
+    def begun(n: int) -> None:
+        together.wait()
+        call(n)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begun, range(8)))
+
+
+def test_questions_at_the_same_time_are_all_kept(records: Records) -> None:
+    made = records.threads.create("mine")
+    at_once(lambda n: records.threads.add("mine", made.id, answered(n)))
+    kept = records.threads.turns("mine", made.id)
+    assert [turn.place for turn in kept] == list(range(16))
+    assert [turn.answer for turn in kept[::2]] == [turn.answer for turn in kept[1::2]]
+    assert records.threads.get("mine", made.id).turns == 16
+
+
+def test_of_ratings_at_the_same_time_one_stays(records: Records) -> None:
+    at_once(lambda n: records.feedback.put("mine", answered(1), "up", str(n)))
+    assert len(records.feedback.latest("mine")) == 1
+
+
+def test_of_ratings_from_before_there_was_one_for_an_answer_the_last_stays(records: Records) -> None:
+    kept = records.feedback.put("mine", answered(1), "down")
+    other = records.feedback.put("mine", answered(2), "up")
+    columns = ", ".join(column.name for column in feedback.columns)
+    earlier = columns.replace("id", "'" + "0" * 32 + "'", 1).replace(" at", " at - 1", 1)
+    with records.database.writing() as connection:
+        connection.execute(text("DROP INDEX ix_feedback_tenant_answer"))
+        connection.execute(text("CREATE INDEX ix_feedback_tenant_answer ON feedback (tenant, answer)"))
+        connection.execute(text(f"INSERT INTO feedback ({columns}) SELECT {earlier} FROM feedback"
+                                f" WHERE id = '{kept.id}'"))  # fmt: skip
+        connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+    assert len(records.feedback.latest("mine")) == 3
+    Records(records.database.url).close()
+    assert {one.id for one in records.feedback.latest("mine")} == {kept.id, other.id}
 
 
 def test_ratings_carry_what_they_were_given_for_and_the_last_one_counts(
     records: Records, clock: Clock
 ) -> None:
-    feedback = records.feedback
+    ratings = records.feedback
     for n in range(3):
         clock.now += 1
-        feedback.put("mine", answered(n), "up")
+        ratings.put("mine", answered(n), "up")
     clock.now += 1
-    feedback.put("mine", answered(1), "down", "it is a dog")
-    feedback.put("theirs", answered(1), "up")
-    latest = feedback.latest("mine")
+    ratings.put("mine", answered(1), "down", "it is a dog")
+    ratings.put("theirs", answered(1), "up")
+    latest = ratings.latest("mine")
     assert [(one.answer, one.rating) for one in latest] == [
         (answered(1), "down"),
         (answered(2), "up"),
         (answered(0), "up"),
     ]
     assert latest[0].comment == "it is a dog"
-    assert [one.answer for one in feedback.latest("mine", limit=1, before=latest[0].id)] == [answered(2)]
-    assert len(feedback.latest("mine", rating="down")) == 1
+    assert [one.answer for one in ratings.latest("mine", limit=1, before=latest[0].id)] == [answered(2)]
+    assert len(ratings.latest("mine", rating="down")) == 1
     with pytest.raises(NotFound):
-        feedback.latest("theirs", before=latest[0].id)
+        ratings.latest("theirs", before=latest[0].id)
 
 
 def test_only_the_latest_answers_are_remembered_and_for_their_tenant() -> None:
