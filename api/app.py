@@ -59,7 +59,9 @@ from rag.build import Olhar
 from rag.records.answers import Recent
 
 WAITING = 16
-"""Uploads that are received, or waited for, at the same time."""
+"""Uploads that are put down as jobs at the same time."""
+LOOKING = 4
+"""Jobs that are looked at, for whoever waits for them, at the same time."""
 PARTS = (
     asking,
     collections,
@@ -119,6 +121,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.readiness = health.readiness(lambda: app.state.olhar)
     app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)
+    app.state.looking = CapacityLimiter(LOOKING)
     app.state.turns = turns.of_answers(olhar.settings)
     app.state.searches = turns.of_searches(olhar.settings)
     app.state.keyring = Keyring(olhar)

@@ -13,7 +13,7 @@ from ingest.removal import finish_removals
 from ingest.sources import SourceFile
 from ingest.system import Parts
 from rag.errors import InvalidInput, Unavailable
-from rag.records.types import FileRow
+from rag.records.types import FileRow, Job
 from rag.types import Scope
 
 log: Final = logging.getLogger(__name__)
@@ -22,6 +22,20 @@ POLL_S: Final = 0.05
 LONGEST_POLL_S: Final = 0.5
 LOST_S: Final = 30.0
 """A worker of which nothing was heard for so long is taken for dead, and its batches go to others."""
+
+
+class Pace:
+    """How long to wait until a job is looked at again: looking takes its time of the work."""
+
+    def __init__(self) -> None:
+        self._seen = -1
+        self._pause = POLL_S
+
+    def after(self, job: Job) -> float:
+        """Seconds after this look; more of them while nothing comes."""
+        self._pause = POLL_S if job.done != self._seen else min(1.5 * self._pause, LONGEST_POLL_S)
+        self._seen = job.done
+        return self._pause
 
 
 class Queue:
@@ -58,20 +72,22 @@ class Queue:
             yield from rows
             after = rows[-1].number or after
 
-    def follow(
-        self, tenant: str, job_id: str, on_file: Callable[[FileReceipt], None] = lambda _: None
-    ) -> None:
-        """Wait for the end of a job; ``on_file`` gets each receipt as it comes.
+    def look(self, tenant: str, job_id: str) -> Job:
+        """The job as it is now.
 
         Raises NotFound, and Unavailable when workers should do it and none is there; the job stays put down.
         """
-        after, seen, pause = 0, -1, POLL_S
+        if self._others_work and not self._parts.records.workers.alive(LOST_S):
+            raise Unavailable(f"the job {job_id} waits: no worker is running (`olhar worker`)")
+        return self._parts.records.jobs.get(tenant, job_id)
+
+    def follow(
+        self, tenant: str, job_id: str, on_file: Callable[[FileReceipt], None] = lambda _: None
+    ) -> None:
+        """Wait for the end of a job; ``on_file`` gets each receipt as it comes. Raises as ``look``."""
+        after, seen, pace = 0, -1, Pace()
         while True:
-            if self._others_work and not self._parts.records.workers.alive(LOST_S):
-                raise Unavailable(f"the job {job_id} waits: no worker is running (`olhar worker`)")
-            job = self._parts.records.jobs.get(tenant, job_id)
-            # Looking takes its time of the work that is waited for: less often while nothing comes.
-            pause = POLL_S if job.done != seen else min(1.5 * pause, LONGEST_POLL_S)
+            job = self.look(tenant, job_id)
             if job.done != seen or job.finished_at is not None:
                 for row in self.settled(tenant, job_id, after):
                     on_file(receipt_of(row))
@@ -79,7 +95,7 @@ class Queue:
             if job.finished_at is not None:
                 return
             seen = job.done
-            time.sleep(pause)
+            time.sleep(pace.after(job))
 
     def report(self, scope: Scope, job_id: str) -> IngestReport:
         """The receipts of a job, in the order of its files; files that still wait are not among them."""

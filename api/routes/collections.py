@@ -9,16 +9,16 @@ from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from api.deps import Admin, Jobs, System, Who, scope_of
+from api.deps import Admin, System, Who, scope_of
 from api.errors import invalid
 from api.limits import UPLOAD_FILES
 from api.query_schemas import Text
 from api.record_schemas import JobOut
 from api.routes.forms import FILE, form_schema
+from api.routes.putting import Putting
 from api.routes.request_schemas import DescriptionIn, UrlsIn
 from api.routes.uploads import Received, Upload, upload_body
 from api.schemas import CollectionsOut, IngestOut
@@ -33,7 +33,6 @@ from ingest.sources.opening import counted
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Name
-from rag.types import Scope
 
 router = APIRouter(tags=["collections"])
 
@@ -46,37 +45,6 @@ BY_PLACE = TypeAdapter(list[DescriptionIn | None])
 BY_NAME = TypeAdapter(dict[str, DescriptionIn])
 NAME = TypeAdapter(Text)
 FLAG = TypeAdapter(bool)
-
-
-class _Putting:
-    """Puts down jobs for requests, each in a thread that searches do not wait for."""
-
-    def __init__(self, request: Request, queue: Jobs, admin: Admin) -> None:
-        self._limiter: CapacityLimiter = request.app.state.waiting
-        self._queue = queue
-        self._admin = admin
-
-    async def put(
-        self,
-        scope: Scope,
-        files: Iterable[SourceFile],
-        response: Response,
-        *,
-        all_captions: bool,
-        wait: bool,
-    ) -> JobOut | IngestOut:
-        """The job (202), or with ``wait`` its receipts (200)."""
-
-        def work() -> JobOut | IngestOut:
-            if wait:
-                return IngestOut.of(self._queue.ingest(scope, files, all_captions=all_captions))
-            return self._admin.job(self._queue.submit(scope, files, all_captions=all_captions))
-
-        response.status_code = 200 if wait else 202
-        return await to_thread.run_sync(work, limiter=self._limiter)
-
-
-Putting = Annotated[_Putting, Depends(_Putting)]
 
 
 @router.get("/v1/collections", operation_id="collections", dependencies=[READ])
@@ -125,8 +93,8 @@ async def add_items(
     """Put files into a collection, which is made if it is new: a job, or with `wait` its receipts."""
     async with upload_body(request, olhar, fields=FIELDS) as upload:
         files, all_captions = _files(upload, olhar), _flag(upload)
-        scope = scope_of(olhar, who, name)
-        return await jobs.put(scope, files, response, all_captions=all_captions, wait=wait)
+        job_id = await jobs.put(scope_of(olhar, who, name), files, all_captions=all_captions)
+    return await jobs.told(scope_of(olhar, who, name), job_id, response, wait=wait)
 
 
 @router.post(
@@ -148,7 +116,8 @@ async def add_urls(
     """Put the files at URLs into a collection. Public addresses only, and protocols that are allowed."""
     files = open_sources(body.urls, _reading(olhar, who))
     scope = scope_of(olhar, who, name)
-    return await jobs.put(scope, files, response, all_captions=body.all_captions, wait=wait)
+    job_id = await jobs.put(scope, files, all_captions=body.all_captions)
+    return await jobs.told(scope, job_id, response, wait=wait)
 
 
 def _reading(olhar: Olhar, who: Principal) -> Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from typing import Any, cast
 import httpx
 import numpy as np
 import pytest
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from PIL import Image
 
 from api import turns
-from api.app import create_app
+from api.app import WAITING, create_app
 from api.routes import health
 from api.turns import Turns
 from ingest.receipts import FileReceipt, IngestReport
@@ -35,6 +37,7 @@ from rag.records.load import Load
 from rag.records.records import Records
 from rag.records.reviews import Reviews
 from rag.records.threads import Threads
+from rag.records.types import Job
 from rag.retrieval.texts import TextRelevance
 from rag.settings import Settings
 from rag.types import (
@@ -346,22 +349,20 @@ class FakeSystem:
 
 @dataclass
 class FakeQueue:
-    """Reads every file and says ``indexed``; keeps what it was given."""
+    """Reads every file and says ``indexed``; keeps what it was given. ``goes_on``: no job ends."""
 
     files: list[tuple[SourceFile, bytes]] = field(default_factory=list)
     all_captions: bool = False
     wait: Callable[[], object] = lambda: None
+    goes_on: bool = False
+    looks: int = 0
     running: int = 0
     most_at_once: int = 0
     counting: threading.Lock = field(default_factory=threading.Lock)
+    receipts: dict[str, tuple[FileReceipt, ...]] = field(default_factory=dict)
 
-    def ingest(
-        self,
-        scope: Scope,
-        files: Iterable[SourceFile],
-        *,
-        all_captions: bool = False,
-    ) -> IngestReport:
+    def submit(self, scope: Scope, files: Iterable[SourceFile], *, all_captions: bool = False) -> str:
+        del scope
         self.all_captions = all_captions
         with self.counting:
             self.running += 1
@@ -369,10 +370,20 @@ class FakeQueue:
         self.wait()
         given = list(files)
         self.files = [(file, file.read()) for file in given if not file.refused]
+        job_id = secrets.token_hex(16)
         with self.counting:
             self.running -= 1
-        receipts = tuple(f.refused or FileReceipt(f.source, "indexed", "b" * 32) for f in given)
-        return IngestReport(scope.collection or "", receipts)
+        self.receipts[job_id] = tuple(f.refused or FileReceipt(f.source, "indexed", "b" * 32) for f in given)
+        return job_id
+
+    def look(self, tenant: str, job_id: str) -> Job:
+        self.looks += 1
+        total = len(self.receipts[job_id])
+        ended = None if self.goes_on else 1.0
+        return Job(job_id, Scope(tenant, "c"), "running", False, total, 0, {}, 0.0, 0.0, ended)
+
+    def report(self, scope: Scope, job_id: str) -> IngestReport:
+        return IngestReport(scope.collection or "", self.receipts[job_id])
 
 
 def small_settings(data: Path) -> Settings:
@@ -404,6 +415,7 @@ def system(tmp_path: Path, served: Served) -> FakeSystem:
     served.app.state.ending = False
     served.app.state.turns = Turns(2, 1, "questions are being answered", "OLHAR_LLM_ANSWERS")
     served.app.state.searches = turns.of_searches(system.settings)
+    served.app.state.waiting = CapacityLimiter(WAITING)
     served.app.state.recent = Recent()
     return system
 

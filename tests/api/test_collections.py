@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from anyio import CapacityLimiter
+from fastapi import Request
 
+from api.routes.answering import while_there
 from ingest.descriptions import Description
 from ingest.queue import Queue
 from tests.api.conftest import FakeQueue, Served, problem
@@ -105,6 +112,64 @@ def test_urls_are_fetched_by_the_server_paths_are_not(client: httpx.Client, fake
     assert not fake_queue.files
     problem(client.post(route, json={"urls": []}), 422)
     problem(client.post(route, json={"urls": ["http://a.example/"], "path": "x"}), 422)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + 15
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_who_waits_for_a_job_or_hung_up_keeps_nobody_from_uploading(
+    client: httpx.Client, served: Served, fake_queue: FakeQueue
+) -> None:
+    served.app.state.waiting = CapacityLimiter(1)
+    fake_queue.goes_on = True
+    upload = partial(client.post, ITEMS, files={"files": ("a.png", b"x")})
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(upload, timeout=30)
+        until(lambda: fake_queue.looks)
+        with pytest.raises(httpx.ReadTimeout):
+            upload(timeout=0.3)
+        assert len(fake_queue.receipts) == 2
+        fake_queue.goes_on = False
+        assert upload(timeout=5).status_code == 200
+        assert waits.result().status_code == 200
+
+
+def test_nobody_looks_for_a_client_that_hung_up(
+    client: httpx.Client, fake_queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+    ends = while_there
+
+    async def seen(request: Request, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await ends(request, work)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr("api.routes.putting.while_there", seen)
+    fake_queue.goes_on = True
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(ITEMS, files={"files": ("a.png", b"x")}, timeout=0.3)
+    until(lambda: ended)
+    assert fake_queue.looks
+
+
+def test_who_waits_for_a_job_is_told_when_the_server_ends(
+    client: httpx.Client, served: Served, fake_queue: FakeQueue
+) -> None:
+    fake_queue.goes_on = True
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(client.post, ITEMS, files={"files": ("a.png", b"x")})
+        until(lambda: fake_queue.looks)
+        served.app.state.ending = True
+        detail = problem(waits.result(), 503)["detail"]
+    (job_id,) = fake_queue.receipts
+    assert f"the job {job_id} goes on" in detail
 
 
 def test_the_server_does_not_reach_this_machine(client: httpx.Client, served: Served, tmp_path: Path) -> None:
