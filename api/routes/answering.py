@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
@@ -83,6 +84,40 @@ class Answering:
     def _shut(self) -> None:
         with self._running:
             self._pieces.close()
+
+
+class Ahead:
+    """The pieces of an answer, made whether or not anybody reads them yet: a client that reads slowly, or
+    not at all, holds up no other question. What is not read yet is kept; answers are small."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._made: asyncio.Queue[str | Answer | Exception] = asyncio.Queue()
+        self._making = asyncio.create_task(self._make(answering))
+
+    async def next(self) -> str | Answer:
+        """As that of ``Answering``."""
+        piece = await self._made.get()
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    async def close(self) -> None:
+        """Stop the model, if it is not done."""
+        self._making.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({self._making})
+
+    async def _make(self, answering: Answering) -> None:
+        last: Answer | Exception
+        try:
+            while isinstance(piece := await answering.next(), str):
+                self._made.put_nowait(piece)
+            last = piece
+        except Exception as error:
+            last = error
+        finally:
+            await answering.close()
+        self._made.put_nowait(last)
 
 
 async def whole(request: Request, pieces: Pieces) -> Answer:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.conversations import Conversations
 from api.errors import ModelNotFound, kebab, openai_error, status_of
-from api.routes.answering import Answering, while_there
+from api.routes.answering import Ahead, Answering, while_there
 from api.routes.chat_schemas import (
     ChatChunk,
     ChatOut,
@@ -105,14 +105,21 @@ def completion(chat: Chat, answer: Answer) -> ChatOut:
     )
 
 
-async def events(opened: Opened) -> AsyncIterator[str]:
-    """The same answer, a chunk for each piece. What fails on the way is an event too."""
+def events(opened: Opened) -> AsyncIterator[str]:
+    """The same answer, a chunk for each piece. What fails on the way is an event too.
+
+    The model writes from now on, also when nobody reads.
+    """
+    return _events(opened, Ahead(opened.answering))
+
+
+async def _events(opened: Opened, pieces: Ahead) -> AsyncIterator[str]:
     chat = opened.chat
     try:
         found = EvidenceListOut(evidence=[EvidenceOut.of_evidence(piece) for piece in opened.evidence])
         yield _event(_chunk(chat, Delta(role="assistant", content=""), olhar=found))
         waiting = ""
-        while isinstance(piece := await opened.answering.next(), str):
+        while isinstance(piece := await pieces.next(), str):
             # Without evidence the only text is that there is no answer: no JSON, if that was asked for.
             if opened.evidence or chat.asked.options.schema is None:
                 yield _event(_chunk(chat, Delta(content=piece)))
@@ -135,7 +142,7 @@ async def events(opened: Opened) -> AsyncIterator[str]:
         logger.exception("an answer broke while it was streamed")
         yield _failure(500, "something broke inside; the server's log says what")
     finally:
-        await opened.answering.close()
+        await pieces.close()
 
 
 def _refused(chat: Chat, answer: Answer) -> bool:

@@ -12,15 +12,17 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
+import anyio
 import httpx
 import openai
 import pytest
 from openai import OpenAI
+from starlette.types import Message
 
 from rag.errors import StoreUnavailable
 from rag.relay import Deadlines, within
 from rag.types import JSON, GenerationOptions, Scope, Turn
-from tests.api.conftest import ANSWER, FakeSystem, png
+from tests.api.conftest import ANSWER, FakeSystem, Served, png
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
 
@@ -227,6 +229,31 @@ def test_too_many_questions_at_a_time_are_told_to_wait(
     assert int(refused.headers["retry-after"]) > 0
     assert refused.json()["error"]["type"] == "rate_limit_error"
     assert client.post("/v1/chat/completions", json=body).status_code == 200
+
+
+def test_an_answer_that_is_not_read_holds_up_no_other_question(served: Served, system: FakeSystem) -> None:
+    turns, held = served.app.state.turns, list[int]()
+    system.pipeline.wait = lambda: held.append(turns.running)
+    request = {"model": "olhar", "stream": True, "messages": [{"role": "user", "content": "what"}]}
+    body: list[Message] = [{"type": "http.request", "body": json.dumps(request).encode()}]
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
+    sent: list[bytes] = []
+
+    async def receive() -> Message:
+        if not body:
+            await anyio.sleep_forever()
+        return body.pop()
+
+    async def send(message: Message) -> None:
+        with anyio.fail_after(15):  # nothing is read until the next question could be answered
+            while turns.running:
+                await anyio.sleep(0.01)
+        sent.append(message.get("body", b""))
+
+    anyio.run(served.app, scope | {"query_string": b""}, receive, send)
+    assert held == [1]
+    assert b"".join(sent).endswith(b"data: [DONE]\n\n")
 
 
 def all_in(system: FakeSystem, _: object) -> bool:
