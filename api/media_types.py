@@ -1,4 +1,4 @@
-"""What browsers may show of strangers' files, by their first bytes: pictures and videos."""
+"""What browsers may show of strangers' files, by their first bytes: pictures, videos, sounds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ SIGNATURES: Final[Mapping[tuple[int, bytes], str]] = {
     (0, b"BM"): "image/bmp",
     (8, b"WEBP"): "image/webp",
     (4, b"ftypavif"): "image/avif",
+    (8, b"WAVE"): "audio/wav",
+    (0, b"fLaC"): "audio/flac",
+    (0, b"OggS"): "audio/ogg",
+    (0, b"ID3"): "audio/mpeg",
     (4, b"ftypqt  "): "video/quicktime",
     **{(4, b"ftyp" + brand): "video/mp4" for brand in (b"iso", b"mp4", b"avc1", b"M4V", b"3gp", b"dash")},
 }

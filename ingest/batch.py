@@ -23,6 +23,8 @@ from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
 from ingest.sandbox import Sandbox
 from ingest.settled import tell_begun, tell_settled
+from ingest.sounds import is_sound
+from ingest.sounds import reading as sounds
 from ingest.sources import Reading
 from ingest.steps import Task, waiting
 from ingest.system import BATCH, Parts
@@ -32,9 +34,10 @@ from ingest.videos import reading as videos
 from ingest.writing import Writer, item_of
 from rag.errors import ModelUnavailable, OlharError
 from rag.observing import step
+from rag.protocols import Hearing
 from rag.records.jobs import TRIED
 from rag.records.types import Batch, FileRow, Outcome, Place
-from rag.types import Item
+from rag.types import Item, Matrix, Sound
 
 Stage: TypeAlias = Literal["fetch", "describe", "encode", "write", "verify"]
 log = logging.getLogger(__name__)
@@ -140,6 +143,8 @@ class BatchRun:
         claim = partial(self._claim, task.item_id)
         if is_video(task.data, task.name):
             videos.read(task, self._item(task), self._sandbox, blobs, settings, claim)
+        elif is_sound(task.data):
+            sounds.read(task, self._parts.encoder, self._sandbox, blobs, settings)
         elif not reading.is_document(task):
             data, opened = task.data, partial(picture, sandbox=self._sandbox, settings=settings)
             steps.decode(task, blobs, opened, settings.thumbnail)
@@ -164,6 +169,8 @@ class BatchRun:
             started = time.perf_counter()
             if any(task.pixels is not None for task in todo):
                 steps.encode_pictures(todo, self._parts.encoder.encode_images, batch)
+            if any(task.sound is not None for task in todo):
+                steps.encode_sounds(todo, self._hear, batch)
             for task in waiting(todo):
                 if task.parts:
                     self._encode_parts(task, batch)
@@ -172,6 +179,11 @@ class BatchRun:
                 steps.encode_captions(todo, self._parts.text_encoder.encode_documents, batch)
                 note_truncated(todo, self._parts.text_encoder)
         self._timed("encode", started)
+
+    def _hear(self, sounds: Sequence[Sound]) -> Matrix:
+        encoder = self._parts.encoder
+        assert isinstance(encoder, Hearing)  # what it cannot hear was not read
+        return encoder.encode_sounds(sounds)
 
     def _encode_parts(self, task: Task, batch: int) -> None:
         parts = self._parts

@@ -21,7 +21,7 @@ from rag.blobs import Blobs
 from rag.errors import InvalidInput, ModelUnavailable, OlharError
 from rag.images import Decoded, phash, thumbnail
 from rag.records.types import Edit
-from rag.types import JSON, Item, Matrix, Pixels, Scope, Vector, content_hash, item_id
+from rag.types import JSON, Item, Matrix, Pixels, Scope, Sound, Vector, content_hash, item_id
 
 Plan = Literal["index", "attach", "describe"]
 """A new item; another source of an item; an item whose description changed."""
@@ -51,6 +51,7 @@ class Task:
     item_id: str = ""
     pixels: Pixels | None = None
     modality: str = "image"
+    sound: Sound | None = None
     phash: str = ""
     taken_at: int = 0
     all_captions: bool = False
@@ -83,7 +84,7 @@ class Task:
             stored = self.item_id if status in ("indexed", "duplicate", "unchanged") else ""
             reason = "; ".join([text for text in (reason, *self.notes) if text]).translate(CONTROLS)
             self.receipt = FileReceipt(self.file.source, status, stored, reason)
-        self.data, self.pixels, self.parts = b"", None, []
+        self.data, self.pixels, self.sound, self.parts = b"", None, None, []
 
     def refused(self, error: Exception, *, transient: bool = False) -> None:
         """Give it the receipt that an error means."""
@@ -214,6 +215,19 @@ def encode_pictures(tasks: Sequence[Task], encode: Callable[[Sequence[Pixels]], 
             task.pixels = None
             if isinstance(vector, str):
                 task.done("failed", f"the picture could not be encoded: {vector}")
+            else:
+                task.image_vector = vector
+
+
+def encode_sounds(tasks: Sequence[Task], encode: Callable[[Sequence[Sound]], Matrix], batch: int) -> None:
+    """What is heard to vectors."""
+    sounds = [(task, task.sound) for task in waiting(tasks) if task.sound is not None]
+    for start in range(0, len(sounds), batch):
+        some = sounds[start : start + batch]
+        for (task, _), vector in zip(some, encoded([sound for _, sound in some], encode), strict=True):
+            task.sound = None
+            if isinstance(vector, str):
+                task.done("failed", f"the sound could not be encoded: {vector}")
             else:
                 task.image_vector = vector
 

@@ -281,12 +281,13 @@ def item_of(task: Task, scope: Scope, now: int) -> Item:
         collection=scope.collection or "",
         content_hash=task.sha256,
         sources=(task.file.source,),
+        modality=task.modality,
         phash=task.phash,
         taken_at=task.taken_at,
         created_at=now,
     )
     if task.summary:
-        item = replace(item, modality=task.modality, metadata={DOCUMENT: dict[str, JSON](task.summary)})
+        item = replace(item, metadata={DOCUMENT: dict[str, JSON](task.summary)})
     return replace(layered(item, said_by(task.described), None), updated_at=now)
 
 

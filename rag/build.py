@@ -26,7 +26,7 @@ from rag.errors import OlharError
 from rag.faithfulness import Checker
 from rag.guarding import GuardedGenerator, GuardedJudge, GuardedReranker, GuardedRewriter
 from rag.images import working_picture
-from rag.models import OPEN_CLIP, encoder_row
+from rag.models import CLAP, OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
@@ -132,6 +132,13 @@ class Olhar:
             heads = tuned_heads(settings.encoder) or PACKAGED
             compact = CompactEncoder(self.models, self._text_tower, heads=heads)
             return compact, CompactTextEncoder(self._text_tower, heads=heads)
+        if settings.encoder.startswith(CLAP):
+            from rag.encoders.clap import ClapEncoder
+
+            hearing = ClapEncoder(
+                settings.encoder, device=settings.encoder_device, batch=settings.encoder_batch
+            )
+            return hearing, hearing
         if settings.encoder.startswith(OPEN_CLIP):
             from rag.encoders.open_clip import OpenClipEncoder
 

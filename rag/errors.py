@@ -6,6 +6,7 @@ OlharError
 │   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
 │   ├── BadDocument        a document that is encrypted, broken, empty or of a kind that cannot be read
 │   ├── BadVideo           a video that is encrypted, broken, empty or without pictures
+│   ├── BadSound           a sound that is broken or empty
 │   ├── OverLimit          a file that takes more time, memory or space than it may
 │   ├── Moderated              what was given is kept out by the moderation policy
 │   └── BadSettings        a setting that is unknown, out of bounds or contradictory
@@ -50,6 +51,10 @@ class BadDocument(InvalidInput):
 
 class BadVideo(InvalidInput):
     """A video that cannot be read as it is; the message says why."""
+
+
+class BadSound(InvalidInput):
+    """A sound that cannot be read; the message says why."""
 
 
 class OverLimit(InvalidInput):

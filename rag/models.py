@@ -11,6 +11,8 @@ from rag.types import Calibration, LabelCalibration, LegWeights, ModerationScale
 
 OPEN_CLIP = "open_clip:"
 """What stands before the name of a model whose weights are in OpenCLIP's format."""
+CLAP = "clap:"
+"""What stands before the name of a model that hears."""
 
 GENERIC = Calibration(
     full=LegWeights(bias=-15.0, image=40.0, caption=10.0, bm25=1.0),
@@ -79,6 +81,7 @@ class EncoderRow:
     """By the language of the policy; empty where nobody has fitted it."""
     dimension: int = 0
     images: bool = True
+    sounds: bool = False
     images_from: str = ""
     """The model that holds the image side, where it has a name of its own."""
     pooling: str = ""
@@ -97,6 +100,11 @@ class EncoderRow:
     """Published recall. XM3600: Crossmodal-3600, text to image, mean of its 36 languages."""
     source: str = ""
     note: str = ""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What it puts into one space: texts, and what else."""
+        return ("text", *(("image",) if self.images else ()), *(("audio",) if self.sounds else ()))
 
 
 def _clip(
@@ -401,6 +409,20 @@ TEXT_ENCODERS: tuple[EncoderRow, ...] = (
 )
 """Models of texts alone, for OLHAR_TEXT_ENCODER."""
 
+SOUND_ENCODERS: tuple[EncoderRow, ...] = (
+    EncoderRow(
+        f"{CLAP}laion/clap-htsat-unfused",
+        languages=("en",),
+        licence="Apache-2.0",
+        dimension=512,
+        images=False,
+        sounds=True,
+        source="Wu et al. 2023, arXiv 2211.06687",
+        note="hears, and sees nothing: for a data folder of sounds",
+    ),
+)
+"""Models of texts and sounds, for OLHAR_ENCODER."""
+
 
 def encoder_row(name: str) -> EncoderRow:
     """The row of a model, or one that says nothing but its name.
@@ -410,7 +432,7 @@ def encoder_row(name: str) -> EncoderRow:
     """
     name = origin(name) or name
     folder = Path(name).name if Path(name).is_dir() else None
-    for row in (*ENCODERS, *TEXT_ENCODERS):
+    for row in (*ENCODERS, *TEXT_ENCODERS, *SOUND_ENCODERS):
         hub = "/" in row.name and not row.name.startswith(OPEN_CLIP)
         if name == row.name or (hub and folder == PurePath(row.name).name):
             return row

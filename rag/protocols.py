@@ -22,6 +22,7 @@ from rag.types import (
     RerankState,
     Row,
     Scope,
+    Sound,
     Turn,
     Vector,
 )
@@ -107,6 +108,18 @@ class Naming(Protocol):
         Above 0 where a picture shows what the query names, below where it shows something else, the more the
         surer; 0 when the query names nothing that is known. None when nothing can be said.
         """
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """What an image encoder is besides, when sounds may be in its space."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether they are."""
+
+    def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
+        """Sounds to be stored."""
 
 
 @runtime_checkable

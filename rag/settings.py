@@ -67,7 +67,8 @@ class Settings(BaseSettings):
         "compact",
         min_length=1,
         description="`compact`, a name or folder that sentence-transformers can load, a folder of "
-        "`olhar export` or `olhar train`, or `open_clip:ARCH/TAG` or `open_clip:FOLDER`",
+        "`olhar export` or `olhar train`, `open_clip:ARCH/TAG` or `open_clip:FOLDER`, or for sounds "
+        "`clap:` and a name or folder",
     )
     text_encoder: str = Field(
         "",

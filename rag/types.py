@@ -17,6 +17,10 @@ Matrix: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
 """Shape (height, width, 3), RGB."""
 
+Sound: TypeAlias = "tuple[NDArray[np.int16], ...]"
+"""Windows of a sound, mono, ``SOUND_RATE`` samples a second; at least one, each of ten seconds at most."""
+SOUND_RATE = 48_000
+
 Kind: TypeAlias = Literal["image", "passage"]
 Leg: TypeAlias = Literal["image", "caption", "bm25"]
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
@@ -506,6 +510,8 @@ class Answer:
     sentences: tuple[Supported, ...] = ()
 
 
+AUDIO = "audio"
+"""The modality of a sound."""
 VIDEO = "video"
 """The modality of a video's own item; its frames are pictures."""
 

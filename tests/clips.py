@@ -55,3 +55,21 @@ def sound() -> bytes:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out.getvalue()
+
+
+def tone(kind: str = "wav", pitch: float = 440.0, seconds: float = 1.0, rate: int = 16_000) -> bytes:
+    """A sound of one pitch in hertz; ``kind`` is FFmpeg's name of the format."""
+    out = io.BytesIO()
+    codec = {"wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "mp3": "libmp3lame"}[kind]
+    wave = np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
+    with av.open(out, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, AudioStream)
+        samples = (wave * 20_000).astype(np.int16)[None, :]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format, "mono", rate, stream.codec_context.frame_size or None)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return out.getvalue()

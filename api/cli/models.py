@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rag.models import ENCODERS, TEXT_ENCODERS, EncoderRow
+from rag.models import ENCODERS, SOUND_ENCODERS, TEXT_ENCODERS, EncoderRow
 
 MANY_LANGUAGES = 4
 
@@ -50,6 +50,7 @@ def languages(row: EncoderRow) -> str:
 def _rows() -> Iterator[tuple[str, EncoderRow]]:
     yield from (("OLHAR_ENCODER", row) for row in ENCODERS)
     yield from (("OLHAR_TEXT_ENCODER", row) for row in TEXT_ENCODERS)
+    yield from (("OLHAR_ENCODER", row) for row in SOUND_ENCODERS)
 
 
 def _known(number: float) -> str:

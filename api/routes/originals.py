@@ -39,7 +39,7 @@ ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin", "referrer-pol
 ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
-SHOWN: Final = {"image/*": BINARY, "video/*": BINARY}
+SHOWN: Final = {"image/*": BINARY, "video/*": BINARY, "audio/*": BINARY}
 
 
 def _served(what: str, content: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:

@@ -12,12 +12,13 @@ from typing import BinaryIO
 from ingest.descriptions import Description
 from ingest.documents.kinds import EXTENSIONS
 from ingest.receipts import FileReceipt, Status
+from ingest.sounds.kinds import EXTENSIONS as SOUNDS
 from ingest.videos.kinds import EXTENSIONS as VIDEOS
 from rag.errors import InvalidInput
 from rag.images import extensions
 from rag.types import JSON
 
-NOT_USABLE = "neither a picture nor a document nor a video, by its name"
+NOT_USABLE = "neither a picture nor a document nor a video nor a sound, by its name"
 ARCHIVE = "an archive; name it itself, and what it holds is ingested"
 URL = "url"
 """The key of a locator with an address."""
@@ -86,7 +87,7 @@ def shown(path: Path) -> str:
 
 def unusable(name: str) -> str:
     """Why a file that nobody named is left out, by its name; empty for one that may be used."""
-    if PurePath(name).suffix.lower() in (extensions() | EXTENSIONS | VIDEOS):
+    if PurePath(name).suffix.lower() in (extensions() | EXTENSIONS | VIDEOS | SOUNDS):
         return ""
     return ARCHIVE if name.lower().endswith(ARCHIVES) else NOT_USABLE
 

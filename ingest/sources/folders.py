@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 from ingest.descriptions import Description
 from ingest.sidecars import CAPTIONS, Captions, Problem, chosen, load_captions, read_sidecar, sidecars_of
+from ingest.sounds.kinds import EXTENSIONS as SOUNDS
 from ingest.sources.files import SourceFile, shown, unusable
 from ingest.videos.kinds import EXTENSIONS as VIDEOS
 from rag.errors import InvalidInput
@@ -124,7 +125,7 @@ class _Walk:
     def _owners(self, folder: Path) -> frozenset[str]:
         """What sidecars may be called after: each picture's or video's name, with its ending and without."""
         if folder not in self._called:
-            shown = extensions() | VIDEOS
+            shown = extensions() | VIDEOS | SOUNDS
             pictures = [n for n in map(PurePath, self._listing(folder)) if n.suffix.lower() in shown]
             self._called[folder] = frozenset(name for p in pictures for name in (p.name, p.stem))
         return self._called[folder]

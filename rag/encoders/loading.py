@@ -55,7 +55,7 @@ def revision(name: str, model: Any) -> str:
     """What fixes the weights: a digest of a folder's files, the hub's commit, or ``unversioned``."""
     folder = Path(name)
     if folder.is_dir():
-        return _folder_digest(folder)
+        return folder_digest(folder)
     config = getattr(getattr(model[0], "model", None), "config", None)
     return str(getattr(config, "_commit_hash", None) or "unversioned")
 
@@ -95,7 +95,7 @@ def _fix_width(model: Any) -> None:
     first.processing_kwargs = {**first.processing_kwargs, "text": text}
 
 
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """SHA-256 over the weights and configurations in a folder, by name."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.protocols import Agreeing, ImageEncoder, Naming, TextEncoder, WordByWord
-from rag.types import Fingerprint, Matrix, Pixels, Vector
+from rag.errors import InvalidInput
+from rag.protocols import Agreeing, Hearing, ImageEncoder, Naming, TextEncoder, WordByWord
+from rag.types import Fingerprint, Matrix, Pixels, Sound, Vector
 
 
 class WrappedImageEncoder:
@@ -42,6 +43,15 @@ class WrappedImageEncoder:
 
     def named(self, queries: Matrix, images: Matrix) -> Matrix | None:
         return self._encoder.named(queries, images) if isinstance(self._encoder, Naming) else None
+
+    @property
+    def hears(self) -> bool:
+        return isinstance(self._encoder, Hearing) and self._encoder.hears
+
+    def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
+        if not isinstance(self._encoder, Hearing):
+            raise InvalidInput("the encoder does not hear; choose one that does (OLHAR_ENCODER)")
+        return self._encoder.encode_sounds(sounds)
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.duplicates import DISTANCE, grouped
-from rag.types import Evidence, Hit, Item, moment
+from rag.types import AUDIO, Evidence, Hit, Item, moment
 
 MAX_EVIDENCE_CHARACTERS = 2_000
 _WORD = re.compile(r"\w+")
@@ -112,6 +112,8 @@ def describe(hit: Hit) -> str:
         parts.append(f"Caption: {item.caption}")
     elif hit.labels:
         parts.append("No caption. Looks like: " + "; ".join(label.name for label in hit.labels))
+    elif item.modality == AUDIO:
+        parts.append("No caption. A sound.")
     if item.text:
         parts.append(item.text)
     if item.ocr:

@@ -14,7 +14,7 @@ from rag.protocols import Reranker
 from rag.questions import Question
 from rag.retrieval.paging import check_page
 from rag.retrieval.retriever import Retriever
-from rag.types import Described, Hit, Query, RerankState, Scope, SearchResult
+from rag.types import AUDIO, Described, Hit, Query, RerankState, Scope, SearchResult
 from rag.vision.zero_shot import ZeroShot
 
 
@@ -67,7 +67,8 @@ class Finder:
 
     def described(self, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """The hits; those without a caption with the words that their picture looks like."""
-        bare = [hit for hit in hits if not hit.item.caption and (not hit.item.parent_id or hit.item.is_frame)]
+        seen = [hit for hit in hits if hit.item.modality != AUDIO]
+        bare = [hit for hit in seen if not hit.item.caption and (not hit.item.parent_id or hit.item.is_frame)]
         if not bare:
             return list(hits)
         rows = [row for row in self._retriever.rows(scope, tuple(bare)) if row.image_vector is not None]

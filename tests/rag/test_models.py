@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from api.cli.app import app
 from rag.build import build
 from rag.languages import NAMES
-from rag.models import ENCODERS, GENERIC, TEXT_ENCODERS, EncoderRow, encoder_row
+from rag.models import ENCODERS, GENERIC, SOUND_ENCODERS, TEXT_ENCODERS, EncoderRow, encoder_row
 from rag.questions import Question
 from rag.settings import SERVER_DEFAULTS, Settings
 from rag.types import Query, Scope
@@ -60,6 +60,7 @@ def test_each_row_has_its_place() -> None:
 
 def test_every_row_is_documented() -> None:
     page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    assert all(f"`{row.name}`" in page and row.sounds and not row.images for row in SOUND_ENCODERS)
     for row in ROWS:
         line = next((line for line in page.splitlines() if line.startswith(f"| `{row.name}` |")), "")
         assert line, f"{row.name} is missing in docs/models.md"
@@ -93,10 +94,10 @@ def test_the_servers_default_needs_no_more_than_olhar_and_may_be_used_for_anythi
 def test_the_command_shows_every_row() -> None:
     runner = CliRunner()
     rows = json.loads(runner.invoke(app, ["models", "--json"]).stdout)
-    assert [row["name"] for row in rows] == [row.name for row in ROWS]
+    assert [row["name"] for row in rows] == [row.name for row in (*ROWS, *SOUND_ENCODERS)]
     assert {row["setting"] for row in rows} == {"OLHAR_ENCODER", "OLHAR_TEXT_ENCODER"}
     table = runner.invoke(app, ["models"], env={"COLUMNS": "300"}).stdout
-    assert all(row.name in table for row in ROWS)
+    assert all(row.name in table for row in (*ROWS, *SOUND_ENCODERS))
 
 
 def test_captions_may_have_a_model_of_their_own(tmp_path: Path, models: Path) -> None:

@@ -11,6 +11,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import pre_tokenizers
 from transformers import (
+    ClapConfig,
+    ClapFeatureExtractor,
+    ClapModel,
     CLIPConfig,
     CLIPImageProcessorPil,
     CLIPModel,
@@ -19,6 +22,7 @@ from transformers import (
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3Model,
+    RobertaTokenizer,
     Siglip2Tokenizer,
     SiglipConfig,
     SiglipImageProcessorPil,
@@ -90,3 +94,23 @@ def tiny_qwen3(folder: Path) -> Path:
     whole = folder / "whole"
     SentenceTransformer(modules=modules, device="cpu").save(str(whole))
     return whole
+
+
+def tiny_clap(folder: Path) -> Path:
+    """A CLAP of 8 dimensions that hears like those of the hub, and reads letters."""
+    torch.manual_seed(0)
+    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *ALPHABET]
+    config = ClapConfig(
+        text_config={**TOWER, "vocab_size": len(words), "max_position_embeddings": 66,
+                     "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+        audio_config={"spec_size": 256, "num_mel_bins": 64, "patch_size": 4, "patch_stride": [4, 4],
+                      "patch_embeds_hidden_size": 8, "depths": [1, 1], "num_attention_heads": [1, 2],
+                      "hidden_size": 16, "num_hidden_layers": 2},
+        projection_dim=8,
+    )  # fmt: skip
+    ClapModel(config).save_pretrained(folder)
+    ClapFeatureExtractor(feature_size=64).save_pretrained(folder)
+    RobertaTokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=64
+    ).save_pretrained(folder)
+    return folder
