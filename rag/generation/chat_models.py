@@ -42,7 +42,8 @@ class ChatModel:
     response metadata that only a complete answer carries, where the vendor has one: without it an answer was
     cut off. ``warm`` loads the model, where that can be done. ``loading`` is called when a
     question is sent; what it gives tells how many seconds more the first word may take, should that be late,
-    since the model was not in memory. ``measure`` counts tokens as the model does.
+    since the model was not in memory. ``measure`` counts tokens as the model does; ``ready`` is called before
+    it counts, and loads in time what it counts with.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ChatModel:
     warm: Callable[[], None] = lambda: None
     loading: Callable[[], Callable[[], float]] = lambda: no_more
     measure: Measure = field(default_factory=lambda: Estimate(Capacity))
+    ready: Callable[[], None] = lambda: None
 
     def stream(
         self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN
@@ -139,6 +141,11 @@ def _open_llamacpp(
     where = Place(
         name, "llama.cpp", reach="set OLHAR_LLM to a smaller model", missing="give a .gguf file's path"
     )
+
+    def ready() -> None:
+        if not chat.is_loaded:
+            _load_within(load_seconds, chat.load, where)
+
     return ChatModel(
         name,
         form,
@@ -152,7 +159,19 @@ def _open_llamacpp(
         warm=chat.load,
         loading=lambda: no_more if chat.is_loaded else lambda: load_seconds,
         measure=Exact(Capacity(chat.size), chat.get_num_tokens),
+        ready=ready,
     )
+
+
+def _load_within(seconds: float, load: Callable[[], None], where: Place) -> None:
+    def loaded() -> Iterator[None]:
+        load()
+        yield None
+
+    try:
+        list(within(loaded(), Deadlines(first=seconds, whole=seconds)))
+    except Exception as error:
+        raise unavailable(error, where) from error
 
 
 def _open_ollama(

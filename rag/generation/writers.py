@@ -70,6 +70,7 @@ def write_small(chat: ChatModel, material: Material, _: Sight) -> Pieces:
     if only_labels(best):
         text = guessed(labels_of(best), inscriptions(best.hit.item))
     else:
+        chat.ready()
         room = chat.measure.capacity().context - chat.form.max_tokens
         statement, asked = fitted(statement_of(best), question, room, chat.measure)
         if not statement or (best.hit.relevance < SURE and beside(question, statement)):
@@ -88,6 +89,7 @@ def write_small(chat: ChatModel, material: Material, _: Sight) -> Pieces:
 
 
 def _context(chat: ChatModel, material: Material, sight: Sight) -> Context:
+    chat.ready()
     wanted = material.options.max_tokens or chat.form.max_tokens
     return assembled(material, chat.measure, wanted, sight)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
+from rag.errors import ModelUnavailable
 from rag.faults import Place
 from rag.generation import open_generator
 from rag.generation.chat_models import ChatModel, open_chat_model
 from rag.generation.generator import ChatGenerator
+from rag.generation.llamacpp import LlamaCppChat, model_file
 from rag.generation.prompts import prompt_form
 from rag.generation.writers import SURE
 from rag.pipeline import number
@@ -21,6 +24,7 @@ from rag.types import NOT_FOUND, Evidence, Hit
 from tests.rag.generation.conftest import photo
 
 Pieces = Callable[..., tuple[Evidence, ...]]
+URL = "http://127.0.0.1:1"
 ASTRONAUT = "A woman in an orange space suit smiles."
 
 
@@ -149,6 +153,22 @@ def test_without_evidence_it_says_so(small: ChatModel) -> None:
 
 def test_check_loads_the_model(small: ChatModel) -> None:
     assert ChatGenerator(small).check() == {"device": "in process (llama.cpp)", "model": "smollm2"}
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
+def test_a_model_that_loads_for_too_long_is_said_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, pieces: Pieces, small: bool
+) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(LlamaCppChat, "_loaded", lambda _: loaded.wait(5))
+    model = "smollm2" if small else str(model_file("smollm2"))
+    chat = open_chat_model(
+        f"llamacpp:{model}", ollama_url=URL, load_seconds=0.1, first_seconds=0.1, answer_seconds=0.1
+    )
+    with pytest.raises(ModelUnavailable, match="OLHAR_LLM_LOAD_SECONDS"):
+        ChatGenerator(chat).answer("Where is the cat?", pieces("A cat lies on a bed."))
+    assert not loaded.is_set()
+    loaded.set()
 
 
 def test_the_settings_choose_it() -> None:
