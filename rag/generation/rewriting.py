@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from rag.errors import ModelUnavailable
 from rag.folding import fold_query, words
+from rag.generation.capacity import Measure
 from rag.generation.chat_models import ChatModel, no_more
+from rag.generation.fitting import MESSAGE, WORTH_SHORTENING, latest, shortened
 from rag.generation.framing import framed
 from rag.generation.prompts import MAX_QUESTION
 from rag.relay import DeadlineExceeded, Deadlines, within
@@ -21,7 +23,10 @@ TURNS = 6
 MAX_TURN = 600
 MAX_REWRITTEN = 400
 """In characters."""
-OPTIONS = GenerationOptions(temperature=0, max_tokens=96)
+ANSWER = 96
+"""Tokens."""
+OPTIONS = GenerationOptions(temperature=0, max_tokens=ANSWER)
+NAMES: Mapping[str, str] = {"user": "User", "assistant": "Assistant"}
 KEPT = 0.5
 """Of the question's own words, stop words left out, at least so many have to be in the rewritten one."""
 KNOWN = 0.6
@@ -74,15 +79,16 @@ class ChatRewriter:
         """The question that stands alone. Raises ModelUnavailable, also when what came is none."""
         said = framed(question, MAX_QUESTION)
         turns = [replace(turn, text=framed(turn.text, MAX_TURN)) for turn in history[-TURNS:]]
-        rewritten = cleaned(self._written(messages(said, turns)))
+        rewritten = cleaned(self._written(said, turns))
         if why := objection(rewritten, said, turns):
             raise ModelUnavailable(
                 f"OLHAR_REWRITE=llm: what {self._chat.name} wrote {why}: “{rewritten[:80]}”"
             )
         return rewritten
 
-    def _written(self, asked: Sequence[BaseMessage]) -> str:
+    def _written(self, question: str, turns: Sequence[Turn]) -> str:
         def whole() -> Iterator[str]:
+            asked = messages(*fitted(question, turns, self._chat.measure))
             yield self._chat.complete(asked, OPTIONS)[0]
 
         try:
@@ -92,6 +98,23 @@ class ChatRewriter:
                 f"OLHAR_REWRITE=llm: {self._chat.name} did not rewrite the question within "
                 f"{self._seconds:g} s; raise OLHAR_REWRITE_SECONDS, or set a smaller model"
             ) from error
+
+
+def fitted(question: str, turns: Sequence[Turn], measure: Measure) -> tuple[str, list[Turn]]:
+    """The question, at most half of what there is beside instructions and examples, and the latest turns.
+
+    Raises ModelUnavailable where there is too little, and what ``measure`` does.
+    """
+    room = measure.capacity().context - ANSWER
+    left = room - sum(measure.tokens(str(message.content)) + MESSAGE for message in messages("", ()))
+    if left < 2 * WORTH_SHORTENING:
+        raise ModelUnavailable(
+            f"OLHAR_REWRITE=llm: {room} tokens are too few for a conversation; raise OLHAR_LLM_CONTEXT, or "
+            "set OLHAR_LLM to a model that takes in more"
+        )
+    asked = shortened(question, left // 2, measure)
+    label = measure.tokens(f"{NAMES['assistant']}:") + 1
+    return asked, latest(reversed(turns), left - measure.tokens(asked), measure, around=label)
 
 
 def messages(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
@@ -127,6 +150,5 @@ def objection(rewritten: str, question: str, history: Sequence[Turn]) -> str:
 
 
 def _conversation(history: Sequence[Turn], question: str) -> str:
-    names = {"user": "User", "assistant": "Assistant"}
-    lines = [f"{names[turn.role]}: {turn.text}" for turn in history]
+    lines = [f"{NAMES[turn.role]}: {turn.text}" for turn in history]
     return "\n".join((*lines, f"Last question: {question}", "Rewritten question:"))

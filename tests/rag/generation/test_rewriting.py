@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from rag.errors import ModelUnavailable
+from rag.generation.capacity import Capacity, Exact, estimated
+from rag.generation.fitting import MESSAGE
+from rag.generation.framing import MARK
 from rag.generation.generator import open_generator
 from rag.generation.rewriting import (
+    ANSWER,
     EXAMPLES,
     MAX_REWRITTEN,
     MAX_TURN,
     TURNS,
     ChatRewriter,
     cleaned,
+    fitted,
     messages,
     objection,
 )
@@ -81,6 +86,34 @@ def test_the_latest_turns_are_read_and_no_turn_is_endless(server: OllamaServer) 
     assert f"turn {20 - TURNS} " in last
     assert f"turn {19 - TURNS} " not in last
     assert len(last) < TURNS * (MAX_TURN + 50) + 200
+
+
+@pytest.mark.parametrize("said", ["犬が浜辺を走る。", "some words of it ", "привет "])
+@pytest.mark.parametrize("context", [1024, 2048, 8192])
+def test_what_the_model_reads_fits_and_the_latest_comes_first(said: str, context: int) -> None:
+    measure = Exact(Capacity(context), estimated)
+    turns = [Turn("assistant" if n % 2 else "user", f"{n} " + said * 60) for n in range(TURNS)]
+    question, kept = fitted("Why " + said * 200, turns, measure)
+    read = sum(estimated(str(message.content)) + MESSAGE for message in messages(question, kept))
+    assert read <= context - ANSWER
+    assert kept
+    assert kept[1:] == turns[len(turns) - len(kept) + 1 :]
+    assert kept[0].text[:2] == turns[-len(kept)].text[:2]
+    assert question.startswith("Why ")
+    assert fitted("Why?", EARLIER, measure) == ("Why?", list(EARLIER))
+
+
+def test_what_was_cut_for_the_model_is_missed_in_what_it_writes(server: OllamaServer) -> None:
+    server.context_length = 1024
+    server.backend = Script("Why one two?")
+    with pytest.raises(ModelUnavailable, match="leaves out what was asked"):
+        rewriter(server).rewrite("Why " + " ".join(f"word{n} " for n in range(200)) + "?", EARLIER)
+    assert MARK in server.requests[-1][1]["messages"][-1]["content"]
+
+
+def test_a_model_with_no_room_for_a_conversation_is_not_asked() -> None:
+    with pytest.raises(ModelUnavailable, match="OLHAR_LLM_CONTEXT"):
+        fitted("Why?", EARLIER, Exact(Capacity(512), estimated))
 
 
 def test_the_examples_pass_what_they_teach() -> None:
