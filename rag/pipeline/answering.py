@@ -42,7 +42,7 @@ def drafted(generator: Generator, found: Found, question: Question) -> Iterator[
     except ModelUnavailable as error:
         if not shown:
             yield AWAY
-        yield _broken_off(shown, found.evidence, error)
+        yield _broken_off(shown, found.evidence, error, is_json=question.options.schema is not None)
 
 
 def _pieces(generator: Generator, found: Found, question: Question) -> Iterator[str | Draft]:
@@ -59,9 +59,11 @@ def _pieces(generator: Generator, found: Found, question: Question) -> Iterator[
     )
 
 
-def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable) -> Draft:
+def _broken_off(shown: str, evidence: Sequence[Evidence], error: ModelUnavailable, *, is_json: bool) -> Draft:
     said = (f"degraded: {error}",)
     if not shown:
         return Draft(AWAY, (), said)
+    if is_json:  # a list of numbers looks like a marker
+        return Draft(shown, (), said, finish="length")
     text, citations, _ = check(shown, evidence)
     return Draft(text, citations, said, finish="length")

@@ -527,3 +527,13 @@ def test_a_stream_that_breaks_off_keeps_what_was_shown(store: MilvusStore) -> No
     assert answer.finish == "length"
     assert [citation.marker for citation in answer.citations] == [1]
     assert answer.warnings[-1] == "degraded: cut"
+
+
+def test_json_that_breaks_off_stays_as_it_was_shown(store: MilvusStore) -> None:
+    echo = Echo(error=ModelUnavailable("cut"))
+    echo.before = ('{"counts": [7, 9, 12], "ids"', ': [1], "why": "two dogs')
+    options = GenerationOptions(schema={"type": "object"})
+    *_, answer = pipeline(store, echo).stream(Question(SCOPE, Query("dog beach"), options=options))
+    assert isinstance(answer, Answer)
+    assert answer.text == "".join(echo.before)
+    assert (answer.citations, answer.finish) == ((), "length")
