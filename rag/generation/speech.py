@@ -8,8 +8,24 @@ from rag.types import NOT_FOUND
 
 OPENING: Final = "<think>"
 CLOSING: Final = "</think>"
-PREFACES: Final = ("", "sorry, ", "sorry, but ", "i'm sorry, but ", "i am sorry, but ", "unfortunately, ")
-REFUSALS: Final = tuple(preface + NOT_FOUND.rstrip(".").casefold() for preface in PREFACES)
+SAID: Final = (
+    (
+        ("", "sorry, ", "sorry, but ", "i'm sorry, but ", "i am sorry, but ", "unfortunately, "),
+        (NOT_FOUND.rstrip(".").casefold(),),
+    ),
+    (
+        ("", "desculpe, ", "desculpe, mas ", "lamento, ", "lamento, mas ", "infelizmente, "),
+        tuple(
+            f"{this}não está nesta {collection}"
+            for this in ("isto ", "isso ", "")
+            for collection in ("coleção", "colecção")
+        ),
+    ),
+)
+"""Of each language what may come first, and the sentences that say that there is no answer."""
+REFUSALS: Final = tuple(
+    preface + sentence for prefaces, sentences in SAID for preface in prefaces for sentence in sentences
+)
 """How an answer may begin that says that there is none."""
 
 
@@ -60,3 +76,13 @@ class Speech:
 
 def _may_decline(start: str) -> bool:
     return start.startswith(REFUSALS) or any(refusal.startswith(start) for refusal in REFUSALS)
+
+
+def declines(text: str) -> bool:
+    """Whether a text says, somewhere, that there is no answer."""
+    return any(sentence in text.casefold() for _, sentences in SAID for sentence in sentences)
+
+
+def only_declines(text: str) -> bool:
+    """Whether it says that and nothing else."""
+    return text.casefold().strip(" .!\n") in REFUSALS

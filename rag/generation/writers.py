@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from rag.citations import NO_CITATION, Checked, check
+from rag.citations import NO_CITATION, Checked, check, without_markers
 from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, Written
 from rag.generation.context import Context, Material, assembled, fitted
 from rag.generation.grounding import beside, coverage, guessed, lacks_what_is_asked, supported, verdict
 from rag.generation.pictures import Sight
 from rag.generation.prompts import inscriptions, labels_of, only_labels, small_messages, statement_of
-from rag.generation.speech import Speech
+from rag.generation.speech import Speech, declines, only_declines
 from rag.types import NOT_FOUND, Draft, Evidence, Shown
 
 SURE = 0.32
@@ -46,7 +46,8 @@ def write_large(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     rest = checked.feed(speech.end()) + checked.end()
     if not shown + rest:
         raise unavailable(BrokenStream("empty answer"), chat.place)
-    abstained = not checked.citations and _declines(shown + rest)
+    abstained = _abstained(shown + rest, checked)
+    citations = () if abstained else checked.citations
     if abstained and not shown:
         rest = NOT_FOUND
     if rest:
@@ -54,7 +55,7 @@ def write_large(chat: ChatModel, material: Material, sight: Sight) -> Pieces:
     warnings = tuple(said for said in checked.warnings if not (abstained and said == NO_CITATION))
     warnings += context.warnings
     _learn(chat, context, end)
-    yield Draft(shown + rest, checked.citations, warnings, abstained, end.usage, end.finish, context.shown)
+    yield Draft(shown + rest, citations, warnings, abstained, end.usage, end.finish, context.shown)
 
 
 def write_small(chat: ChatModel, material: Material, _: Sight) -> Pieces:
@@ -155,8 +156,9 @@ def _texts(written: str) -> Iterator[str]:
             waiting += reversed(list(value.values()) if isinstance(value, dict) else value)
 
 
-def _declines(text: str) -> bool:
-    return NOT_FOUND.rstrip(".").casefold() in text.casefold()
+def _abstained(text: str, checked: Checked) -> bool:
+    """Whether the model found no answer, whatever it put behind that as its source."""
+    return only_declines(without_markers(text)) or (not checked.citations and declines(text))
 
 
 Writer: TypeAlias = Callable[[ChatModel, Material, Sight], Pieces]

@@ -87,7 +87,16 @@ def test_what_ollama_is_asked(server: OllamaServer, pieces: Pieces) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [NOT_FOUND, f" {NOT_FOUND.lower()}\n", "Sorry, this is not in this collection!"]
+    "said",
+    [
+        NOT_FOUND,
+        f" {NOT_FOUND.lower()}\n",
+        "Sorry, this is not in this collection!",
+        f"{NOT_FOUND} [1]",
+        "This is not in this collection [1].",
+        "Isto não está nesta coleção.",
+        "Infelizmente, isso não está nesta coleção [1].",
+    ],
 )
 def test_not_in_this_collection_is_always_the_same_sentence(
     server: OllamaServer, pieces: Pieces, said: str
@@ -95,6 +104,14 @@ def test_not_in_this_collection_is_always_the_same_sentence(
     server.backend = Script(said)
     draft = generator(server.url).answer("What?", pieces("A cat."))
     assert (draft.text, draft.citations, draft.warnings) == (NOT_FOUND, (), ())
+    assert draft.abstained
+
+
+def test_an_answer_to_a_part_of_the_question_is_an_answer(server: OllamaServer, pieces: Pieces) -> None:
+    server.backend = Script("This is a cat [1]. A zebra: this is not in this collection.")
+    draft = generator(server.url).answer("What?", pieces("A cat."))
+    assert not draft.abstained
+    assert [citation.marker for citation in draft.citations] == [1]
 
 
 def test_a_marker_that_was_removed_is_warned_of_also_where_nothing_was_found(

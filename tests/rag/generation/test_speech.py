@@ -61,5 +61,9 @@ def test_what_may_be_a_refusal_waits_for_its_end() -> None:
     speech = Speech()
     assert [speech.feed(word) for word in ("This", " is not", " in this collection", ". [1]")] == [""] * 4
     assert speech.end() == f"{NOT_FOUND} [1]"
+    portuguese = Speech()
+    assert [portuguese.feed(word) for word in ("Desculpe, ", "mas isso não", " está nesta coleção")] == [
+        ""
+    ] * 3
     other = Speech()
     assert [other.feed(word) for word in ("This", " is", " a cat")] == ["", "", "This is a cat"]
