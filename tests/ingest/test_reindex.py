@@ -26,6 +26,7 @@ from rag.settings import Settings
 from rag.store import MilvusStore, Rebuild
 from rag.types import Fingerprint, Matrix, Pixels, Scope, Vector, content_hash
 from rag.vision.zero_shot import ZeroShot
+from tests.clips import clip
 from tests.reads_all import ReadsAll
 
 from .conftest import SCOPE, add, picture, save
@@ -338,3 +339,18 @@ def test_documents_are_rebuilt_with_their_passages_and_figures(tmp_path: Path) -
             (row,) = parts.store.rows(SCOPE, kind, [item.id])
             assert row.caption_vector is not None
             assert (row.image_vector is not None) == (kind == "image")
+
+
+def test_videos_are_rebuilt_with_their_frames(tmp_path: Path) -> None:
+    save(tmp_path / "films" / "clip.mp4", clip(shots=(1,)))
+    with opened(tmp_path, 8) as parts:
+        assert ingest(parts, SCOPE, walk([tmp_path / "films"])).counts["indexed"] == 1
+    with opened(tmp_path, 12) as parts:
+        report = parts.reindex(force=True)
+        assert (report.state, report.problems) == ("moved", [])
+    with opened(tmp_path, 12) as parts:
+        (info,) = parts.store.collections(SCOPE.tenant)
+        assert (info.images, info.passages) == (1, 0)  # the video's own item is none
+        (frame,) = [item for item in parts.store.scan(SCOPE, "image") if item.parent_id]
+        (row,) = parts.store.rows(SCOPE, "image", [frame.id])
+        assert (row.image_vector is not None, row.item.seconds is not None) == (True, True)
