@@ -148,8 +148,8 @@ class Writer:
     def _amend(self, tasks: Sequence[Task], left: Mapping[str, set[str]]) -> dict[str, str]:
         """Add sources to items that exist, change descriptions, and take away the sources ``left``.
 
-        An item goes with its last source. Gives the ids of the items that their sources did not leave, and
-        why.
+        An item goes with its last source; a source that did not get to its new item leaves none. Gives the
+        ids of the items that their sources did not leave, and why.
         """
         if not tasks and not left:
             return {}
@@ -164,25 +164,37 @@ class Writer:
                 owners[task.item_id].append(task)
             else:
                 self._without_item(task)
-        for item_id in before.keys() & left.keys():
+        owned = {item_id for item_id in before if owners[item_id]}
+        for item_id in owned & left.keys():
             after[item_id] = self._without(after[item_id], left[item_id])
-        changed = {i: row for i, row in after.items() if row is not before[i] and row.item.sources}
+        changed = {i: after[i] for i in owned if after[i] is not before[i]}
         stored = self._put(changed, owners)
+        there = before.keys() - (changed.keys() - stored)
+        kept = {task.file.source for task in tasks if task.item_id not in there}
+        for item_id in (before.keys() & left.keys()) - owned:
+            after[item_id] = self._without(before[item_id], left[item_id] - kept)
+        rest = {i: after[i] for i in before.keys() - owned if after[i] is not before[i]}
+        rest = {i: row for i, row in rest.items() if row.item.sources}
+        changed |= rest
+        stored |= self._put(rest, owners)
         self._keep_beneath(stored, owners, before, edits)
         for item_id in stored:
             if has_beneath(after[item_id].item):
                 follow(self._store, self._scope, after[item_id].item)
-        gone = [item_id for item_id, row in after.items() if not row.item.sources]
-        if gone:
-            parents = [item_id for item_id in gone if has_beneath(after[item_id].item)]
-            delete_parts(self._store, self._scope, parents)
-            self._store.delete(self._scope, "image", gone)
-            self.gone += gone
+        self._delete([row.item for row in after.values() if not row.item.sources])
         for task in tasks:
             if task.item_id in before:
                 lost = task.item_id in changed and task.item_id not in stored
                 _conclude_amended(task, after[task.item_id].item, lost=lost)
         return {i: self._refusals.get(i, LOST) for i in left if i in changed and i not in stored}
+
+    def _delete(self, items: Sequence[Item]) -> None:
+        """Items without a source, and what is beneath them."""
+        if items:
+            delete_parts(self._store, self._scope, [item.id for item in items if has_beneath(item)])
+            gone = [item.id for item in items]
+            self._store.delete(self._scope, "image", gone)
+            self.gone += gone
 
     def _keep_beneath(
         self,

@@ -373,3 +373,26 @@ def test_a_file_is_not_told_as_stored_when_nobody_knows_what_it_should_leave(
         assert statuses(run()) == {"a.png": "failed"}
     assert run().counts["failed"] == 0
     assert [item.content_hash for item in parts.store.items.values()] == [content_hash(picture(2))]
+
+
+def test_a_changed_file_that_another_item_refuses_keeps_its_former_item(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(photos / "a.png", picture(1))
+    save(photos / "b.png", picture(2))
+    run()
+    save(photos / "a.png", picture(2))
+    other, plain = item_id(SCOPE, content_hash(picture(2))), parts.store.upsert
+
+    def upsert(rows: Sequence[Row]) -> None:
+        if any(row.item.id == other for row in rows):
+            raise InvalidInput("it has as many sources as it may have")
+        plain(rows)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(parts.store, "upsert", upsert)
+        assert statuses(run()) == {"a.png": "quarantined", "b.png": "unchanged"}
+    former = parts.store.saved[item_id(SCOPE, content_hash(picture(1)))]
+    assert former.item.sources == (str(photos / "a.png"),)
+    assert statuses(run()) == {"a.png": "duplicate", "b.png": "unchanged"}
+    assert list(parts.store.saved) == [other]
