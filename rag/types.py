@@ -360,6 +360,10 @@ NOT_FOUND = "This is not in this collection."
 """The whole answer where nothing in the collection holds one."""
 
 
+MAX_EVIDENCE = 2_000
+"""Characters of a piece of evidence: what is shown, what models read, and what answers are held against."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A hit with its number in the prompt and the text that stands there for it.

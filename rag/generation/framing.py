@@ -12,8 +12,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-MAX_EVIDENCE = 1_200
-"""Characters."""
+from rag.types import MAX_EVIDENCE
+
 LONG_WORD = 40
 MARK = "…"
 """Stands where a text was cut."""

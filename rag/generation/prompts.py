@@ -13,9 +13,9 @@ from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from rag.generation.framing import MAX_EVIDENCE, cut, framed
+from rag.generation.framing import cut, framed
 from rag.generation.grounding import ended
-from rag.types import NOT_FOUND, Evidence, GenerationOptions, Item
+from rag.types import MAX_EVIDENCE, NOT_FOUND, Evidence, GenerationOptions, Item
 
 MAX_QUESTION = 2_000
 MAX_INSTRUCTIONS = 4_000

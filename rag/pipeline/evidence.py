@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.duplicates import DISTANCE, grouped
-from rag.types import AUDIO, Evidence, Hit, Item, moment
+from rag.types import AUDIO, MAX_EVIDENCE, Evidence, Hit, Item, moment
 
-MAX_EVIDENCE_CHARACTERS = 2_000
+_LONG_WORD = 40
 _WORD = re.compile(r"\w+")
 
 
@@ -84,7 +84,8 @@ def _look_alikes(items: Sequence[Item]) -> dict[int, int]:
 
 def _with_others(hit: Hit, alike: int) -> str:
     others = alike + hit.duplicates
-    return f"{describe(hit)} ({others} more like it)" if others else describe(hit)
+    # Before the rest, so that it stands there whatever is cut.
+    return _cut(f"({others} more like it) {describe(hit)}" if others else describe(hit))
 
 
 def place(item: Item) -> str:
@@ -120,10 +121,16 @@ def describe(hit: Hit) -> str:
         parts.append(f"Text in the picture: {item.ocr}")
     if item.tags:
         parts.append("Tags: " + ", ".join(item.tags))
-    text = " ".join(" ".join(parts).split())
-    if len(text) <= MAX_EVIDENCE_CHARACTERS:
+    return _cut(" ".join(" ".join(parts).split()))
+
+
+def _cut(text: str) -> str:
+    """The text; a longer one up to the last whole word that fits, if it has words, and a mark behind it."""
+    if len(text) <= MAX_EVIDENCE:
         return text
-    return text[: MAX_EVIDENCE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+    kept = text[: MAX_EVIDENCE - 1]
+    whole = kept.rpartition(" ")[0]
+    return (whole if len(kept) - len(whole) < _LONG_WORD else kept) + "…"
 
 
 def has_words(item: Item) -> bool:

@@ -413,7 +413,7 @@ def test_what_only_looks_alike_or_says_the_same_is_one_piece_of_evidence_and_cou
     )
     assert told_apart(item, *others) == (["a", "e", "f", "g"], {"a": 3})
     (first,) = number([Hit(1, item, 0.0, 0.5, Legs(), duplicates=1)], {"a": 3})
-    assert (first.alike, first.text) == (3, "Caption: A dog on the beach. (4 more like it)")
+    assert (first.alike, first.text) == (3, "(4 more like it) Caption: A dog on the beach.")
 
 
 def test_a_look_alike_with_words_of_its_own_and_another_picture_of_the_same_words_are_evidence() -> None:
@@ -439,6 +439,8 @@ def test_a_very_long_text_is_cut_after_a_word_with_a_mark() -> None:
     text = describe(Hit(1, item, 0.0, 0.5, Legs()))
     assert len(text) <= 2_000
     assert text.endswith("lighthouse…")
+    japanese = replace(item, kind="image", caption="", text="犬が浜辺を走る。" * 500)
+    assert len(describe(Hit(1, japanese, 0.0, 0.5, Legs()))) == 2_000
 
 
 def test_a_part_of_a_document_says_where_it_stands() -> None:

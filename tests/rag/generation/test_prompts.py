@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from rag.generation.capacity import Capacity, Exact, estimated
 from rag.generation.context import Material, assembled
-from rag.generation.framing import MAX_EVIDENCE, framed
+from rag.generation.framing import framed
 from rag.generation.prompts import prompt_form, small_messages, statement_of
 from rag.pipeline import number
-from rag.types import NOT_FOUND, Evidence, Hit
+from rag.types import MAX_EVIDENCE, NOT_FOUND, Evidence, Hit
 from tests.rag.generation.conftest import photo
 
 Pieces = Callable[..., tuple[Evidence, ...]]
@@ -37,6 +37,17 @@ def test_evidence_is_numbered_line_by_line(pieces: Pieces) -> None:
         "",
         "Question: What is it?",
     ]
+
+
+def test_all_of_a_piece_is_read_and_how_many_it_stands_for() -> None:
+    (piece,) = number([photo("word " * 390 + "412 euros.")], {"item-1": 4})
+    assert 1_900 < len(piece.text) <= MAX_EVIDENCE
+    line = _user("What?", (piece,)).splitlines()[1]
+    assert line.startswith("[1] (4 more like it) Caption: word")
+    assert line.endswith("412 euros.")
+    (longer,) = number([photo("word " * 500)], {"item-1": 4})
+    assert len(longer.text) <= MAX_EVIDENCE
+    assert _user("What?", (longer,)).splitlines()[1] == f"[1] {longer.text}"
 
 
 def test_a_hostile_caption_stays_inside_its_own_line(pieces: Pieces) -> None:
