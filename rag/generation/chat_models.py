@@ -21,6 +21,12 @@ from rag.types import NO_USAGE, Finish, GenerationOptions, Usage
 # Each kind of model is imported only when it is chosen: together they take over a second.
 
 
+END_KEYS = ("finish_reason", "stop_reason")
+"""Where providers say why an answer ended: OpenAI, Google and most others; Anthropic."""
+CUT_OFF = frozenset({"length", "max_tokens"})
+"""What they say, in lower case, when it was cut off at the number of tokens that it might have."""
+
+
 def no_more() -> float:
     """The model is in memory."""
     return 0.0
@@ -69,8 +75,8 @@ class ChatModel:
         try:
             deadlines = replace(self.deadlines, more=self.loading())
             for chunk in within(self.model.stream(list(messages), **self.arguments(options)), deadlines):
-                if reason := chunk.response_metadata.get(self.end_key or "finish_reason"):
-                    end = Written(finish="length" if reason == "length" else "stop")
+                if reason := self._reason(chunk.response_metadata):
+                    end = Written(finish="length" if reason.lower() in CUT_OFF else "stop")
                 usage = _usage(chunk) or usage
                 if text := chunk.text:
                     yield text
@@ -79,6 +85,10 @@ class ChatModel:
         except Exception as error:
             raise unavailable(error, self.place) from error
         yield Written(usage, end.finish)
+
+    def _reason(self, told: Mapping[str, Any]) -> str:
+        keys = (self.end_key,) if self.end_key else END_KEYS
+        return next((str(told[key]) for key in keys if told.get(key)), "")
 
     def complete(
         self, messages: Sequence[BaseMessage], options: GenerationOptions = PLAIN

@@ -27,6 +27,7 @@ class Faulty(BaseChatModel):
 
     error: Exception | None = None
     wait: float = 0.0
+    told: dict[str, str] | None = None
 
     @property
     def _llm_type(self) -> str:
@@ -36,7 +37,7 @@ class Faulty(BaseChatModel):
         raise NotImplementedError
 
     def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
-        yield ChatGenerationChunk(message=AIMessageChunk(content="word"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="word", response_metadata=self.told or {}))
         time.sleep(self.wait)
         if self.error:
             raise self.error
@@ -75,6 +76,22 @@ def test_any_error_of_a_provider_is_translated(error: Exception, said: str, retr
     assert str(caught.value).startswith("OLHAR_LLM=acme:m: ")
     assert caught.value.retryable is retryable
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "finish"),
+    [
+        ("finish_reason", "length", "length"),
+        ("finish_reason", "MAX_TOKENS", "length"),
+        ("stop_reason", "max_tokens", "length"),
+        ("finish_reason", "STOP", "stop"),
+        ("stop_reason", "end_turn", "stop"),
+    ],
+)
+def test_an_answer_that_was_cut_off_is_said_whatever_the_provider_calls_it(
+    key: str, reason: str, finish: str
+) -> None:
+    assert opened(Faulty(told={key: reason})).complete([HumanMessage("What?")])[1].finish == finish
 
 
 def test_a_provider_without_time_outs_is_bounded() -> None:
