@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from api import description, errors, turns
+from api.apart import Apart
 from api.classify_schemas import ClassifyIn
 from api.limits import BodyLimit, is_large
 from api.links import Links
@@ -122,6 +123,7 @@ def create_app(olhar: Olhar, wake: Callable[[], None] = lambda: None) -> FastAPI
     app.state.ending = False
     app.state.waiting = CapacityLimiter(WAITING)
     app.state.looking = CapacityLimiter(LOOKING)
+    app.state.apart = Apart()
     app.state.turns = turns.of_answers(olhar.settings)
     app.state.searches = turns.of_searches(olhar.settings)
     app.state.keyring = Keyring(olhar)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.administration import Administration
+from api.apart import Apart
 from api.conversations import Conversations
 from api.security.needs import principal_of
 from api.security.principal import Principal
@@ -63,6 +64,15 @@ Searching = Annotated[None, Depends(_search_turn, scope="function")]
 It is taken when the request was read, and given back before the response is sent: a client that sends or
 reads slowly holds up nobody.
 """
+
+
+async def _apart(request: Request) -> Apart:
+    apart: Apart = request.app.state.apart
+    return apart
+
+
+Long = Annotated[Apart, Depends(_apart)]
+"""Threads for what may take long: those that all routes share are kept for what does not."""
 
 
 async def _conversations(request: Request, who: Who) -> Conversations:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from api.conversations import Conversations
-from api.deps import System, Talks, Who
+from api.deps import Long, System, Talks, Who
 from api.errors import ModelNotFound, invalid
 from api.query_schemas import QueryIn
 from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, text_of
 from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
 from api.routes.forms import json_body, json_schema
+from api.routes.pictures import opened
 from api.routes.queries import resolve
 from api.security.needs import READ
 from api.security.principal import Principal
@@ -52,9 +52,9 @@ AS_IF_ABSENT: Mapping[str, tuple[object, ...]] = {
 """Values that ask for nothing beyond what is done anyway."""
 
 
-async def _chat(request: Request, olhar: System, who: Who, talks: Talks) -> Chat:
+async def _chat(request: Request, olhar: System, who: Who, talks: Talks, long: Long) -> Chat:
     body = await json_body(request, ChatIn)
-    return await run_in_threadpool(_understand, body, olhar, who, talks)
+    return await opened(long, _pictures(body.messages), _understand, body, olhar, who, talks)
 
 
 @router.post(
@@ -124,10 +124,15 @@ def _question(messages: list[Message]) -> tuple[dict[str, Any], tuple[Turn, ...]
     place = max((n for n, message in enumerate(messages) if message.role == "user"), default=None)
     if place is None:
         raise InvalidInput('messages: there is none of role "user"')
-    content = messages[place].content or ""
-    parts = content if isinstance(content, list) else []
-    pictures = [part.image_url.url for part in parts if isinstance(part, ImagePart)]
-    return {"text": text_of(content), "images": pictures}, tuple(_turns(messages[:place]))
+    asked = messages[place]
+    question = {"text": text_of(asked.content or ""), "images": list(_pictures([asked]))}
+    return question, tuple(_turns(messages[:place]))
+
+
+def _pictures(messages: Iterable[Message]) -> Iterator[str]:
+    for message in messages:
+        parts = message.content if isinstance(message.content, list) else []
+        yield from (part.image_url.url for part in parts if isinstance(part, ImagePart))
 
 
 def _turns(messages: list[Message]) -> Iterator[Turn]:

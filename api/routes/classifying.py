@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.classify_schemas import ClassifiedOut, ClassifyIn
 from api.classifying import Classification
-from api.deps import System, Who, scope_of
+from api.deps import Long, System, Who, scope_of
 from api.errors import invalid
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.pictures import only_file, picture_bytes, pixels_of
+from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
 from api.routes.queries import parsed
 from api.security.needs import READ, WRITE
 from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
@@ -26,7 +26,7 @@ router = APIRouter(tags=["classifying"])
 FIELDS = frozenset(ClassifyIn.model_fields) - {"image"}
 
 
-async def _asked(request: Request, olhar: System, who: Who) -> tuple[ClassifyIn, Pixels]:
+async def _asked(request: Request, olhar: System, who: Who, long: Long) -> tuple[ClassifyIn, Pixels]:
     if is_multipart(request):
         wanted, data = await _form(request)
         return wanted, await run_in_threadpool(pixels_of, data, olhar.settings)
@@ -34,7 +34,7 @@ async def _asked(request: Request, olhar: System, who: Who) -> tuple[ClassifyIn,
     if wanted.image is None:
         raise InvalidInput("no picture: send it as `image`")
     scope = scope_of(olhar, who, wanted.collection)
-    return wanted, await run_in_threadpool(_named, wanted.image, olhar, scope)
+    return wanted, await opened(long, [wanted.image], _named, wanted.image, olhar, scope)
 
 
 def _named(uri: str, olhar: Olhar, scope: Scope) -> Pixels:
@@ -74,12 +74,11 @@ Collection = Annotated[Name, Path(alias="name")]
     dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": _CONTENT}},
 )
-def classify(
-    asked: Annotated[tuple[ClassifyIn, Pixels], Depends(_asked)], olhar: System, who: Who
+async def classify(
+    asked: Annotated[tuple[ClassifyIn, Pixels], Depends(_asked)], olhar: System, who: Who, long: Long
 ) -> ClassifiedOut:
     """Say which of your labels a picture shows. JSON (the picture is a data URI) or a form."""
-    wanted, picture = asked
-    return Classification(olhar, tenant=who.tenant).classify(wanted, picture)
+    return await long.encoding.run(Classification(olhar, tenant=who.tenant).classify, *asked)
 
 
 async def _taught(request: Request) -> TeachIn:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System
+from api.deps import Long, System
 from api.errors import invalid
 from api.routes.forms import FILE, form_body, form_schema, json_body, json_schema
 from api.routes.pictures import only_file, pixels_of
 from api.routes.request_schemas import TextIn
 from api.schemas import EmbeddingOut, SimilarityOut
 from api.security.needs import READ
+from rag.protocols import ImageEncoder
 from rag.types import Pixels
 
 router = APIRouter(tags=["embedding"])
@@ -46,9 +47,10 @@ async def _pair(request: Request, olhar: System) -> tuple[str, Pixels]:
     dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": json_schema("TextIn")}},
 )
-def embed_text(body: Annotated[TextIn, Depends(_text)], olhar: System) -> EmbeddingOut:
+async def embed_text(body: Annotated[TextIn, Depends(_text)], olhar: System, long: Long) -> EmbeddingOut:
     """A text's vector in the space of the pictures."""
-    return EmbeddingOut(embedding=olhar.encoder.encode_text_queries([body.text]).tolist())
+    vectors = await long.encoding.run(olhar.encoder.encode_text_queries, [body.text])
+    return EmbeddingOut(embedding=vectors.tolist())
 
 
 @router.post(
@@ -57,9 +59,12 @@ def embed_text(body: Annotated[TextIn, Depends(_text)], olhar: System) -> Embedd
     dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": form_schema({"file": FILE}, ("file",))}},
 )
-def embed_image(picture: Annotated[Pixels, Depends(_picture)], olhar: System) -> EmbeddingOut:
+async def embed_image(
+    picture: Annotated[Pixels, Depends(_picture)], olhar: System, long: Long
+) -> EmbeddingOut:
     """A picture's vector, as it would be stored."""
-    return EmbeddingOut(embedding=olhar.encoder.encode_images([picture]).tolist())
+    vectors = await long.encoding.run(olhar.encoder.encode_images, [picture])
+    return EmbeddingOut(embedding=vectors.tolist())
 
 
 @router.post(
@@ -73,10 +78,14 @@ def embed_image(picture: Annotated[Pixels, Depends(_picture)], olhar: System) ->
         }
     },
 )
-def similarity(pair: Annotated[tuple[str, Pixels], Depends(_pair)], olhar: System) -> SimilarityOut:
+async def similarity(
+    pair: Annotated[tuple[str, Pixels], Depends(_pair)], olhar: System, long: Long
+) -> SimilarityOut:
     """How well a text fits a picture."""
-    text, picture = pair
-    encoder = olhar.encoder
+    return await long.encoding.run(_fit, olhar.encoder, *pair)
+
+
+def _fit(encoder: ImageEncoder, text: str, picture: Pixels) -> SimilarityOut:
     cosine = float(encoder.encode_text_queries([text])[0] @ encoder.encode_images([picture])[0])
     cosine = max(-1.0, min(1.0, cosine))
     return SimilarityOut(similarity=encoder.logit_scale * cosine, cosine=cosine)

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, Who, scope_of
+from api.deps import Long, System, Who, scope_of
 from api.errors import invalid
 from api.moderating import Moderation
 from api.moderation_schemas import DecideIn, ModerateIn, ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import OR_NONE
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.pictures import only_file, picture_bytes, pixels_of
+from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
 from api.security.needs import READ, WRITE
 from rag.build import Olhar
 from rag.errors import InvalidInput
@@ -24,7 +24,7 @@ router = APIRouter(tags=["moderation"])
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
-async def _asked(request: Request, olhar: System, who: Who) -> tuple[ModerateIn, Pixels | None]:
+async def _asked(request: Request, olhar: System, who: Who, long: Long) -> tuple[ModerateIn, Pixels | None]:
     if is_multipart(request):
         async with form_body(request, fields=frozenset({"policy"}), file_key="image") as form:
             try:
@@ -39,7 +39,7 @@ async def _asked(request: Request, olhar: System, who: Who) -> tuple[ModerateIn,
     if wanted.image is None:
         return wanted, None
     scope = scope_of(olhar, who, wanted.collection)
-    return wanted, await run_in_threadpool(_named, wanted.image, olhar, scope)
+    return wanted, await opened(long, [wanted.image], _named, wanted.image, olhar, scope)
 
 
 def _named(uri: str, olhar: Olhar, scope: Scope) -> Pixels:
@@ -56,15 +56,15 @@ _BODY: dict[str, Any] = {
 
 
 @router.post("/v1/moderate", operation_id="moderate", dependencies=[READ], openapi_extra=_BODY)
-def moderate(
-    asked: Annotated[tuple[ModerateIn, Pixels | None], Depends(_asked)], olhar: System, who: Who
+async def moderate(
+    asked: Annotated[tuple[ModerateIn, Pixels | None], Depends(_asked)], olhar: System, who: Who, long: Long
 ) -> VerdictOut:
     """Hold a picture or a text against a moderation policy. Keeps nothing."""
     wanted, picture = asked
     moderation = Moderation(olhar, tenant=who.tenant)
     if picture is not None:
-        return moderation.of_picture(picture, wanted.policy or "")
-    return moderation.of_text(wanted.text or "", wanted.policy or "")
+        return await long.encoding.run(moderation.of_picture, picture, wanted.policy or "")
+    return await long.encoding.run(moderation.of_text, wanted.text or "", wanted.policy or "")
 
 
 @router.get("/v1/moderation", operation_id="reviews", dependencies=[READ])

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, Who, scope_of
+from api.deps import Long, System, Who, scope_of
 from api.errors import ModelNotFound
 from api.query_schemas import Text
 from api.routes.chat_schemas import UsageOut
@@ -72,7 +71,9 @@ async def _body(request: Request) -> EmbeddingsIn:
     dependencies=[READ],
     openapi_extra={"requestBody": {"required": True, "content": json_schema("EmbeddingsIn")}},
 )
-async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: System, who: Who) -> EmbeddingsOut:
+async def embeddings(
+    body: Annotated[EmbeddingsIn, Depends(_body)], olhar: System, who: Who, long: Long
+) -> EmbeddingsOut:
     """Vectors of the image encoder, in which texts and pictures compare by their cosine."""
     encoder = olhar.encoder
     if body.model not in (encoder.fingerprint.name, olhar.settings.encoder):
@@ -84,7 +85,7 @@ async def embeddings(body: Annotated[EmbeddingsIn, Depends(_body)], olhar: Syste
             f"dimensions: {encoder.fingerprint.name} has {encoder.fingerprint.dimension}; leave it out"
         )
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    vectors = await run_in_threadpool(_encoded, olhar, scope_of(olhar, who, None), inputs)
+    vectors = await long.encoding.run(_encoded, olhar, scope_of(olhar, who, None), inputs)
     return EmbeddingsOut(
         model=body.model,
         data=[

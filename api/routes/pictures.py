@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Iterable
 from io import BytesIO
+from typing import TypeVar, TypeVarTuple
 
+from anyio import to_thread
 from starlette.exceptions import HTTPException
 
+from api.apart import Apart
 from api.routes.forms import Form
 from ingest.sources import Reading
 from rag.build import Olhar
@@ -16,9 +20,19 @@ from rag.images import working_picture
 from rag.settings import Settings
 from rag.types import Pixels, Scope
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 ITEM = "olhar:"
 """Begins the name of a stored picture: ``olhar:<item id>``."""
 FORMS = "a data URI in base64 (data:image/jpeg;base64,…), olhar:<item id>, or a URL of http or https"
+
+
+async def opened(apart: Apart, uris: Iterable[str | None], work: Callable[[*Ts], T], *args: *Ts) -> T:
+    """What ``work`` gives, which opens these pictures: in a thread of its own where some are fetched."""
+    if any(map(_is_remote, filter(None, uris))):
+        return await apart.fetching.run(work, *args)
+    return await to_thread.run_sync(work, *args)
 
 
 def picture_bytes(uri: str, olhar: Olhar, scope: Scope) -> bytes:
@@ -31,11 +45,15 @@ def picture_bytes(uri: str, olhar: Olhar, scope: Scope) -> bytes:
         for item in olhar.store.get(scope, "image", [uri.removeprefix(ITEM)]):
             return olhar.blobs.get(item.content_hash)
         raise NotFound(f"there is no picture {uri.removeprefix(ITEM):.80} in this collection")
-    if uri.partition("://")[0].lower() in ("http", "https"):
+    if _is_remote(uri):
         sink = BytesIO()
         Reading.of(olhar.settings, local=False).fetcher.fetch(uri, sink, max_bytes=olhar.settings.max_bytes)
         return sink.getvalue()
     return _inline(uri)
+
+
+def _is_remote(uri: str) -> bool:
+    return uri[:8].partition("://")[0].lower() in ("http", "https")
 
 
 def _inline(uri: str) -> bytes:

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import System, Talks, Who, scope_of
+from api.apart import Apart
+from api.deps import Long, System, Talks, Who, scope_of
 from api.errors import invalid
 from api.query_schemas import AskIn, QueryIn, SearchIn
 from api.querying import asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.pictures import picture_bytes, pixels_of
+from api.routes.pictures import opened, picture_bytes, pixels_of
 from api.security.principal import Principal
 from rag.build import Olhar
 from rag.errors import InvalidInput
@@ -26,13 +27,13 @@ PICTURES = 10
 Schema = TypeVar("Schema", bound=QueryIn)
 
 
-async def _question(request: Request, olhar: System, who: Who, talks: Talks) -> Question:
-    question = await _read(request, olhar, who, AskIn)
+async def _question(request: Request, olhar: System, who: Who, talks: Talks, long: Long) -> Question:
+    question = await _read(request, olhar, who, long, AskIn)
     return await run_in_threadpool(talks.resumed, question)
 
 
-async def _search(request: Request, olhar: System, who: Who) -> Question:
-    return await _read(request, olhar, who, SearchIn)
+async def _search(request: Request, olhar: System, who: Who, long: Long) -> Question:
+    return await _read(request, olhar, who, long, SearchIn)
 
 
 AskedFor = Annotated[Question, Depends(_question)]
@@ -53,11 +54,13 @@ def resolve(olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes]
     return asked(olhar.settings, who.tenant, wanted, pixels)
 
 
-async def _read(request: Request, olhar: Olhar, who: Principal, schema: type[QueryIn]) -> Question:
+async def _read(
+    request: Request, olhar: Olhar, who: Principal, long: Apart, schema: type[QueryIn]
+) -> Question:
     wanted, sent = (
         await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [])
     )
-    return await run_in_threadpool(resolve, olhar, who, wanted, sent)
+    return await opened(long, (wanted.image, *wanted.images), resolve, olhar, who, wanted, sent)
 
 
 async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes]]:

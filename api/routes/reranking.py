@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
-from starlette.concurrency import run_in_threadpool
 
-from api.deps import System
+from api.deps import Long, System
 from api.errors import ModelNotFound
 from api.routes.forms import json_body, json_schema
 from api.routes.rerank_schemas import RerankedText, RerankIn, RerankingOut, RerankMeta, RerankResult
@@ -54,10 +53,10 @@ Wanted = Annotated[RerankIn, Depends(_body)]
     openapi_extra=OPENAPI,
     response_model_exclude_none=True,
 )
-async def rerank(body: Wanted, olhar: System) -> RerankingOut:
+async def rerank(body: Wanted, olhar: System, long: Long) -> RerankingOut:
     """Put texts in order by how likely they answer a question, with the reranker or what stands in for it."""
     told = _parameters(body.model_extra or {})
-    model, scores, warnings = await run_in_threadpool(_scored, olhar, body)
+    model, scores, warnings = await long.reranking.run(_scored, olhar, body)
     order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))[: body.top_n]
     texts = body.texts()
     return RerankingOut(

@@ -165,6 +165,46 @@ def test_health_is_quick_while_every_search_is_slow(
     assert took < 1.5
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "slow"),
+    [
+        ("/v2/rerank", {"query": "a", "documents": ["a"]}, "api.routes.reranking._scored"),
+        ("/v1/embeddings", {"model": "fake", "input": "a"}, "api.routes.openai_embeddings._encoded"),
+        ("/v1/search", {"image": "https://a.example/b.png"}, "api.routes.queries.picture_bytes"),
+        (
+            "/v1/classify",
+            {"labels": ["a", "b"], "image": "HTTPS://a.example/b.png"},
+            "api.routes.classifying._named",
+        ),
+    ],
+)
+def test_lists_are_there_while_much_is_reranked_encoded_or_fetched(
+    client: httpx.Client,
+    url: str,
+    gate: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    body: dict[str, Any],
+    slow: str,
+) -> None:
+    begun = threading.Event()
+
+    def hang(*_: object) -> Any:
+        begun.set()
+        gate.wait(20)
+        raise ModelUnavailable("too late")
+
+    monkeypatch.setattr(slow, hang)
+    with ThreadPoolExecutor(45) as pool:  # more than there are threads for requests
+        many = post_many(pool, 45, url + path, json=body)
+        assert begun.wait(15)
+        for _ in range(3):
+            assert client.get("/v1/collections", timeout=5).status_code == 200
+        assert client.post("/v1/search", json={"text": "x"}, timeout=5).status_code == 200
+        gate.set()
+        assert {one.result().status_code for one in many} == {503}
+
+
 def test_searches_go_on_during_uploads(
     client: httpx.Client, url: str, fake_queue: FakeQueue, gate: threading.Event
 ) -> None:
