@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -24,8 +25,11 @@ from rag.errors import (
     InvalidInput,
     NotFound,
     OlharError,
+    RecordsUnavailable,
     Unavailable,
 )
+
+logger = logging.getLogger(__name__)
 
 STATUS: Mapping[type[OlharError], int] = {
     BadImage: 400,
@@ -41,6 +45,7 @@ STATUS: Mapping[type[OlharError], int] = {
 """The status of an error is that of the nearest class here, itself or above."""
 
 RETRY_AFTER_S = 5
+AWAY = "the records are away (OLHAR_DATABASE_URL); the server's log says why"
 SAFE_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -126,7 +131,11 @@ def told(path: str, error: OlharError) -> Response:
     """The response for an error of the library, in the shape of its path."""
     status = status_of(type(error))
     headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
-    return failure(path, status, str(error), kind=kebab(type(error).__name__), headers=headers)
+    detail = str(error)
+    if isinstance(error, RecordsUnavailable):  # it names the database, which is nobody's business here
+        logger.error("the records are away: %s", error)
+        detail = AWAY
+    return failure(path, status, detail, kind=kebab(type(error).__name__), headers=headers)
 
 
 async def _on_olhar_error(request: Request, error: Exception) -> Response:

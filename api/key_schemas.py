@@ -14,7 +14,10 @@ MOST_BYTES = 2**50
 
 
 class KeyIn(Body):
-    """A key to be made. Numbers that are left out are those of the server's settings; 0 is no limit."""
+    """A key to be made. Numbers that are left out are those of the server's settings; 0 is no limit.
+
+    Over HTTP they are at most those of the key that makes it, and what is left out is as that one has it.
+    """
 
     name: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
     scopes: list[Right] = Field(min_length=1, max_length=3)

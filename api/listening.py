@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from ipaddress import ip_network
 
 from rag.errors import BadSettings
 from rag.settings import Settings
@@ -35,6 +36,13 @@ def listen(listener: socket.socket, settings: Settings) -> None:
         listener.listen()
     except OSError as error:  # another process was bound to the address too, and was quicker
         raise _in_use(settings, error) from None
+
+
+def believed(proxies: str) -> str:
+    """Those of the settings; those of IPv4 also as a socket of IPv6 tells of them (``OLHAR_HOST=::``)."""
+    networks = [ip_network(part.strip()) for part in proxies.split(",") if part.strip()]
+    mapped = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in networks if one.version == 4]
+    return ",".join([*map(str, networks), *mapped])
 
 
 def _in_use(settings: Settings, error: OSError) -> BadSettings:

@@ -12,7 +12,7 @@ import uvicorn
 
 from api.app import create_app
 from api.ending import Ending, Server
-from api.listening import bound, listen, url_of
+from api.listening import believed, bound, listen, url_of
 from api.owner import acquire, decided
 from api.security.serving import known
 from api.telemetry.logs import configured
@@ -68,7 +68,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             access_log=False,
             ws="none",
             proxy_headers=bool(settings.proxies),
-            forwarded_allow_ips=settings.proxies or None,
+            forwarded_allow_ips=believed(settings.proxies) or None,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(settings.grace_seconds),

@@ -25,7 +25,11 @@ ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 TAGGED: Final[dict[str, Any]] = {
     "headers": {"ETag": {"schema": {"type": "string"}, "description": "names this state of the item"}}
 }
-EDITED: Final[dict[int | str, dict[str, Any]]] = {200: TAGGED, 412: {}}
+EDITED: Final[dict[int | str, dict[str, Any]]] = {
+    200: TAGGED,
+    204: {**TAGGED, "description": "It is changed; a key without `read` is told no more."},
+    412: {},
+}
 
 
 @router.get("/v1/collections/{name}/items", operation_id="items", dependencies=[READ])
@@ -82,7 +86,13 @@ def neighbours(
     return SearchOut.of(olhar.pipeline.search(wanted))
 
 
-@router.patch("/v1/items/{item_id}", operation_id="edit_item", dependencies=[WRITE], responses=EDITED)
+@router.patch(
+    "/v1/items/{item_id}",
+    operation_id="edit_item",
+    dependencies=[WRITE],
+    responses=EDITED,
+    response_model=ItemOut,
+)
 def edit_item(
     item_id: ItemId,
     body: EditIn,
@@ -90,9 +100,10 @@ def edit_item(
     response: Response,
     olhar: System,
     admin: Admin,
+    who: Who,
     collection: Annotated[Name | None, Query()] = None,
     if_match: Annotated[str | None, Header(description="`ETag` of what was read; else 412")] = None,
-) -> ItemOut:
+) -> ItemOut | Response:
     """Change what is said of an item. A person's word counts before all sources, until it is taken back."""
 
     def as_read(now: ItemOut) -> bool:
@@ -100,7 +111,10 @@ def edit_item(
 
     changes = body.model_dump(exclude_unset=True)
     changed = admin.edit(collection or olhar.settings.collection, item_id, changes, if_still=as_read)
-    response.headers["etag"] = f'"{changed.etag}"'
+    etag = f'"{changed.etag}"'
+    if not who.may("read"):
+        return Response(status_code=204, headers={"etag": etag})
+    response.headers["etag"] = etag
     return changed
 
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from api.deps import System, Who
 from api.key_schemas import AuditOut, KeyIn, KeyOut, KeysOut, MadeKeyOut, RotateIn
 from api.security.keyring import Keyring
-from api.security.keys import KeyDesk
+from api.security.keys import KeyDesk, Own
+from api.security.ledger import name_target
 from api.security.needs import ADMIN
 
 router = APIRouter(tags=["keys"])
@@ -21,7 +22,8 @@ Prefix = Annotated[str, Path(pattern="^olhar_[0-9a-f]{8}$")]
 
 async def _desk(request: Request, olhar: System, who: Who) -> KeyDesk:
     keyring: Keyring = request.app.state.keyring
-    return KeyDesk(olhar.records, who.tenant, keyring.forget)
+    own = Own(who.let.key, olhar.settings) if who.let else None
+    return KeyDesk(olhar.records, who.tenant, keyring.forget, own=own)
 
 
 Desk = Annotated[KeyDesk, Depends(_desk)]
@@ -34,9 +36,15 @@ def keys(desk: Desk) -> KeysOut:
 
 
 @router.post("/v1/keys", operation_id="create_key", dependencies=[ADMIN], status_code=201)
-def create_key(desk: Desk, body: KeyIn) -> MadeKeyOut:
-    """Make a key. Its secret is shown this once."""
-    return desk.create(body)
+def create_key(desk: Desk, body: KeyIn, request: Request) -> MadeKeyOut:
+    """Make a key, with no more than one's own may. Its secret is shown this once.
+
+    Numbers that are left out are those of the key that makes it. More than that is refused (422): it is given
+    on the server's machine.
+    """
+    key = desk.create(body)
+    name_target(request, key.prefix)
+    return key
 
 
 @router.post("/v1/keys/{prefix}/rotate", operation_id="rotate_key", dependencies=[ADMIN])

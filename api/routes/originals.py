@@ -17,7 +17,7 @@ from api.links import Form, Link, Links
 from api.media_types import SIGNED, shown_type
 from api.record_schemas import LinkOut, LinksOut
 from api.routes.request_schemas import LinksIn
-from api.security.needs import OPEN, READ
+from api.security.needs import AUDITED_READ, OPEN, READ
 from api.serving import File, serve
 from rag.build import Olhar
 from rag.errors import BadImage, NotFound
@@ -104,7 +104,7 @@ async def _links(request: Request) -> Links:
 Signing = Annotated[Links, Depends(_links)]
 
 
-@router.post("/v1/links", operation_id="make_links", dependencies=[READ])
+@router.post("/v1/links", operation_id="make_links", dependencies=[AUDITED_READ])
 def make_links(body: LinksIn, olhar: System, who: Who, links: Signing) -> LinksOut:
     """Links to the files of items, good without any header for a while. What is not there has none."""
     scope = scope_of(olhar, who, body.collection)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Talks
 from api.query_schemas import OR_NONE, THREAD_ID
-from api.security.needs import ADMIN, READ, WRITE
+from api.security.needs import ADMIN, AUDITED_READ, READ, WRITE
 from api.thread_schemas import (
     ConversationOut,
     FeedbackIn,
@@ -64,7 +64,7 @@ def delete(thread_id: Id, talks: Talks) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/v1/feedback", operation_id="give_feedback", status_code=201, dependencies=[READ])
+@router.post("/v1/feedback", operation_id="give_feedback", status_code=201, dependencies=[AUDITED_READ])
 def rate(given: FeedbackIn, talks: Talks) -> FeedbackOut:
     """Say what you think of an answer, by its id. The last rating of an answer counts."""
     return talks.rate(given.answer, given.rating, given.comment)

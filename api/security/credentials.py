@@ -62,6 +62,8 @@ def address_of(scope: Scope) -> str:
         address = ip_address(host)
     except ValueError:
         return str(host)[:64]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # a socket of IPv6 tells so of clients of IPv4
     if isinstance(address, IPv6Address) and not address.is_loopback:
         return str(ip_network(f"{address}/64", strict=False))
     return str(address)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refused, failure, told
@@ -23,6 +23,8 @@ from rag.settings import Settings
 
 OPEN_ALWAYS: Final = (r"^/docs(/|$)", r"^/openapi\.json$")
 """What describes the server to everybody; there is nothing of anybody in it."""
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "via")
+"""What proxies add to the requests of others."""
 HOW: Final = "send one as `Authorization: Bearer …` or `X-API-Key`; `olhar keys create` makes one"
 
 
@@ -99,6 +101,7 @@ class Gate:
         if given.ours or (asked_for and given.key):
             return await self._by_key(scope, settings, given.key)
         if not asked_for:
+            _not_forwarded(scope)
             return on_this_machine(settings)
         if given.session and (who := await self._by_session(scope, settings, given.session)):
             return who
@@ -159,6 +162,18 @@ class Gate:
                 taken.headers,
             )
         return taken
+
+
+def _not_forwarded(scope: Scope) -> None:
+    """A proxy that nobody told of serves others than this machine, who would all get in. Raises Refused."""
+    headers = Headers(scope=scope)
+    if found := next((name for name in FORWARDED if name in headers), ""):
+        raise Refused(
+            403,
+            f"this server asks nobody for a key, so it serves this machine alone; the request came through a "
+            f"proxy ({found}). Name the proxy's address in OLHAR_PROXIES: then keys are asked for",
+            "forwarded",
+        )
 
 
 def _unknown(detail: str) -> Refused:

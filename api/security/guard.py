@@ -17,7 +17,17 @@ from rag.settings import Settings
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 KEPT: Final = ("/docs",)
 """Below these nothing is anybody's own: browsers may keep it."""
-CORS_HEADERS: Final = ("authorization", "x-api-key", "content-type", "last-event-id", "x-request-id", CSRF)
+CORS_HEADERS: Final = (
+    "authorization",
+    "x-api-key",
+    "content-type",
+    "last-event-id",
+    "x-request-id",
+    "if-match",
+    "if-none-match",
+    "range",
+    CSRF,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ def cors(settings: Settings) -> dict[str, Any]:
         "allow_origins": sorted(origins(settings.cors_origins)),
         "allow_methods": ["GET", "POST", "PATCH", "DELETE"],
         "allow_headers": CORS_HEADERS,
-        "expose_headers": ["retry-after", "ratelimit", "ratelimit-policy", "x-request-id"],
+        "expose_headers": ["retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "etag"],
         "max_age": 600,
     }
 
@@ -88,7 +98,9 @@ def _name(host: str) -> str:
 
 
 def _as_host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address.lower()
+    """As it stands in ``Host``; of IPv4 that came in by a socket of IPv6, that of IPv4."""
+    address = address.lower().removeprefix("::ffff:") if "." in address else address.lower()
+    return f"[{address}]" if ":" in address else address
 
 
 def _reached(scope: Scope) -> str:

@@ -7,14 +7,57 @@ from collections.abc import Callable
 from typing import Final
 
 from api.key_schemas import AuditEntryOut, AuditOut, KeyIn, KeyOut, KeysOut, MadeKeyOut, RotateIn
+from rag.errors import InvalidInput
 from rag.records.records import Records
+from rag.records.types import Key
+from rag.settings import Settings
 
 DAY_S: Final = 86_400
 HOUR_S: Final = 3600
+NUMBERS: Final = ("requests_per_minute", "upload_bytes_per_day")
+
+
+class Own:
+    """The key at work: no key that it makes may more than it. ``settings``: the server's limits."""
+
+    def __init__(self, key: Key, settings: Settings) -> None:
+        self._key = key
+        self._settings = settings
+
+    def bound(self, wanted: KeyIn, now: float) -> KeyIn:
+        """What is left out is as this key has it. Raises InvalidInput for what goes beyond."""
+        least = {name: self._number(name, getattr(wanted, name)) for name in NUMBERS}
+        return wanted.model_copy(update=least | {"expires_in_days": self._days(wanted.expires_in_days, now)})
+
+    def _number(self, name: str, asked: int | None) -> int | None:
+        own: int | None = getattr(self._key, name)
+        limit: int = getattr(self._settings, name) if own is None else own
+        if asked is None:
+            return own
+        if limit and not 0 < asked <= limit:
+            raise self._beyond(f"{name} is at most {limit:,}")
+        return asked
+
+    def _days(self, asked: float | None, now: float) -> float | None:
+        if self._key.expires_at is None:
+            return asked
+        left = (self._key.expires_at - now) / DAY_S
+        if asked is not None and asked > left:
+            raise self._beyond(f"expires_in_days is at most {left:.3f}")
+        return left if asked is None else asked
+
+    def _beyond(self, limit: str) -> InvalidInput:
+        return InvalidInput(
+            f"{limit} for keys that {self._key.prefix} makes, as for itself; `olhar keys create` on the "
+            "server's machine makes others"
+        )
 
 
 class KeyDesk:
-    """The keys and the audit log of one tenant. ``changed`` is told when what was known of keys is old."""
+    """The keys and the audit log of one tenant. ``changed`` is told when what was known of keys is old.
+
+    ``own``: the key at work, which bounds those that are made; None: whoever has the records.
+    """
 
     def __init__(
         self,
@@ -22,15 +65,20 @@ class KeyDesk:
         tenant: str,
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        *,
+        own: Own | None = None,
     ) -> None:
+        self._own = own
         self._records = records
         self._tenant = tenant
         self._changed = changed
         self._clock = clock
 
     def create(self, wanted: KeyIn) -> MadeKeyOut:
-        """A new key, with its secret."""
-        now, days = self._clock(), wanted.expires_in_days
+        """A new key, with its secret. Raises InvalidInput for one that may more than ``own``."""
+        now = self._clock()
+        wanted = self._own.bound(wanted, now) if self._own else wanted
+        days = wanted.expires_in_days
         key, secret = self._records.keys.create(
             self._tenant,
             wanted.name,

@@ -16,16 +16,21 @@ from api.security.principal import Principal
 from api.telemetry.request_ids import REQUEST_ID
 from rag.build import Olhar
 from rag.errors import OlharError
-from rag.records.types import Right
 
 logger = logging.getLogger(__name__)
 
 NAME: Final = "audited"
+MADE: Final = "made"
 THREADS: Final = 4
 LONGEST: Final = 500
 """Characters of a path or a target that are kept."""
 TIDY_S: Final = 3600.0
 DAY_S: Final = 86_400
+
+
+def name_target(request: Request, target: str) -> None:
+    """Say what came of the request where its path cannot: the entry then names it as its target."""
+    setattr(request.state, MADE, target)
 
 
 class Ledger:
@@ -36,9 +41,9 @@ class Ledger:
         self._threads = CapacityLimiter(THREADS)
         self._tidied_at = float("-inf")
 
-    async def begin(self, request: Request, who: Principal, right: Right | None) -> None:
+    async def begin(self, request: Request, who: Principal) -> None:
         """Put it down, if it is to change something; before it is begun. Raises RecordsUnavailable."""
-        if request.method in SAFE or right == "read":
+        if request.method in SAFE:
             return
         olhar: Olhar = request.app.state.olhar
         route, params = request.scope.get("route"), dict(request.path_params)
@@ -66,10 +71,11 @@ class Ledger:
         if found is None:
             return
         olhar, number = found
+        made = _kept(state.pop(MADE, ""))
         try:
             with CancelScope(shield=True):
                 await to_thread.run_sync(
-                    lambda: olhar.records.audit.end(number, status), limiter=self._threads
+                    lambda: olhar.records.audit.end(number, status, made), limiter=self._threads
                 )
         except OlharError as error:
             logger.error("the audit log does not say how entry %d ended (%d): %s", number, status, error)

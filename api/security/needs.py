@@ -17,16 +17,19 @@ from rag.records.types import Right
 class Needs:
     """A dependency that lets pass only who may do ``right``; None: anybody who is known.
 
-    What is to change something is put down in the audit log, also when it is refused. Raises Refused (403)
-    with the right that is missing (RFC 6750, 3.1).
+    What is to change something is put down in the audit log, also when it is refused; ``audited`` says so of
+    a route by itself, else it is what asks for more than ``read``. Raises Refused (403) with the right
+    that is missing (RFC 6750, 3.1).
     """
 
-    def __init__(self, right: Right | None) -> None:
+    def __init__(self, right: Right | None, *, audited: bool | None = None) -> None:
         self.right = right
+        self._audited = right != "read" if audited is None else audited
 
     async def __call__(self, request: Request) -> None:
         who = principal_of(request)
-        await request.app.state.ledger.begin(request, who, self.right)
+        if self._audited:
+            await request.app.state.ledger.begin(request, who)
         if self.right is not None and not who.may(self.right):
             raise Refused(
                 403,
@@ -43,6 +46,8 @@ async def _open() -> None:
 
 READ: Final = Depends(Needs("read"))
 """Looks at what the tenant has, and changes nothing."""
+AUDITED_READ: Final = Depends(Needs("read", audited=True))
+"""As READ, but what comes of it stays: an opinion, or a link that is good without a key."""
 WRITE: Final = Depends(Needs("write"))
 """Changes items and jobs."""
 ADMIN: Final = Depends(Needs("admin"))
@@ -69,7 +74,8 @@ def declared(route: APIRoute) -> Right | None:
     if not is_open(route):
         raise RuntimeError(
             f"the route {route.operation_id or route.path} does not say what it needs: "
-            "give it dependencies=[READ], [WRITE], [ADMIN], [KNOWN] or [OPEN] of api.security.needs"
+            "give it dependencies=[READ], [AUDITED_READ], [WRITE], [ADMIN], [KNOWN] or [OPEN] of "
+            "api.security.needs"
         )
     return None
 

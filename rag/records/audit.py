@@ -49,10 +49,11 @@ class Audit:
             number: int = connection.execute(made.returning(audit.c.id)).scalar_one()
         return number
 
-    def end(self, number: int, status: int) -> None:
-        """It ended with this HTTP status."""
+    def end(self, number: int, status: int, target: str = "") -> None:
+        """It ended with this HTTP status; ``target`` is what was made, where that was not known before."""
+        ended = {"status": status} | ({"target": target} if target else {})
         with self._database.writing() as connection:
-            connection.execute(update(audit).where(audit.c.id == number).values(status=status))
+            connection.execute(update(audit).where(audit.c.id == number).values(**ended))
 
     def latest(
         self, tenant: str, *, limit: int = 100, before: int | None = None, key: str = ""

@@ -277,7 +277,7 @@ class FakeAudit:
     def begin(self, *_: str, **__: str) -> int:
         return 0
 
-    def end(self, number: int, status: int) -> None: ...
+    def end(self, number: int, status: int, target: str = "") -> None: ...
 
     def forget(self, _: float) -> int:
         return 0

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import rag.errors
-from api.errors import speaks_openai, status_of
+from api.errors import AWAY, speaks_openai, status_of
 from rag.errors import (
     BadDocument,
     BadImage,
@@ -209,15 +209,15 @@ def test_an_error_of_the_library_is_told(
     system.pipeline.error = kind("the \ud800 reason")
     response = client.post("/v1/search", json={"text": "x"})
     body = problem(response, EXPECTED[kind])
-    assert body["detail"] == "the \ud800 reason"
+    # What is said of the records would name their database.
+    told = "the \ud800 reason" if kind is not RecordsUnavailable else AWAY
+    assert body["detail"] == told
     assert body["type"] == "urn:olhar:problem:" + re.sub(r"\B([A-Z])", r"-\1", kind.__name__).lower()
     assert ("retry-after" in response.headers) == (EXPECTED[kind] in (429, 503))
     chat = client.post(
         "/v1/chat/completions", json={"model": "olhar", "messages": [{"role": "user", "content": "x"}]}
     )
-    assert (
-        openai_error(chat, {422: 400}.get(EXPECTED[kind], EXPECTED[kind]))["message"] == "the \ud800 reason"
-    )
+    assert openai_error(chat, {422: 400}.get(EXPECTED[kind], EXPECTED[kind]))["message"] == told
 
 
 def test_a_bug_shows_nothing_of_the_inside(client: httpx.Client, system: FakeSystem) -> None:

@@ -17,6 +17,7 @@ from rag.records.types import Right
 from tests.api.conftest import problem
 from tests.api.security.conftest import Light, light_server, needed, operations
 from tests.api.test_errors import openai_error
+from tests.ingest.conftest import picture
 
 TOO_SMALL: dict[Right, tuple[Right, ...]] = {
     "read": ("write",),
@@ -159,9 +160,35 @@ def test_where_no_key_is_asked_for_one_of_ours_counts_and_other_words_do_not(
             problem(client.post("/session"), 409)
 
 
+def test_who_may_only_write_is_told_nothing_of_what_was_changed(light: Light) -> None:
+    _, writes = light.key("write")
+    _, both = light.key("read", "write")
+    with light.client(writes) as writer, light.client(both) as client:
+        files = {"files": ("private name.png", picture(7))}
+        sent = writer.post("/v1/collections/blind/items?wait=true", files=files).json()
+        path = f"/v1/items/{sent['files'][0]['item_id']}?collection=blind"
+        changed = writer.patch(path, json={"caption": "new"})
+        assert (changed.status_code, changed.content) == (204, b"")
+        seen = client.patch(path, json={}, headers={"if-match": changed.headers["etag"]})
+        assert (seen.status_code, seen.json()["caption"]) == (200, "new")
+
+
+def test_where_no_key_is_asked_for_nobody_comes_through_a_proxy(tmp_path: Path) -> None:
+    """It would let in whoever reaches the proxy."""
+    with light_server(tmp_path, auth="auto") as open_server:
+        _, secret = open_server.key("read")
+        with open_server.client() as client, open_server.client(secret) as known:
+            for header in ("forwarded", "x-forwarded-for", "via"):
+                refused = client.get("/v1/jobs", headers={header: "192.0.2.7"})
+                assert "OLHAR_PROXIES" in problem(refused, 403)["detail"]
+                assert known.get("/v1/jobs", headers={header: "192.0.2.7"}).status_code == 200
+            assert client.get("/health/live", headers={"via": "1.1 x"}).status_code == 200
+            assert client.get("/v1/jobs").status_code == 200
+
+
 def test_while_the_records_are_away_nobody_is_let_in(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_: str) -> None:
-        raise RecordsUnavailable("the records are away")
+        raise RecordsUnavailable("postgresql://db.example:5432/olhar is away")
 
     _, secret = light.key("read")
     monkeypatch.setattr(light.parts.records.keys, "check", away)
@@ -169,6 +196,7 @@ def test_while_the_records_are_away_nobody_is_let_in(light: Light, monkeypatch: 
         refused = client.get("/v1/jobs")
     assert problem(refused, 503)["type"] == "urn:olhar:problem:records-unavailable"
     assert refused.headers["retry-after"]
+    assert "db.example" not in refused.text
 
 
 def test_a_revoked_key_works_no_longer_than_it_is_remembered(

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anyio import run
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from api.security.guard import LOOPBACK, Guard, Own
 from tests.api.conftest import problem
 from tests.api.security.conftest import Light, light_server
 
@@ -39,6 +44,43 @@ def test_public_names_and_named_pages_are_let_in_others_are_not(tmp_path: Path) 
             turned_away = browser.get("/v1/jobs", headers={"origin": PAGE})
             assert turned_away.status_code == 401  # and the page may read why
             assert turned_away.headers["access-control-allow-origin"] == PAGE
+
+
+def test_an_address_of_ipv4_that_came_in_by_a_socket_of_ipv6_is_a_name_of_the_server() -> None:
+    own = Own(LOOPBACK, frozenset())
+
+    def status(host: str, reached: str) -> int:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await Response("in")(scope, receive, send)
+
+        answers: list[int] = []
+
+        async def sending(message: Message) -> None:
+            answers.extend([message["status"]] if "status" in message else [])
+
+        async def receive() -> Message:
+            raise AssertionError("nothing is read")
+
+        scope = {"type": "http", "path": "/", "method": "GET", "scheme": "http", "server": (reached, 80),
+                 "headers": [(b"host", host.encode())]}  # fmt: skip
+        run(Guard(app, own), scope, receive, sending)
+        return answers[0]
+
+    assert status("192.0.2.7:80", "::ffff:192.0.2.7") == 200
+    assert status("[2001:db8::7]:80", "2001:db8::7") == 200
+    assert status("192.0.2.8:80", "::ffff:192.0.2.7") == 400
+
+
+def test_a_page_may_hold_on_to_a_state_and_change_what_it_read(tmp_path: Path) -> None:
+    asked = {
+        "origin": PAGE,
+        "access-control-request-method": "PATCH",
+        "access-control-request-headers": "authorization, if-match",
+    }
+    with light_server(tmp_path, cors_origins=PAGE) as light, light.client() as browser:
+        assert browser.options(f"/v1/items/{'a' * 32}", headers=asked).status_code == 200
+        told = browser.get("/v1/jobs", headers={"origin": PAGE})
+        assert "etag" in told.headers["access-control-expose-headers"]
 
 
 def test_without_the_setting_no_other_page_is_let_in(light: Light) -> None:

@@ -52,6 +52,16 @@ def test_changes_are_told_with_who_what_and_how_it_ended(light: Light) -> None:
     assert [e["key"] for e in entries(light, secret, key=weak.prefix)] == [weak.prefix]
 
 
+def test_a_rating_a_link_and_the_key_that_was_made_are_told(light: Light) -> None:
+    _, secret = light.key(tenant="hal")
+    with light.client(secret) as client:
+        made = client.post("/v1/keys", json={"name": "x", "scopes": ["read"]}).json()["prefix"]
+        client.post("/v1/links", json={"items": [ITEM]})
+        client.post("/v1/feedback", json={"answer": ITEM, "rating": "up"})
+    told = [(entry["operation"], entry["target"], entry["status"]) for entry in entries(light, secret)]
+    assert told == [("give_feedback", "", 404), ("make_links", "", 200), ("create_key", made, 201)]
+
+
 def test_what_no_database_keeps_is_put_down_without_it(light: Light) -> None:
     _, secret = light.key(tenant="bea")
     with light.client(secret) as client:

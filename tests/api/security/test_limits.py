@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api.listening import believed
 from api.security.credentials import address_of
 from tests.api.conftest import problem
 from tests.api.security.conftest import Light, light_server
@@ -71,11 +75,43 @@ def test_of_ipv6_the_network_of_a_household_counts() -> None:
     def of(host: str) -> str:
         return address_of({"type": "http", "client": (host, 1)})
 
-    assert of("192.0.2.7") == "192.0.2.7"
+    assert of("192.0.2.7") == of("::ffff:192.0.2.7") == "192.0.2.7"  # as a socket of IPv6 tells
+    assert of("::ffff:192.0.2.7") != of("::ffff:192.0.2.8")
     assert of("2001:db8:1:2:3:4:5:6") == of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
     assert of("2001:db8:1:3::1") != of("2001:db8:1:2::1")
     assert of("::1") == "::1"
     assert address_of({"type": "http"}) == ""
+
+
+def test_a_proxy_of_ipv4_is_believed_at_a_socket_of_ipv6_too() -> None:
+    trusted = ProxyHeadersMiddleware(
+        cast(Any, None), believed("127.0.0.1, 10.0.0.0/8,2001:db8::/32")
+    ).trusted_hosts
+    for proxy in ("127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"):
+        assert proxy in trusted
+    for other in ("::ffff:127.0.0.2", "::ffff:11.1.2.3", "2001:db9::1"):
+        assert other not in trusted
+
+
+def test_no_key_that_is_made_over_http_may_more_than_the_one_that_makes_it(light: Light) -> None:
+    key, secret = light.key(requests_per_minute=30, expires_at=time.time() + 3600)
+    made = {"name": "x", "scopes": ["read"]}
+    with light.client(secret) as client, light.client(light.key()[1]) as unbound:
+        for beyond in (
+            {"requests_per_minute": 0},
+            {"requests_per_minute": 31},
+            {"expires_in_days": 1},
+        ):
+            assert key.prefix in problem(client.post("/v1/keys", json=made | beyond), 422)["detail"]
+        left_out = client.post("/v1/keys", json=made).json()
+        assert left_out["requests_per_minute"] == 30
+        assert left_out["expires_at"] == pytest.approx(key.expires_at)
+        assert left_out["upload_bytes_per_day"] is None  # as of its maker: the server's
+        less = client.post("/v1/keys", json=made | {"requests_per_minute": 3, "expires_in_days": 0.01}).json()
+        assert less["requests_per_minute"] == 3
+        problem(unbound.post("/v1/keys", json=made | {"requests_per_minute": 601}), 422)  # the server's
+        more = unbound.post("/v1/keys", json=made | {"upload_bytes_per_day": 5, "expires_in_days": 900})
+        assert more.status_code == 201
 
 
 @pytest.mark.parametrize("limit", [0, 5])
