@@ -148,8 +148,8 @@ def test_a_slow_load_is_no_error_within_its_own_deadline(server: OllamaServer, p
 
 
 def test_only_a_model_that_is_not_in_memory_has_the_time_for_loading(pieces: Pieces) -> None:
-    with OllamaServer(load_seconds=0.5) as server:
-        asked = generator(server.url, load_seconds=20, first_seconds=0.1)
+    with OllamaServer(load_seconds=2) as server:  # .8 s are enough to hear of it on a busy machine
+        asked = generator(server.url, load_seconds=20, first_seconds=0.8)
         assert asked.answer("What?", pieces("A cat.")).citations
         server.backend = Script(first_delay=60)
         with pytest.raises(ModelUnavailable, match="OLHAR_LLM_FIRST_SECONDS"):
