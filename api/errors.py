@@ -133,7 +133,8 @@ def told(path: str, error: OlharError) -> Response:
     headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
     detail = str(error)
     if isinstance(error, RecordsUnavailable):  # it names the database, which is nobody's business here
-        logger.error("the records are away: %s", error)
+        # What cannot be written down as it is, a lone surrogate, stops no log.
+        logger.error("the records are away: %s", str(error).encode(errors="backslashreplace").decode())
         detail = AWAY
     return failure(path, status, detail, kind=kebab(type(error).__name__), headers=headers)
 
