@@ -38,6 +38,7 @@ class System(FakeSystem):
         print("warm", flush=True)
     @cached_property
     def records(self): return Records(self.settings.records_url)
+    moderator = None
     def __enter__(self): return self
     def __exit__(self, *_):
         self.records.close()

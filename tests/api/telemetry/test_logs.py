@@ -54,8 +54,8 @@ def test_ours_from_the_level_on_and_libraries_from_warnings_on() -> None:
     out = io.StringIO()
     configure("text", "info", out)
     logging.getLogger("api").debug("no")
-    logging.getLogger("dbos").info("no")
-    logging.getLogger("dbos").warning("yes")
+    logging.getLogger("sqlalchemy").info("no")
+    logging.getLogger("sqlalchemy").warning("yes")
     configure("text", "error", out)
     logging.getLogger("api").warning("no")
     assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["yes"]
