@@ -30,11 +30,6 @@ class Ending:
         """Whether something is still at work that was given back: then the process does not wait for it."""
 
     @property
-    def begun(self) -> bool:
-        """Whether a signal came."""
-        return self._until is not None
-
-    @property
     def left(self) -> float:
         """Seconds that are left; all of them while no signal came."""
         return self._seconds if self._until is None else max(0.0, self._until - self._clock())

@@ -10,6 +10,7 @@ from rag.errors import ModelUnavailable
 from rag.generation.chat_models import ChatModel
 from rag.generation.fitting import MESSAGE, shortened
 from rag.generation.framing import framed
+from rag.generation.speech import THOUGHTS
 from rag.types import GenerationOptions
 
 INSTRUCTIONS = """\
@@ -26,7 +27,6 @@ MAX_SENTENCE = 1_000
 MAX_EVIDENCE = 6_000
 """In characters."""
 _VERDICT = re.compile(r"\W*(yes|no|sim|não)\b", re.IGNORECASE)
-_THOUGHTS = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class ChatJudge:
@@ -48,7 +48,7 @@ class ChatJudge:
         room = self._chat.measure.capacity().context // 2
         said = shortened(framed(evidence, MAX_EVIDENCE), room - 8 * MESSAGE, self._chat.measure)
         written, _ = self._chat.complete(messages(framed(sentence, MAX_SENTENCE), said), OPTIONS)
-        verdict = _VERDICT.match(_THOUGHTS.sub("", written))
+        verdict = _VERDICT.match(THOUGHTS.sub("", written))
         return verdict[1].lower() in ("yes", "sim") if verdict else None
 
 

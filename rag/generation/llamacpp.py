@@ -29,7 +29,7 @@ from rag.relay import Emit, relay
 GGUF_MAGIC = b"GGUF"
 MAX_THREADS = 8
 NICE = 5
-"""A third of a core against a busy thread that has 0."""
+"""Linux gives it a quarter of a core beside a busy thread that has 0 (weights 335 and 1,024)."""
 DEFAULT_CONTEXT = 8192
 """Tokens."""
 

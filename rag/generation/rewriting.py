@@ -15,6 +15,7 @@ from rag.generation.chat_models import ChatModel, no_more
 from rag.generation.fitting import MESSAGE, WORTH_SHORTENING, latest, shortened
 from rag.generation.framing import framed
 from rag.generation.prompts import MAX_QUESTION
+from rag.generation.speech import THOUGHTS
 from rag.relay import DeadlineExceeded, Deadlines, within
 from rag.types import GenerationOptions, Turn
 
@@ -63,7 +64,6 @@ EXAMPLES: Sequence[tuple[tuple[Turn, ...], str, str]] = (
 )
 """Conversation, question, rewritten question."""
 
-_THOUGHTS = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _LABEL = re.compile(r"^\W*(?:rewritten|standalone)?\s*(?:question)?\s*:\s*", re.IGNORECASE)
 
 
@@ -127,7 +127,7 @@ def messages(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
 
 def cleaned(text: str) -> str:
     """The first line of what a model wrote, without thoughts, labels and quotation marks."""
-    lines = _THOUGHTS.sub("", text).strip().splitlines()
+    lines = THOUGHTS.sub("", text).strip().splitlines()
     return _LABEL.sub("", lines[0]).strip().strip("\"'“”«»").strip() if lines else ""
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from rag.types import NOT_FOUND
 
 OPENING: Final = "<think>"
 CLOSING: Final = "</think>"
+THOUGHTS: Final = re.compile(rf"^\s*{OPENING}.*?(?:{CLOSING}|\Z)", re.DOTALL)
+"""What stands before an answer that is whole already."""
 SAID: Final = (
     (
         ("", "sorry, ", "sorry, but ", "i'm sorry, but ", "i am sorry, but ", "unfortunately, "),
