@@ -13,7 +13,7 @@ from rag.types import Matrix
 
 TEXT_SHARPNESS, PICTURE_SHARPNESS = 20.0, 14.0
 """From a cosine to the logit of a class. Pictures are softer: they often show something beside."""
-LEAST, SURE = 0.6, 0.7
+LEAST, SURE = 0.7, 0.8
 """A text whose nearest class is nearer than ``SURE`` names it, below ``LEAST``, as for captions, none."""
 FLOOR = 8.0
 """In log-odds: where “something else” is sure enough."""

@@ -66,3 +66,13 @@ def test_a_caption_fits_its_own_picture_best(pictures: Matrix, models: Path) -> 
     assert own.mean() > other.mean() + 0.1
     assert (other >= LEAST_AGREEMENT).all()
     assert text.agreement(captions[:, :384], pictures) is None
+
+
+@pytest.mark.parametrize("question", ["a cat", "cat", "gato", "Is there a cat?", "a dog", "a horse"])
+def test_a_word_for_a_kind_is_held_against_no_picture(
+    question: str, encoder: CompactEncoder, pictures: Matrix
+) -> None:
+    """The classes are breeds: that a cat is of none that is known says nothing against its being one."""
+    told = encoder.named(encoder.encode_text_queries([question]), pictures)
+    assert told is not None
+    assert told.min() > -0.15
