@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from rag.errors import BadSettings
 from rag.images import working_picture
 from rag.types import Matrix, Pixels, content_hash
 from rag.vision.moderation import Action, Category, Moderator, Policy
+from tests.clips import clip
 from tests.ingest.conftest import SCOPE, FakeEncoder, FakeParts, Run, picture, save
 
 BAD = 3
@@ -150,3 +151,52 @@ def test_a_file_is_judged_by_the_worst_of_its_pictures() -> None:
     verdicts = moderator.of_images(np.concatenate([-bad, bad]))
     assert worst(verdicts).action == "reject"
     assert worst(verdicts[:1]).action == "allow"
+
+
+Filmed = Callable[..., FakeParts]
+
+
+@pytest.fixture
+def filmed(tmp_path: Path) -> Iterator[Filmed]:
+    """Ingests a video of two shots into parts of its own, which are closed at the end."""
+    path = save(tmp_path / "photos" / "clip.mp4", clip())
+    made: list[FakeParts] = []
+
+    def ingested(moderator: Moderator | None = None) -> FakeParts:
+        made.append(FakeParts(tmp_path / str(len(made)), video_seconds=0.2))
+        made[-1].moderator = moderator
+        ingest(made[-1], SCOPE, walk([path]))
+        return made[-1]
+
+    yield ingested
+    for parts in made:
+        parts.records.close()
+
+
+@pytest.mark.parametrize("action", ["flag", "quarantine", "reject"])
+def test_a_video_is_judged_by_its_worst_frame_and_goes_or_stays_as_a_whole(
+    filmed: Filmed, action: Action
+) -> None:
+    whole = filmed()
+    (second,) = (row.item for row in whole.store.saved.values() if row.item.part == "frame-2")
+    parts = filmed(policy(action, whole.blobs.get(second.content_hash)))
+    (job,) = parts.records.jobs.latest(SCOPE.tenant)
+    (receipt,) = parts.records.jobs.files(SCOPE.tenant, job.id)
+    (review,) = parts.records.reviews.latest(SCOPE.tenant)
+    assert review.id in receipt.reason
+    assert (review.sha256, review.action, review.flagged) == (content_hash(clip()), action, ("bad",))
+    if action == "flag":
+        assert receipt.status == "indexed"
+        assert set(parts.store.saved) == set(whole.store.saved)
+        assert set(parts.blobs.hashes()) == set(whole.blobs.hashes())
+    else:
+        assert receipt.status == "quarantined"
+        assert parts.store.saved == {}
+        assert set(parts.blobs.hashes()) == set()
+        assert list(parts.records.places.under(SCOPE, "")) == []
+
+
+def test_a_video_without_a_bad_frame_is_stored_and_nobody_has_to_review_it(filmed: Filmed) -> None:
+    parts = filmed(policy("reject"))
+    assert len(parts.store.saved) == 3
+    assert parts.records.reviews.latest(SCOPE.tenant) == []
