@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from api.app import create_app
 from api.ending import Ending, Server
@@ -39,6 +40,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     ending = Ending(settings.grace_seconds)
     with (
+        threadpool_limits(1, user_api="blas"),  # its threads wait turning round, and requests have their own
         bound(settings) as listener,
         ending.by_signals(),
         acquire(settings.data) as owner,

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
+from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
 from rag.encoders.exported import ImageRecipe, Manifest, TextRecipe, check_files, read_manifest
 from rag.encoders.lengths import overlong
 from rag.encoders.overlap import overlapped
+from rag.encoders.sessions import open_session
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.images import as_pillow
 from rag.once import once
@@ -148,12 +149,9 @@ class OnnxDualEncoder:
         return tokenizer
 
     def _session(self, name: str) -> InferenceSession:
-        options = SessionOptions()
-        options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
         path = self._folder / name
         try:
-            return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            return open_session(path)
         except Exception as error:  # ONNX Runtime raises classes of its own without a public base
             raise ModelUnavailable(
                 f"{self._setting}={self._folder}: {name} cannot be loaded ({error}); export the model again"

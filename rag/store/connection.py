@@ -25,6 +25,7 @@ from pymilvus.exceptions import (
 )
 
 from rag.errors import InvalidInput, StoreUnavailable
+from rag.store.recent import RecentRows
 from rag.urls import without_password
 
 # Each refusal would print a traceback, besides the error that we raise.
@@ -44,13 +45,15 @@ _TOO_LONG: Final = (
 )
 
 _files: Counter[str] = Counter()
+_recent: dict[str, RecentRows] = {}
 _files_lock = threading.Lock()
 
 
 class Connection:
     """A client of a server, or of a Milvus Lite file that this process opens.
 
-    ``lite`` says whether Milvus Lite answers, also when it is reached by a server's URI.
+    ``lite`` says whether Milvus Lite answers, also when it is reached by a server's URI. ``recent`` holds the
+    rows of a file that were read last; all connections of this process to the file share it.
     Raises StoreUnavailable when nothing answers or when another process has the file open.
     """
 
@@ -67,6 +70,7 @@ class Connection:
             raise
         self.lite = str(version).startswith("milvus_lite")
         self.is_file = bool(self._file)
+        self.recent = _recent[self._file] if self._file else None
 
     def close(self) -> None:
         """Close the client, and the embedded server once nobody else in this process uses the file."""
@@ -79,6 +83,7 @@ class Connection:
         with _files_lock:
             _files[self._file] -= 1
             if not _files[self._file]:
+                _recent.pop(self._file, None)
                 server_manager_instance.release_server(self._file)
 
 
@@ -136,6 +141,7 @@ def _open_file(path: str) -> None:
     with _files_lock:
         _files[path] += 1
         if server_manager_instance.start_and_get_uri(path) is not None:
+            _recent.setdefault(path, RecentRows())
             return
         _files[path] -= 1
         raise _why_not(path)

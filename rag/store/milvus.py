@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any, Final
 
@@ -125,7 +125,7 @@ class MilvusStore:
     def delete(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> int:
         """Remove items; returns how many were there."""
         removed = 0
-        with self._writing:
+        with self._writing, self._changing(kind, ids):
             for chunk in _chunks(ids):
                 condition = filters.compile_filter(scope, None, filters.one_of(chunk))
                 found = self._query(kind, condition, ["id"])
@@ -142,8 +142,16 @@ class MilvusStore:
         return [to_item(record) for record in self._by_id(scope, kind, ids, ITEM_FIELDS)]
 
     def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
-        """As ``get``, with vectors."""
-        return [to_row(record) for record in self._by_id(scope, kind, ids, ROW_FIELDS)]
+        """As ``get``, with vectors, which are not to be written to."""
+        recent, name = self._connection.recent, self._names[kind]
+        if recent is None:
+            return [to_row(record) for record in self._by_id(scope, kind, ids, ROW_FIELDS)]
+        found, since = recent.find(name, ids, scope)
+        missing = [item_id for item_id in ids if item_id not in found]
+        fresh = [to_row(record) for record in self._by_id(scope, kind, missing, ROW_FIELDS)]
+        recent.keep(name, fresh, since)
+        found |= {row.item.id: row for row in fresh}
+        return [found[item_id] for item_id in dict.fromkeys(ids) if item_id in found]
 
     def scan(
         self,
@@ -247,6 +255,7 @@ class MilvusStore:
                 anns_field=VECTORS.get(leg, SPARSE),
                 filter=condition,
                 limit=limit,
+                output_fields=["id"],  # without it Milvus Lite sends every field, vectors too
                 search_params=search_params(self._dense[kind], limit) if leg in VECTORS else {},
                 timeout=CALL_SECONDS,
             )[0],
@@ -312,15 +321,20 @@ class MilvusStore:
     def _write(self, kind: Kind, batch: list[Record]) -> None:
         if self._connection.lite and needs_padding(batch):
             batch = [*batch, padding(batch[0], self._dimensions)]
-        with self._calling("writing items") as client:
-            client.upsert(self._names[kind], batch, timeout=CALL_SECONDS)
-        self._flush(kind)
+        with self._changing(kind, [record["id"] for record in batch]):
+            with self._calling("writing items") as client:
+                client.upsert(self._names[kind], batch, timeout=CALL_SECONDS)
+            self._flush(kind)
 
     def _flush(self, kind: Kind) -> None:
         """Milvus Lite searches unflushed rows slowly; a server keeps them in its log and limits flushes."""
         if self._connection.lite:
             with self._calling("flushing") as client:
                 client.flush(self._names[kind], timeout=CALL_SECONDS)
+
+    def _changing(self, kind: Kind, ids: Sequence[str]) -> AbstractContextManager[None]:
+        recent = self._connection.recent
+        return nullcontext() if recent is None else recent.changing(self._names[kind], ids)
 
     def _refuse_foreign(self, kind: Kind, records: Mapping[str, Record]) -> None:
         for chunk in _chunks(list(records)):

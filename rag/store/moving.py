@@ -82,3 +82,5 @@ def _point(connection: Connection, alias: str, physical: str) -> None:
     client = connection.client
     if client.describe_collection(alias, timeout=CALL_SECONDS)["collection_name"] != physical:
         client.alter_alias(physical, alias, timeout=CALL_SECONDS)
+        if connection.recent is not None:
+            connection.recent.clear()

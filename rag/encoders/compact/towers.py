@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
+from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
+from rag.encoders.cache import RecentVectors
 from rag.encoders.compact.compile import (
     IMAGE_SIDE,
     TEXT,
@@ -19,6 +20,7 @@ from rag.encoders.compact.compile import (
 )
 from rag.encoders.compact.portuguese import in_english
 from rag.encoders.lengths import overlong
+from rag.encoders.sessions import open_session
 from rag.errors import ModelUnavailable
 from rag.images import resize
 from rag.once import once
@@ -31,6 +33,8 @@ IMAGE_FEATURES = 2960
 TEXT_DIMENSION = 384
 TEXT_FEATURES = 1536
 MAX_TOKENS = 256
+RECENT = 256
+"""Texts whose features are kept, 6 KB each: a question is asked of pictures first, then of captions."""
 
 Floats = NDArray[np.float32]
 
@@ -65,6 +69,7 @@ class TextTower:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._recent = RecentVectors(self._features, RECENT)
 
     @once
     def _counter(self) -> Tokenizer:
@@ -90,6 +95,9 @@ class TextTower:
 
     def features(self, texts: Sequence[str]) -> Floats:
         """The unit vectors, then what else ``compiled_text_tower`` gives: shape (n, 1536)."""
+        return self._recent(texts)
+
+    def _features(self, texts: Sequence[str]) -> Floats:
         tokenizer, session = self._parts
         clean = [text.encode("utf-8", "replace").decode() for text in _read(texts)]
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
@@ -113,10 +121,7 @@ def _read(texts: Sequence[str]) -> list[str]:
 
 
 def _session(path: Path) -> InferenceSession:
-    options = SessionOptions()
-    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
     try:
-        return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return open_session(path)
     except Exception as error:  # ONNX Runtime raises classes of its own without a public base
         raise ModelUnavailable(f"{path} cannot be loaded ({error}); delete it and try again") from error

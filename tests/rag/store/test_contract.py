@@ -435,6 +435,9 @@ def test_threads_read_what_was_acknowledged_while_others_write(
             known = dict(acknowledged)
             found = {item.id: item.taken_at for item in store.get(scope, "image", list(known))}
             wrong.extend(i for i, version in known.items() if found.get(i, -1) < version)
+            known = dict(acknowledged)
+            rows = {row.item.id: row.item.taken_at for row in store.rows(scope, "image", list(known))}
+            wrong.extend(i for i, version in known.items() if rows.get(i, -1) < version)
             hits = {i for i, _ in store.search(scope, "image", "image", QUERY, limit=20)}
             wrong.extend(known.keys() ^ hits)
 
