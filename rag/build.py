@@ -26,7 +26,7 @@ from rag.errors import OlharError
 from rag.faithfulness import Checker
 from rag.guarding import GuardedGenerator, GuardedJudge, GuardedReranker, GuardedRewriter
 from rag.images import working_picture
-from rag.models import CLAP, OPEN_CLIP, encoder_row
+from rag.models import CLAP, IMAGEBIND, OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
@@ -139,6 +139,13 @@ class Olhar:
                 settings.encoder, device=settings.encoder_device, batch=settings.encoder_batch
             )
             return hearing, hearing
+        if settings.encoder.startswith(IMAGEBIND):
+            from rag.encoders.imagebind import ImageBindEncoder
+
+            bound = ImageBindEncoder(
+                settings.encoder, device=settings.encoder_device, batch=settings.encoder_batch
+            )
+            return bound, bound
         if settings.encoder.startswith(OPEN_CLIP):
             from rag.encoders.open_clip import OpenClipEncoder
 

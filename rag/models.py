@@ -13,6 +13,10 @@ OPEN_CLIP = "open_clip:"
 """What stands before the name of a model whose weights are in OpenCLIP's format."""
 CLAP = "clap:"
 """What stands before the name of a model that hears."""
+IMAGEBIND = "imagebind:"
+"""What stands before the folder of a model that sees and hears."""
+IMAGEBIND_HUGE = "imagebind:imagebind_huge"
+"""The only one that was published."""
 
 GENERIC = Calibration(
     full=LegWeights(bias=-15.0, image=40.0, caption=10.0, bm25=1.0),
@@ -420,17 +424,36 @@ SOUND_ENCODERS: tuple[EncoderRow, ...] = (
         source="Wu et al. 2023, arXiv 2211.06687",
         note="hears, and sees nothing: for a data folder of sounds",
     ),
+    EncoderRow(
+        IMAGEBIND_HUGE,
+        languages=("en",),
+        licence="CC-BY-NC-SA-4.0 (not for commercial use)",
+        dimension=1024,
+        sounds=True,
+        pooling="end of text, projected",
+        query_prompt="",
+        document_prompt="",
+        image_prompt="",
+        context=77,
+        image_side=224,
+        parameters=1200.0,
+        figures="zero-shot: ImageNet-1k 77.7, ESC-50 66.9",
+        source="Girdhar et al. 2023, arXiv 2305.05665",
+        note="pictures and sounds in one space; the weights are in a file that Olhar reads itself",
+    ),
 )
-"""Models of texts and sounds, for OLHAR_ENCODER."""
+"""Models that hear, for OLHAR_ENCODER."""
 
 
 def encoder_row(name: str) -> EncoderRow:
     """The row of a model, or one that says nothing but its name.
 
     A folder belongs to the row whose hub name ends as the folder does, ``/models/clip-ViT-L-14``; a tuned one
-    to that of the model it was tuned from.
+    to that of the model it was tuned from; whatever is behind ``imagebind:`` to ImageBind's.
     """
     name = origin(name) or name
+    if name.startswith(IMAGEBIND):
+        name = IMAGEBIND_HUGE
     folder = Path(name).name if Path(name).is_dir() else None
     for row in (*ENCODERS, *TEXT_ENCODERS, *SOUND_ENCODERS):
         hub = "/" in row.name and not row.name.startswith(OPEN_CLIP)

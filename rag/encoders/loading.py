@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelUnavailable
-from rag.models import OPEN_CLIP, EncoderRow
+from rag.models import CLAP, IMAGEBIND, OPEN_CLIP, EncoderRow
 
 FIXED_WIDTH = frozenset({"siglip", "siglip2"})
 """Architectures that read a text's vector off the last position, so that padding is part of the input.
@@ -67,10 +67,10 @@ def width(model: Any) -> int:
 
 
 def _check_row(name: str, row: EncoderRow, setting: str) -> None:
-    if name.startswith(OPEN_CLIP):
+    if name.startswith((OPEN_CLIP, CLAP, IMAGEBIND)):
         raise ModelUnavailable(
-            f"{setting}={name}: weights in OpenCLIP's format are for encoding pictures and texts by "
-            "OLHAR_ENCODER; they are neither tuned nor exported, nor used for captions alone"
+            f"{setting}={name}: weights of OpenCLIP, CLAP and ImageBind are for encoding by OLHAR_ENCODER; "
+            "they are neither tuned nor exported, nor used for captions alone"
         )
     missing = [package for package in row.needs if importlib.util.find_spec(package) is None]
     if missing:

@@ -74,6 +74,6 @@ def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_rows_say_what_models_take() -> None:
-    assert [row.modalities for row in SOUND_ENCODERS] == [("text", "audio")]
+    assert [row.modalities for row in SOUND_ENCODERS] == [("text", "audio"), ("text", "image", "audio")]
     assert encoder_row(SOUND_ENCODERS[0].name) is SOUND_ENCODERS[0]
     assert encoder_row("compact").modalities == ("text", "image")

@@ -114,3 +114,60 @@ def tiny_clap(folder: Path) -> Path:
         vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=64
     ).save_pretrained(folder)
     return folder
+
+
+def tiny_imagebind(folder: Path, seed: int = 0, leave_out: str = "") -> Path:
+    """An ImageBind of 8 dimensions, by the published names: pictures of 28 pixels, texts of 24 tokens."""
+    torch.manual_seed(seed)
+    words = [*ALPHABET, *(letter + "</w>" for letter in ALPHABET), "<|startoftext|>", "<|endoftext|>"]
+    tensors: dict[str, torch.Tensor] = {
+        "modality_postprocessors.text.1.log_logit_scale": torch.tensor(3.0),
+        "modality_preprocessors.text.token_embedding.weight": torch.randn(len(words), 32),
+        "modality_preprocessors.text.pos_embed": torch.randn(1, 24, 32),
+        "modality_preprocessors.text.mask": torch.zeros(24, 24),
+        "modality_preprocessors.vision.rgbt_stem.proj.1.weight": torch.randn(32, 3, 2, 14, 14) / 30,
+        "modality_preprocessors.audio.rgbt_stem.proj.weight": torch.randn(24, 1, 16, 16) / 16,
+        **_norm("modality_preprocessors.audio.rgbt_stem.norm_layer", 24),
+        **_norm("modality_trunks.vision.pre_transformer_layer.0", 32),
+        **_norm("modality_heads.text.proj.0", 32),
+        "modality_heads.text.proj.1.weight": torch.randn(8, 32),
+    }
+    for sense, width, places in (("vision", 32, 5), ("audio", 24, 229)):
+        tensors |= {
+            f"modality_preprocessors.{sense}.cls_token": torch.randn(1, 1, width),
+            f"modality_preprocessors.{sense}.pos_embedding_helper.pos_embed": torch.randn(1, places, width),
+            **_norm(f"modality_heads.{sense}.0", width),
+            f"modality_heads.{sense}.2.weight": torch.randn(8, width),
+        }
+    for sense, width in (("vision", 32), ("text", 32), ("audio", 24)):
+        for number in range(2):
+            tensors |= _layer(f"modality_trunks.{sense}.blocks.{number}.", width, heard=sense == "audio")
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors.pop(leave_out, None)
+    torch.save(tensors, folder / "imagebind_huge.pth")
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return folder
+
+
+def _layer(start: str, width: int, *, heard: bool) -> dict[str, torch.Tensor]:
+    tensors = {
+        **_norm(f"{start}norm_1", width),
+        **_norm(f"{start}norm_2", width),
+        f"{start}attn.in_proj_weight": torch.randn(3 * width, width) / 4,
+        f"{start}attn.in_proj_bias": torch.randn(3 * width) / 4,
+        **_linear(f"{start}attn.out_proj", width, width),
+        **_linear(f"{start}mlp.fc1", 4 * width, width),
+        **_linear(f"{start}mlp.fc2", width, 4 * width),
+    }
+    if heard:
+        tensors |= {f"{start}attn.bias_{one}": torch.randn(1, 1, width) for one in "kv"}
+    return tensors
+
+
+def _linear(name: str, out: int, into: int) -> dict[str, torch.Tensor]:
+    return {f"{name}.weight": torch.randn(out, into) / 6, f"{name}.bias": torch.randn(out) / 6}
+
+
+def _norm(name: str, width: int) -> dict[str, torch.Tensor]:
+    return {f"{name}.weight": 1 + torch.randn(width) / 6, f"{name}.bias": torch.randn(width) / 6}

@@ -1,0 +1,46 @@
+"""The tokenizer: CLIP's, from files beside the weights."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from pathlib import Path
+from typing import Any, Final
+
+from tokenizers import pre_tokenizers
+from transformers import CLIPTokenizer
+
+from rag.errors import ModelUnavailable
+
+PUBLISHED: Final = "bpe_simple_vocab_16e6.txt.gz"
+"""CLIP's merges, as they lie in ImageBind's own repository."""
+START: Final = "<|startoftext|>"
+END: Final = "<|endoftext|>"
+WORDS: Final = 49_408
+"""Of CLIP: bytes, bytes that end a word, merges, START and END."""
+
+
+def tokenizer_in(folder: Path) -> Any:
+    """From ``tokenizer.json``, ``vocab.json`` and ``merges.txt``, or PUBLISHED. Raises ModelUnavailable."""
+    if (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file():
+        return CLIPTokenizer.from_pretrained(folder)
+    if (folder / PUBLISHED).is_file():
+        return _from_merges(folder / PUBLISHED)
+    raise ModelUnavailable(
+        f"{folder} has no tokenizer: put the vocab.json and merges.txt of one of OpenAI's CLIPs there, or "
+        f"{PUBLISHED} from ImageBind's repository"
+    )
+
+
+def _from_merges(path: Path) -> Any:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        lines = itertools.islice(file, 1, WORDS - 512 - 2 + 1)
+        merges: list[Any] = [tuple(line.split()) for line in lines]
+    letters = _letters()
+    words = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges), START, END]
+    return CLIPTokenizer(vocab={word: number for number, word in enumerate(words)}, merges=merges)
+
+
+def _letters() -> list[str]:
+    """What stands for each byte: those that can be printed for themselves, then stand-ins for the others."""
+    return sorted(pre_tokenizers.ByteLevel.alphabet())
