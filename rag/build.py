@@ -10,12 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from rag.arrays import cached
 from rag.blobs import Blobs
 from rag.breaker import Breaker
 from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
+from rag.encoders.canary import canaries, sees
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, MiniLMEncoder, TextTower
 from rag.encoders.compact.classes import everyday_words
 from rag.encoders.compact.heads import PACKAGED, tuned_heads
@@ -350,11 +349,11 @@ class Olhar:
         )
 
     def warm_encoder(self) -> None:
-        """Load what encodes and labels pictures, and embed a canary of each kind. Raises ModelUnavailable."""
+        """Load what encodes and labels pictures, or sounds, and embed canaries. Raises ModelUnavailable."""
         _ = self.moderator, self.query_moderator  # a policy that is wrong is told at the start
-        grey = np.full((32, 32, 3), 127, np.uint8)
-        self.zero_shot.label(self.encoder.encode_images([grey]))
-        self.encoder.encode_text_queries(["a canary"])
+        first, _ = canaries(self.encoder)
+        if sees(self.encoder):
+            self.zero_shot.label(first)
 
     def warm_text_encoder(self) -> None:
         """Load what encodes captions, and embed a canary. Raises ModelUnavailable."""

@@ -118,8 +118,12 @@ class Hearing(Protocol):
     def hears(self) -> bool:
         """Whether they are."""
 
+    @property
+    def sees(self) -> bool:
+        """Whether pictures are, too."""
+
     def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
-        """Sounds to be stored."""
+        """Sounds to be stored, and sounds that look for what is stored."""
 
 
 @runtime_checkable

@@ -13,16 +13,13 @@ from api.security.needs import OPEN, READ
 from api.telemetry.readiness import Check, Part, Readiness, status
 from rag import __version__
 from rag.build import Olhar
+from rag.encoders.canary import WORDS, canaries
 from rag.errors import ModelUnavailable
 from rag.guarding import GuardedGenerator, GuardedReranker
 from rag.protocols import ImageEncoder, TextEncoder
-from rag.types import Matrix, Pixels, Scope
+from rag.types import Matrix, Scope
 
 router = APIRouter(tags=["health"])
-
-CANARY_WORDS = "a canary"
-CANARY: Pixels = np.full((32, 32, 3), 127, np.uint8)
-"""What the encoder encodes at each check: as small as a picture may be."""
 
 NEEDED = ("store", "records", "encoder", "text_encoder")
 """Without one of these nothing is found; without a language model the evidence is still given."""
@@ -96,14 +93,13 @@ def _records(olhar: Olhar) -> Mapping[str, str]:
 
 def _encoder(olhar: Olhar) -> Mapping[str, str]:
     encoder = olhar.encoder
-    vectors = np.concatenate((encoder.encode_images([CANARY]), encoder.encode_text_queries([CANARY_WORDS])))
-    return _described(encoder, vectors, 2, "OLHAR_ENCODER")
+    return _described(encoder, np.concatenate(canaries(encoder)), 2, "OLHAR_ENCODER")
 
 
 def _text_encoder(olhar: Olhar) -> Mapping[str, str]:
     encoder = olhar.text_encoder
     # As a document: the vectors of queries are remembered, and would say nothing of today.
-    return _described(encoder, encoder.encode_documents([CANARY_WORDS]), 1, "OLHAR_TEXT_ENCODER")
+    return _described(encoder, encoder.encode_documents([WORDS]), 1, "OLHAR_TEXT_ENCODER")
 
 
 def _reranker(olhar: Olhar) -> Mapping[str, str]:

@@ -43,6 +43,7 @@ class ClapEncoder:
     """
 
     hears = True
+    sees = False
 
     def __init__(
         self, name: str, *, device: str = "auto", batch: int = 0, setting: str = "OLHAR_ENCODER"

@@ -48,6 +48,10 @@ class WrappedImageEncoder:
     def hears(self) -> bool:
         return isinstance(self._encoder, Hearing) and self._encoder.hears
 
+    @property
+    def sees(self) -> bool:
+        return not isinstance(self._encoder, Hearing) or self._encoder.sees
+
     def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
         if not isinstance(self._encoder, Hearing):
             raise InvalidInput("the encoder does not hear; choose one that does (OLHAR_ENCODER)")

@@ -26,6 +26,7 @@ from .conftest import SCOPE, FakeEncoder, FakeParts, Run, add, picture, save, st
 
 class Ears(FakeEncoder):
     hears = True
+    sees = True
 
     def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
         return np.stack([np.full(8, 1 + len(sound), np.float32) for sound in sounds])
@@ -71,6 +72,7 @@ def test_sounds_are_found_by_texts_and_pictures_say_that_nobody_sees(tmp_path: P
     high, low = save(tmp_path / "high.wav", tone(pitch=4000)), save(tmp_path / "low.flac", tone("flac"))
     seen = save(tmp_path / "seen.png", picture(0))
     with build(settings) as olhar:
+        olhar.warm()  # as the server does: what cannot see is no reason not to serve
         files = [SourceFile.of(path) for path in (high, low, seen)]
         report = ingest(olhar, SCOPE, files, patience=Patience(()))
         assert statuses(report) == {"high.wav": "indexed", "low.flac": "indexed", "seen.png": "failed"}

@@ -64,7 +64,7 @@ class ImageBindEncoder:
         self._setting = setting
         self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
         row = encoder_row(name)
-        self.languages, self.hears = row.languages, row.sounds
+        self.languages, self.hears, self.sees = row.languages, row.sounds, row.images
         self._lock = threading.RLock()
 
     @property

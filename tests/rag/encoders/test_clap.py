@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rag.encoders.cache import CachedImageEncoder
+from rag.encoders.canary import canaries
 from rag.encoders.clap import ClapEncoder
 from rag.encoders.sharing import SharedImageEncoder
 from rag.errors import InvalidInput, ModelUnavailable
@@ -59,8 +60,14 @@ def test_wrappers_hand_sounds_on(encoder: ClapEncoder) -> None:
     wrapped = CachedImageEncoder(SharedImageEncoder(encoder))
     assert isinstance(wrapped, Hearing)
     assert wrapped.hears
+    assert not wrapped.sees
     assert np.allclose(wrapped.encode_sounds([noise(1)]), encoder.encode_sounds([noise(1)]))
     assert encoder.encode_sounds([]).shape == (0, 8)
+
+
+def test_its_canary_is_a_sound(encoder: ClapEncoder) -> None:
+    heard, read = canaries(CachedImageEncoder(encoder))
+    assert heard.shape == read.shape == (1, 8)
 
 
 def test_long_texts_are_told(encoder: ClapEncoder) -> None:
