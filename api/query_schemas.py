@@ -87,7 +87,7 @@ Several = BeforeValidator(_as_list)
 
 
 class QueryIn(Body):
-    """A question: a text, pictures, items to find the like of, or several of these.
+    """A question: a text, pictures, a sound, items to find the like of, or several of these.
 
     Leave out what the server's settings decide. ``where`` and ``filter`` both hold.
     """
@@ -95,6 +95,7 @@ class QueryIn(Body):
     text: Text = ""
     image: str | None = Field(None, description="data URI: `data:image/jpeg;base64,…`")
     images: list[str] = Field(default_factory=list, description="more pictures, as data URIs", max_length=10)
+    sound: str | None = Field(None, description="data URI: `data:audio/wav;base64,…`")
     like: Annotated[list[Text], Several] = Field(
         default_factory=list, description="ids of items; they are not found themselves", max_length=10
     )

@@ -9,21 +9,29 @@ from rag.errors import InvalidInput
 from rag.filter_text import parse_filter
 from rag.questions import Question
 from rag.settings import Settings
-from rag.types import AllOf, Fair, Filter, Pixels, Query, Scope, SearchOptions, Turn
+from rag.types import AllOf, Fair, Filter, Pixels, Query, Scope, SearchOptions, Sound, Turn
 
 
-def asked(settings: Settings, tenant: str, wanted: QueryIn, pictures: Sequence[Pixels] = ()) -> Question:
-    """Fill in the settings, for what ``tenant`` has. ``pictures`` are those of ``wanted``, decoded.
+def asked(
+    settings: Settings,
+    tenant: str,
+    wanted: QueryIn,
+    pictures: Sequence[Pixels] = (),
+    sound: Sound | None = None,
+) -> Question:
+    """Fill in the settings, for what ``tenant`` has. ``pictures`` and ``sound`` are its own, decoded.
 
     Raises InvalidInput when nothing is looked for, or a filter means nothing.
     """
-    if not (wanted.text.strip() or pictures or wanted.like):
-        raise InvalidInput("nothing to look for: send a text, an image, an item to be like, or several")
+    if not (wanted.text.strip() or pictures or wanted.like or sound):
+        raise InvalidInput("nothing to look for: send a text, an image, a sound, an item to be like, or more")
     if wanted.everywhere and wanted.collection is not None:
         raise InvalidInput(f"everywhere, and in the collection {wanted.collection}: leave one of them out")
     collection = None if wanted.everywhere else wanted.collection or settings.collection
     first = pictures[0] if pictures else None
-    query = Query(wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative))
+    query = Query(
+        wanted.text, first, tuple(pictures[1:]), tuple(wanted.like), tuple(wanted.negative), sound=sound
+    )
     scope = Scope(tenant, collection)
     return Question(
         scope,

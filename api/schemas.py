@@ -60,6 +60,7 @@ class LabelOut(BaseModel):
 class HitOut(BaseModel):
     """A ranked item. ``relevance`` is a probability in [0, 1], ``score`` its log-odds.
 
+    ``modality``: of an item of the kind ``image`` whether it is one, or a sound (``audio``), or another.
     ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too and are not
     listed. ``negative`` is the probability that it is about what was not wanted, null where nothing was said.
     A passage or figure of a document says where it stands: its ``part``, ``page`` (0: none), the ``title``,
@@ -69,6 +70,7 @@ class HitOut(BaseModel):
     rank: int
     item_id: str
     kind: Kind
+    modality: str = ""
     source: Shown
     part: str
     parent_id: str
@@ -339,6 +341,7 @@ def _hit(hit: Hit) -> Mapping[str, Any]:
         "rank": hit.rank,
         "item_id": item.id,
         "kind": item.kind,
+        "modality": item.modality,
         "source": item.source,
         "part": item.part,
         "parent_id": item.parent_id,

@@ -152,7 +152,7 @@ Group: TypeAlias = Literal["duplicates", "document", "all", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: a text, pictures, stored items to find the like of, or several of these at once.
+    """What is looked for: a text, pictures, a sound, stored items to find the like of, or several of these.
 
     ``like`` are ids of items, which are not found themselves, and ``like_by`` what of them counts: their
     pictures, their texts or both; ``negative`` are texts that what is found should not be about.
@@ -164,6 +164,7 @@ class Query:
     like: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     like_by: LikeBy = "both"
+    sound: Sound | None = None
 
     @property
     def pictures(self) -> tuple[Pixels, ...]:

@@ -70,6 +70,9 @@ Filtered = Annotated[
 Pictures = Annotated[
     list[Path] | None, typer.Option(help="A picture to search or ask with; may be repeated.", dir_okay=False)
 ]
+Heard = Annotated[
+    Path | None, typer.Option(help="A sound to search or ask with, where the encoder hears.", dir_okay=False)
+]
 Like = Annotated[
     list[str] | None,
     typer.Option(help="Id of an item to find the like of; may be repeated.", metavar="ID"),
@@ -149,6 +152,7 @@ def search(
         str, typer.Argument(help='What to look for; -WORD and -"some words" for what it should not be about.')
     ] = "",
     image: Pictures = None,
+    sound: Heard = None,
     like: Like = None,
     where: Filtered = None,
     collection: Collection = None,
@@ -164,7 +168,7 @@ def search(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Find pictures and passages by a text, by pictures, by the like of others, or by several of these."""
+    """Find items by a text, by pictures, by a sound, by the like of others, or by several of these."""
     from api.cli.backend import open_backend
     from api.query_schemas import SearchIn
 
@@ -185,7 +189,7 @@ def search(
         fair=asking.shares(fair),
     )
     with open_backend(settings) as backend:
-        found = backend.search(wanted, image or [])
+        found = backend.search(wanted, image or [], sound)
     show.found(found, as_json=as_json)
 
 
@@ -195,6 +199,7 @@ def ask(
         str, typer.Argument(help="The question; -WORD for what its evidence should not be about.")
     ] = "",
     image: Pictures = None,
+    sound: Heard = None,
     like: Like = None,
     where: Filtered = None,
     collection: Collection = None,
@@ -232,7 +237,7 @@ def ask(
         faithfulness=faithfulness,
     )
     with open_backend(settings) as backend:
-        answer = backend.ask(wanted, image or [])
+        answer = backend.ask(wanted, image or [], sound)
     show.answered(answer, as_json=as_json)
 
 

@@ -39,9 +39,9 @@ class Backend(Protocol):
         self, files: Sequence[SourceFile], *, collection: str, all_captions: bool, on_file: OnFile
     ) -> IngestOut: ...
 
-    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut: ...
+    def search(self, wanted: SearchIn, pictures: Sequence[Path], sound: Path | None = None) -> SearchOut: ...
 
-    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut: ...
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path], sound: Path | None = None) -> AskOut: ...
 
     def picture(self, item_id: str, *, collection: str) -> bytes:
         """The file that a picture was made of. Raises NotFound."""
@@ -134,7 +134,7 @@ def differing(settings: Settings, server: Server) -> list[str]:
 
 
 def read_picture(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a picture given on the command line. Raises InvalidInput."""
+    """The bytes of a picture or sound given on the command line. Raises InvalidInput."""
     try:
         size = path.stat().st_size
         if size > max_bytes:

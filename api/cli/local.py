@@ -25,6 +25,7 @@ from ingest.passes import finish_waiting
 from ingest.queue import LOST_S, Queue
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.run import drain, ingest
+from ingest.sounds.asking import windows_of
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
@@ -61,14 +62,14 @@ class Local:
         with self._working() as work:
             return IngestOut.of(work(self._scope(collection), files, all_captions=all_captions, on_file=seen))
 
-    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
-        asked = self._asked(wanted, pictures)
+    def search(self, wanted: SearchIn, pictures: Sequence[Path], sound: Path | None = None) -> SearchOut:
+        asked = self._asked(wanted, pictures, sound)
         if asked.rerank:
             self._load_reranker()
         return SearchOut.of(self._olhar.pipeline.search(asked))
 
-    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
-        asked = self._asked(wanted, pictures)
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path], sound: Path | None = None) -> AskOut:
+        asked = self._asked(wanted, pictures, sound)
         if asked.rerank is not False:
             self._load_reranker()
         talks = self.conversations
@@ -202,8 +203,9 @@ class Local:
     def _scope(self, collection: str) -> Scope:
         return Scope(self._olhar.settings.tenant, collection)
 
-    def _asked(self, wanted: QueryIn, pictures: Sequence[Path]) -> Question:
+    def _asked(self, wanted: QueryIn, pictures: Sequence[Path], sound: Path | None) -> Question:
         settings = self._olhar.settings
         found = [read_picture(picture, settings.max_bytes) for picture in pictures]
         pixels = [working_picture(data, max_pixels=settings.max_pixels).pixels for data in found]
-        return asked(settings, settings.tenant, wanted, pixels)
+        heard = None if sound is None else windows_of(read_picture(sound, settings.max_bytes), settings)
+        return asked(settings, settings.tenant, wanted, pixels, heard)

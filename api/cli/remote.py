@@ -120,13 +120,13 @@ class Remote:
         ordered = [done[place] for place in range(len(files))]
         return IngestOut(collection=collection, files=ordered, counts={s: counts[s] for s in STATUSES})
 
-    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
+    def search(self, wanted: SearchIn, pictures: Sequence[Path], sound: Path | None = None) -> SearchOut:
         if wanted.limit is None:
             wanted = wanted.model_copy(update={"limit": self._limit})
-        return SearchOut.model_validate(self._ask("/v1/search", wanted, pictures))
+        return SearchOut.model_validate(self._ask("/v1/search", wanted, pictures, sound))
 
-    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
-        return AskOut.model_validate(self._ask("/v1/ask", wanted, pictures))
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path], sound: Path | None = None) -> AskOut:
+        return AskOut.model_validate(self._ask("/v1/ask", wanted, pictures, sound))
 
     def picture(self, item_id: str, *, collection: str) -> bytes:
         route = f"/v1/items/{quote(item_id)}/original"
@@ -210,11 +210,18 @@ class Remote:
     def conversations(self) -> RemoteConversations:
         return RemoteConversations(self.send, self._answered)
 
-    def _ask(self, route: str, wanted: QueryIn | ClassifyIn | ModerateIn, pictures: Sequence[Path]) -> Any:
+    def _ask(
+        self,
+        route: str,
+        wanted: QueryIn | ClassifyIn | ModerateIn,
+        pictures: Sequence[Path],
+        sound: Path | None = None,
+    ) -> Any:
         fields = wanted.model_dump(exclude_unset=True, exclude_none=True)
-        if not pictures:
+        sent = [*(("image", path) for path in pictures), *([] if sound is None else [("sound", sound)])]
+        if not sent:
             return self._post(route, json=fields)
-        files = [("image", (path.name, read_picture(path, self._max_bytes))) for path in pictures]
+        files = [(key, (path.name, read_picture(path, self._max_bytes))) for key, path in sent]
         return self._post(route, data={name: _in_form(value) for name, value in fields.items()}, files=files)
 
     def _batches(

@@ -13,10 +13,13 @@ TEXT = 2000
 
 
 class Found(BaseModel):
-    """An item. ``relevance`` is a probability in [0, 1]; ``kind`` is ``image`` or ``passage``."""
+    """An item. ``relevance`` is a probability in [0, 1]; ``kind`` is ``image`` or ``passage``,
+    and ``modality`` of a sound ``audio``.
+    """
 
     item_id: str
     kind: str
+    modality: str
     source: str
     caption: str
     text: str
@@ -30,6 +33,7 @@ class Found(BaseModel):
         return cls(
             item_id=hit.item_id,
             kind=hit.kind,
+            modality=hit.modality,
             source=hit.source,
             caption=hit.caption,
             text=hit.text[:TEXT],

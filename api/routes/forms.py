@@ -34,10 +34,11 @@ SPARE = 10
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Text fields by name, and files in the order sent."""
+    """Text fields by name, and files in the order sent; ``others`` are those under the other key."""
 
     fields: Mapping[str, str]
     files: tuple[UploadFile, ...]
+    others: tuple[UploadFile, ...] = ()
 
 
 def is_multipart(request: Request) -> bool:
@@ -75,9 +76,10 @@ async def json_body(request: Request, model: type[Model]) -> Model:
 
 @asynccontextmanager
 async def form_body(
-    request: Request, *, fields: frozenset[str], file_key: str, max_files: int = 1
+    request: Request, *, fields: frozenset[str], file_key: str, max_files: int = 1, other_key: str = ""
 ) -> AsyncIterator[Form]:
-    """The body as a form with these text fields and up to ``max_files`` files under ``file_key``.
+    """The body as a form with these text fields, up to ``max_files`` files under ``file_key``, and others
+    under ``other_key``.
 
     Large files lie on disk until the block ends. Raises InvalidInput for a key that is unknown or given
     twice, and HTTPException 400 or 415 for a body that is no such form.
@@ -85,22 +87,29 @@ async def form_body(
     if not is_multipart(request):
         raise HTTPException(415, "send multipart/form-data")
     charset_of(request.headers["content-type"])
-    form = await request.form(max_files=max_files, max_fields=len(fields) + SPARE, max_part_size=FIELD_BYTES)
-    known = fields | {file_key}
+    most = max_files + bool(other_key)
+    form = await request.form(max_files=most, max_fields=len(fields) + SPARE, max_part_size=FIELD_BYTES)
+    keys = [key for key in (file_key, other_key) if key]
+    known = fields | {*keys}
     try:
         parts = form.multi_items()
-        files = tuple(part for key, part in parts if key == file_key and not isinstance(part, str))
+        files, others = (
+            tuple(part for key, part in parts if key == wanted and not isinstance(part, str))
+            for wanted in (file_key, other_key)
+        )
         texts = [(key, part) for key, part in parts if key in fields and isinstance(part, str)]
-        if len(files) + len(texts) != len(parts):
+        if len(files) + len(others) + len(texts) != len(parts):
             odd = {key for key, part in parts if isinstance(part, str) != (key in fields) or key not in known}
             raise InvalidInput(
                 f"form keys that cannot be used: {', '.join(map(ascii, sorted(odd)))}; "
-                f"there are the file {file_key!r} and the fields {sorted(fields)}"
+                f"there are the file {' and '.join(map(repr, keys))} and the fields {sorted(fields)}"
             )
+        if len(files) > max_files:
+            raise HTTPException(400, f"{len(files)} files {file_key!r}; {max_files} are allowed")
         twice = [key for key, n in Counter(key for key, _ in texts).items() if n > 1]
         if twice:
             raise InvalidInput(f"form fields given twice: {', '.join(twice)}")
-        yield Form(dict(texts), files)
+        yield Form(dict(texts), files, others)
     finally:
         await form.close()
 

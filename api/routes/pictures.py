@@ -1,4 +1,4 @@
-"""Pictures in requests: from data URIs and uploads to pixels."""
+"""Pictures and sounds in requests: from data URIs and uploads to what is encoded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from starlette.exceptions import HTTPException
 
 from api.apart import Apart
 from api.routes.forms import Form
+from ingest.sounds.asking import windows_of
 from ingest.sources import Reading
 from rag.build import Olhar
-from rag.errors import BadImage, InvalidInput, NotFound
+from rag.errors import BadImage, BadSound, InvalidInput, NotFound
 from rag.images import working_picture
 from rag.settings import Settings
-from rag.types import Pixels, Scope
+from rag.types import Pixels, Scope, Sound
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -41,29 +42,38 @@ def picture_bytes(uri: str, olhar: Olhar, scope: Scope) -> bytes:
     The type that a data URI declares is not believed. Raises BadImage for any other name, NotFound, and
     BadSource or SourceUnavailable as ``Fetcher.fetch``: only public addresses are asked.
     """
+    return _bytes(uri, olhar, scope, "picture", BadImage)
+
+
+def sound_bytes(uri: str, olhar: Olhar, scope: Scope) -> bytes:
+    """As ``picture_bytes``, for a sound. Raises BadSound for any other name."""
+    return _bytes(uri, olhar, scope, "sound", BadSound)
+
+
+def _bytes(uri: str, olhar: Olhar, scope: Scope, what: str, bad: type[InvalidInput]) -> bytes:
     if uri.startswith(ITEM):
         for item in olhar.store.get(scope, "image", [uri.removeprefix(ITEM)]):
             return olhar.blobs.get(item.content_hash)
-        raise NotFound(f"there is no picture {uri.removeprefix(ITEM):.80} in this collection")
+        raise NotFound(f"there is no {what} {uri.removeprefix(ITEM):.80} in this collection")
     if _is_remote(uri):
         sink = BytesIO()
         Reading.of(olhar.settings, local=False).fetcher.fetch(uri, sink, max_bytes=olhar.settings.max_bytes)
         return sink.getvalue()
-    return _inline(uri)
+    return _inline(uri, what, bad)
 
 
 def _is_remote(uri: str) -> bool:
     return uri[:8].partition("://")[0].lower() in ("http", "https")
 
 
-def _inline(uri: str) -> bytes:
+def _inline(uri: str, what: str, bad: type[InvalidInput]) -> bytes:
     head, comma, content = uri.partition(",")
     if not comma or not head.lower().startswith("data:") or not head.lower().endswith(";base64"):
-        raise BadImage(f"a picture has to be {FORMS}")
+        raise bad(f"a {what} has to be {FORMS}")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
-        raise BadImage("the data URI of the picture is no valid base64") from None
+        raise bad(f"the data URI of the {what} is no valid base64") from None
 
 
 def pixels_of(data: bytes, settings: Settings) -> Pixels:
@@ -71,11 +81,24 @@ def pixels_of(data: bytes, settings: Settings) -> Pixels:
 
     Raises BadImage, and HTTPException 413 beyond OLHAR_MAX_BYTES.
     """
+    _check_size(data, settings, "picture")
+    return working_picture(data, max_pixels=settings.max_pixels).pixels
+
+
+def sound_of(data: bytes, settings: Settings) -> Sound:
+    """What is heard of a sound, read in a child process.
+
+    Raises BadSound, and HTTPException 413 beyond OLHAR_MAX_BYTES.
+    """
+    _check_size(data, settings, "sound")
+    return windows_of(data, settings)
+
+
+def _check_size(data: bytes, settings: Settings, what: str) -> None:
     if len(data) > settings.max_bytes:
         raise HTTPException(
-            413, f"the picture has {len(data)} bytes; OLHAR_MAX_BYTES allows {settings.max_bytes}"
+            413, f"the {what} has {len(data)} bytes; OLHAR_MAX_BYTES allows {settings.max_bytes}"
         )
-    return working_picture(data, max_pixels=settings.max_pixels).pixels
 
 
 async def only_file(form: Form, key: str) -> bytes:

@@ -16,7 +16,7 @@ from api.errors import invalid
 from api.query_schemas import AskIn, QueryIn, SearchIn
 from api.querying import asked
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.pictures import opened, picture_bytes, pixels_of
+from api.routes.pictures import opened, picture_bytes, pixels_of, sound_bytes, sound_of
 from api.security.principal import Principal
 from rag.build import Olhar
 from rag.errors import InvalidInput
@@ -40,10 +40,12 @@ AskedFor = Annotated[Question, Depends(_question)]
 SearchedFor = Annotated[Question, Depends(_search)]
 
 
-def resolve(olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes] = ()) -> Question:
-    """Fill in the settings and decode the pictures, which are ``sent`` or in ``wanted``.
+def resolve(
+    olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes] = (), sounds: Sequence[bytes] = ()
+) -> Question:
+    """Fill in the settings and decode pictures and the sound, which were sent or are in ``wanted``.
 
-    Raises InvalidInput when nothing is looked for, and BadImage.
+    Raises InvalidInput when nothing is looked for, BadImage and BadSound.
     """
     uris = (*([] if wanted.image is None else [wanted.image]), *wanted.images)
     scope = scope_of(olhar, who, wanted.collection)
@@ -51,21 +53,28 @@ def resolve(olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes]
     if len(pictures) > PICTURES:
         raise InvalidInput(f"{len(pictures)} pictures; {PICTURES} are allowed")
     pixels = [pixels_of(data, olhar.settings) for data in pictures]
-    return asked(olhar.settings, who.tenant, wanted, pixels)
+    told = [*([] if wanted.sound is None else [sound_bytes(wanted.sound, olhar, scope)]), *sounds]
+    if len(told) > 1:
+        raise InvalidInput(f"{len(told)} sounds; one is allowed")
+    heard = sound_of(told[0], olhar.settings) if told else None
+    return asked(olhar.settings, who.tenant, wanted, pixels, heard)
 
 
 async def _read(
     request: Request, olhar: Olhar, who: Principal, long: Apart, schema: type[QueryIn]
 ) -> Question:
-    wanted, sent = (
-        await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [])
+    wanted, sent, sounds = (
+        await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [], [])
     )
-    return await opened(long, (wanted.image, *wanted.images), resolve, olhar, who, wanted, sent)
+    uris = (wanted.image, *wanted.images, wanted.sound)
+    return await opened(long, uris, resolve, olhar, who, wanted, sent, sounds)
 
 
-async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes]]:
-    fields = frozenset(schema.model_fields) - {"image", "images"}
-    async with form_body(request, fields=fields, file_key="image", max_files=PICTURES) as form:
+async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes], list[bytes]]:
+    fields = frozenset(schema.model_fields) - {"image", "images", "sound"}
+    async with form_body(
+        request, fields=fields, file_key="image", max_files=PICTURES, other_key="sound"
+    ) as form:
         values: dict[str, Any] = dict(form.fields)
         for name in sorted(values.keys() & {"fair", "filter", "history", "like", "negative"}):
             values[name] = parsed(name, values[name])
@@ -73,7 +82,11 @@ async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[by
             wanted = schema.model_validate(values)
         except ValidationError as error:
             raise invalid(error) from None
-        return wanted, [await file.read() for file in form.files]
+        return (
+            wanted,
+            [await file.read() for file in form.files],
+            [await file.read() for file in form.others],
+        )
 
 
 def parsed(name: str, text: str) -> Any:
@@ -104,6 +117,7 @@ def body(schema: type[QueryIn]) -> dict[str, Any]:
         "diversity": {"type": "number", "minimum": 0, "maximum": 1},
         "group": {"enum": list(get_args(Group))},
         "image": {"type": "array", "items": FILE, "maxItems": PICTURES},
+        "sound": FILE,
     }
     fields = {name: known.get(name, text) for name in schema.model_fields if name != "images"}
     content = {**json_schema(schema.__name__), **form_schema(fields)}

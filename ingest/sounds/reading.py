@@ -17,8 +17,8 @@ HEARD: Final = "ingest.sounds.decoding:heard"
 SHARE: Final = 0.8
 """Of the deadline: so long the child reads before it gives what it has."""
 DEAF: Final = (
-    "a sound, which the encoder cannot hear: choose one that does, such as "
-    "OLHAR_ENCODER=clap:laion/clap-htsat-unfused, and a data folder of its own"
+    "a sound, which the encoder cannot hear: choose one that does, such as OLHAR_ENCODER=imagebind:FOLDER, "
+    "or OLHAR_ENCODER=clap:laion/clap-htsat-unfused with a data folder of its own (docs/models.md)"
 )
 
 

@@ -80,7 +80,7 @@ class Finder:
     def _why_not(self, query: Query) -> str:
         if self._reranker is None:
             return "no reranker is configured (OLHAR_RERANKER=none)"
-        return "" if query.text.strip() else "the question is a picture without words"
+        return "" if query.text.strip() else "the question is without words"
 
     def _rerank(self, query: Query, hits: tuple[Hit, ...]) -> tuple[tuple[Hit, ...], RerankState]:
         """The first ``rerank_hits`` in the reranker's order, the others behind them."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag.errors import InvalidInput, NotFound
-from rag.protocols import ImageEncoder, Store, TextEncoder
-from rag.types import LikeBy, Pixels, Query, Row, Scope, Vector
+from rag.protocols import Hearing, ImageEncoder, Store, TextEncoder
+from rag.types import LikeBy, Pixels, Query, Row, Scope, Sound, Vector
 
 MAX_CHARACTERS = 8_192
 MAX_PICTURES = 10
@@ -35,7 +35,7 @@ class EncodedQuery:
 
     text: EncodedText
     picture: Vector | None
-    """Looks for pictures by the pictures of the query, and by those of the items in ``Query.like``."""
+    """Looks for pictures and sounds by those of the query, and by those of the items in ``Query.like``."""
     like: Vector | None
     """Looks for captions by those of the items in ``Query.like``."""
     negative: tuple[EncodedText, ...] = ()
@@ -64,10 +64,10 @@ def check(query: Query) -> None:
     for what, given, most in bounds:
         if len(given) > most:
             raise InvalidInput(f"the query has {len(given)} {what}; the limit is {most}: leave some out")
-    if not (query.text.strip() or query.pictures or query.like):
+    if not (query.text.strip() or query.pictures or query.like or query.sound):
         only = "what is not wanted needs something to look for beside it" if query.negative else ""
         raise InvalidInput(
-            only or "the query is empty: give a text, a picture, an item to be like, or several"
+            only or "the query is empty: give a text, a picture, a sound, an item to be like, or several"
         )
 
 
@@ -77,11 +77,12 @@ def encode(
     """The vectors of a query, each of shape (dim,).
 
     Raises NotFound for an id in ``Query.like`` that no item of the tenant has, and InvalidInput for an item
-    that lacks what its like is sought by.
+    that lacks what its like is sought by, and for a sound where the encoder does not hear.
     """
     like = [_sought(row, query.like_by) for row in _stored(store, scope, query.like)]
     pictures = [
         *_pictures(query.pictures, images),
+        *_sounds(query.sound, images),
         *(r.image_vector for r in like if r.image_vector is not None),
     ]
     return EncodedQuery(
@@ -100,6 +101,17 @@ def _text(text: str, images: ImageEncoder, texts: TextEncoder) -> EncodedText:
 
 def _pictures(pictures: Sequence[Pixels], images: ImageEncoder) -> list[Vector]:
     return list(images.encode_image_queries(pictures)) if pictures else []
+
+
+def _sounds(sound: Sound | None, images: ImageEncoder) -> list[Vector]:
+    if sound is None:
+        return []
+    if not (isinstance(images, Hearing) and images.hears):
+        raise InvalidInput(
+            f"the query holds a sound, and the encoder {images.fingerprint.name} does not hear: choose one "
+            "that does, such as OLHAR_ENCODER=imagebind:FOLDER"
+        )
+    return list(images.encode_sounds([sound]))
 
 
 def _mean(vectors: Sequence[Vector]) -> Vector | None:

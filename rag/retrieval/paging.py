@@ -77,6 +77,9 @@ def digest(scope: Scope, query: Query, where: Filter | None, options: SearchOpti
     for picture in query.pictures:
         seen.update(repr(picture.shape).encode())
         seen.update(picture.tobytes())
+    for window in query.sound or ():
+        seen.update(f"sound {len(window)}".encode())
+        seen.update(window.tobytes())
     return seen.hexdigest()[:16]
 
 

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from rag.protocols import Store
-from rag.types import VIDEO, Item, Matrix, Not, Row, Scope, Where
+from rag.types import AUDIO, VIDEO, Item, Matrix, Not, Row, Scope, Where
 
 PAGE: Final = 200
-PICTURES: Final = Not(Where("modality", "in", ("document", VIDEO)))
-"""The own row of a document or video has no picture."""
+PICTURES: Final = Not(Where("modality", "in", ("document", VIDEO, AUDIO)))
+"""The own row of a document or video has no picture, and a sound is none."""
 
 
 @dataclass(frozen=True)

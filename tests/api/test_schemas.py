@@ -25,6 +25,7 @@ def test_a_search_has_the_documented_keys() -> None:
                 "rank": 1,
                 "item_id": "a" * 32,
                 "kind": "image",
+                "modality": "image",
                 "source": "one.jpg",
                 "part": "",
                 "parent_id": "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rag.errors import Moderated
-from rag.protocols import ImageEncoder
+from rag.protocols import Hearing, ImageEncoder
 from rag.types import Query
 from rag.vision.moderation.moderator import Moderator
 
@@ -16,7 +16,7 @@ class QueryGate:
         self._moderator = moderator
 
     def __call__(self, query: Query) -> None:
-        """Raises Moderated for a text or a picture that its policy quarantines or rejects."""
+        """Raises Moderated for a text, a picture or a sound that its policy quarantines or rejects."""
         if self._moderator is None:
             return
         texts = [text for text in (query.text.strip(),) if text]
@@ -24,6 +24,9 @@ class QueryGate:
         if query.pictures:
             vectors = self._encoder.encode_image_queries(query.pictures)
             verdicts += [("a picture of the question", one) for one in self._moderator.of_images(vectors)]
+        if query.sound is not None and isinstance(self._encoder, Hearing):
+            heard = self._encoder.encode_sounds([query.sound])
+            verdicts += [("the sound of the question", one) for one in self._moderator.of_images(heard)]
         for what, verdict in verdicts:
             if verdict.kept_out:
                 raise Moderated(

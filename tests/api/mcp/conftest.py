@@ -29,13 +29,15 @@ class FakeBackend:
     error: OlharError | None = None
     original: bytes = png(side=64)
 
-    def search(self, wanted: SearchIn, pictures: Sequence[Path]) -> SearchOut:
+    def search(self, wanted: SearchIn, pictures: Sequence[Path], sound: Path | None = None) -> SearchOut:
         assert not pictures
+        assert sound is None
         self._told(wanted)
         return SearchOut.of(SearchResult((HIT,), ("careful",), next="more"))
 
-    def ask(self, wanted: QueryIn, pictures: Sequence[Path]) -> AskOut:
+    def ask(self, wanted: QueryIn, pictures: Sequence[Path], sound: Path | None = None) -> AskOut:
         assert not pictures
+        assert sound is None
         self._told(wanted)
         return AskOut.of(ANSWER)
 

@@ -71,7 +71,8 @@ def test_search_gives_what_is_needed_to_go_on(backends: FakeBackends, backend: F
         call(backends, "search", text="a cat -dog", where="tags:cat", like=["c" * 32], limit=3)
     )
     assert found["hits"][0] == {
-        "item_id": CAT.id, "kind": "image", "source": CAT.source, "caption": CAT.caption, "text": "",
+        "item_id": CAT.id, "kind": "image", "modality": "image", "source": CAT.source,
+        "caption": CAT.caption, "text": "",
         "page": 0, "collection": "default", "relevance": 0.88, "tags": ["cat"],
     }  # fmt: skip
     assert (found["next"], found["warnings"]) == ("more", ["careful"])

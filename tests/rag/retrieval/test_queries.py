@@ -117,3 +117,8 @@ def test_the_like_of_an_item_by_its_picture_or_its_text_alone(store: MilvusStore
     assert sources(text) == ["x"]
     with pytest.raises(InvalidInput, match="no text"):
         search(store, Query(like=(row("bare", RED).item.id,), like_by="text"))
+
+
+def test_a_sound_needs_an_encoder_that_hears(store: MilvusStore) -> None:
+    with pytest.raises(InvalidInput, match="does not hear: choose one that does"):
+        search(store, Query(sound=(np.zeros(100, np.int16),)))
