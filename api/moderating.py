@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
-from ingest.removal import remove
+from collections.abc import Callable
+
+from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictOut
+from ingest.moderating_stored import moderate_stored, settle
 from rag.build import OFF, Olhar
-from rag.errors import NotFound
 from rag.records.reviews import Decision, State
-from rag.types import Pixels, Scope
+from rag.types import Item, Pixels, Scope
 from rag.vision.moderation import Moderator
 
 DEFAULT = "default"
 
 
 class Moderation:
-    """What may be asked and decided. Raises BadSettings for policies, and what store and records raise."""
+    """What may be asked and decided. Raises BadSettings for policies, and what store and records raise.
 
-    def __init__(self, olhar: Olhar, *, tenant: str = "", by: str = "") -> None:
+    ``wake`` tells the worker of work.
+    """
+
+    def __init__(
+        self, olhar: Olhar, wake: Callable[[], None] = lambda: None, *, tenant: str = "", by: str = ""
+    ) -> None:
         self._olhar = olhar
         self._tenant = tenant or olhar.settings.tenant
         self._by = by
+        self._wake = wake
 
     def of_picture(self, picture: Pixels, policy: str = "") -> VerdictOut:
         """A picture held against a policy; by default that of the settings, or the packaged one."""
@@ -38,19 +45,34 @@ class Moderation:
         more = found[limit - 1].id if len(found) > limit else None
         return ReviewsOut(reviews=[ReviewOut.of(one) for one in found[:limit]], next=more)
 
+    def shown(self, review: str) -> Item:
+        """The item that a review is about, as far as the review knows it. Raises NotFound."""
+        kept = self._olhar.records.reviews.get(self._tenant, review)
+        return Item(
+            id=kept.item_id,
+            tenant=self._tenant,
+            collection=kept.collection,
+            content_hash=kept.sha256,
+            sources=(kept.source,),
+        )
+
     def decide(self, review: str, decision: Decision, note: str = "") -> ReviewOut:
-        """Keep a decision; the item of what is rejected is deleted. Raises NotFound."""
+        """Keep a decision; the item of what is rejected is deleted, what was held and is allowed comes back.
+
+        Raises NotFound.
+        """
         kept = self._olhar.records.reviews
         decided = kept.decide(self._tenant, review, decision, by=self._by, note=note)
-        if decision == "reject":
-            self._delete(Scope(self._tenant, decided.collection), decided.item_id)
-        return ReviewOut.of(decided)
+        jobs = settle(self._olhar, Scope(self._tenant, decided.collection), decided)
+        if jobs:
+            self._wake()
+        return ReviewOut.of(kept.get(self._tenant, review), jobs)
 
-    def _delete(self, scope: Scope, item_id: str) -> None:
-        try:
-            remove(self._olhar, scope, "item", item_id)
-        except NotFound:  # it was kept out, or is gone already
-            return
+    def of_collection(self, collection: str, policy: str = "", *, apply: bool = False) -> ModeratedOut:
+        """What a policy says of what is stored; with ``apply`` it is carried out."""
+        scope = Scope(self._tenant, collection)
+        found = moderate_stored(self._olhar, scope, self._moderator(policy), apply=apply)
+        return ModeratedOut.of(collection, found, applied=apply)
 
     def _moderator(self, policy: str) -> Moderator:
         chosen = policy or self._olhar.settings.moderation

@@ -1,4 +1,7 @@
-"""New pictures are held against the moderation policy before they are written."""
+"""New pictures are held against the moderation policy before they are written.
+
+What a person decided, and what waits for a decision, counts also where no policy is set.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from rag.vision.moderation import Verdict
 from rag.vision.moderation.policy import ACTIONS
 
 REJECTED: Final = "a person rejected this picture when it was moderated"
+WAITS: Final = "it was taken out of search by moderation, and waits for a decision; review"
 
 
 def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
@@ -22,16 +26,17 @@ def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
     A file is judged by the worst of its pictures. What a person decided about the same bytes in this
     collection counts before the policy. Raises what the records raise.
     """
-    moderator = parts.moderator
+    moderator, reviews = parts.moderator, parts.records.reviews
     pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _vectors(task))]
-    if moderator is None or not pictured:
-        return
-    decided = parts.records.reviews.states(scope, [task.sha256 for task, _ in pictured])
+    states = reviews.states(scope, [task.sha256 for task, _ in pictured])
+    held = reviews.held(scope, [task.item_id for task, _ in pictured if task.sha256 in states])
     for task, vectors in pictured:
-        state = decided.get(task.sha256, "pending")
+        state = states.get(task.sha256, "pending")
         if state == "rejected":
             task.done("quarantined", REJECTED)
-        elif state == "pending":
+        elif task.item_id in held:
+            task.done("quarantined", f"{WAITS} {held[task.item_id]}")
+        elif state == "pending" and moderator is not None:
             _judged(parts, scope, task, worst(moderator.of_images(np.stack(vectors))))
 
 
@@ -40,19 +45,34 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=lambda one: (ACTIONS.index(one.action), -one.confidence))
 
 
-def _judged(parts: Parts, scope: Scope, task: Task, verdict: Verdict) -> None:
-    if verdict.action == "allow":
-        return
-    review = parts.records.reviews.put(
+def put_down(
+    parts: Parts,
+    scope: Scope,
+    sha256: str,
+    item_id: str,
+    source: str,
+    verdict: Verdict,
+    *,
+    held: bool = False,
+) -> str:
+    """Keep for review what a policy says of a file; the review's id."""
+    return parts.records.reviews.put(
         scope,
-        task.sha256,
-        item_id=task.item_id,
-        source=task.file.source,
+        sha256,
+        item_id=item_id,
+        source=source,
         action=verdict.action,
         policy=verdict.policy,
         flagged=verdict.flagged_categories,
         scores=verdict.scores,
+        held=held,
     )
+
+
+def _judged(parts: Parts, scope: Scope, task: Task, verdict: Verdict) -> None:
+    if verdict.action == "allow":
+        return
+    review = put_down(parts, scope, task.sha256, task.item_id, task.file.source, verdict)
     said = f"by the moderation policy {verdict.policy} ({verdict.told}); review {review}"
     if verdict.kept_out:
         kept_out = "rejected" if verdict.action == "reject" else "kept out"

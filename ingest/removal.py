@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, Literal
 
 from ingest.parts import delete_parts, follow, has_beneath
 from ingest.system import Parts
 from rag.errors import NotFound
+from rag.records.places import FIGURE
 from rag.records.types import Removal
 from rag.types import Kind, Row, Scope
 
 KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
 PAGE: Final = 500
+HELD: Final = "taken out of search by moderation since, until it is decided"
 
 
 def remove(
@@ -34,6 +36,23 @@ def remove(
         gone = _carry_out(parts, removal)
     _end(parts, removal)
     return gone
+
+
+def hold(parts: Parts, scope: Scope, item_id: str, noted: Callable[[], object]) -> bool:
+    """Take an item with its parts out of search; its original, its sources and its edits stay.
+
+    ``noted`` keeps the review that says why and that it is held; killed before that, nothing has happened,
+    and killed after it, the rest is done by ``finish_removals``. False when the item is not there.
+    """
+    with parts.records.writing_to(scope):
+        if not parts.store.get(scope, "image", [item_id]):
+            return False
+        figures = _figures(parts, scope, item_id)
+        removal = parts.records.removals.begin(scope, "hold", item_id, figures)
+        noted()
+        _carry_out(parts, removal)
+    _end(parts, removal)
+    return True
 
 
 def finish_removals(parts: Parts, scope: Scope | None = None) -> int:
@@ -84,7 +103,7 @@ def _contents(parts: Parts, scope: Scope, target: str, name: str) -> set[str] | 
         return _originals(parts, scope, [place.item_id for place in found]) if found else None
     items = [item for kind in KINDS for item in parts.store.get(scope, kind, [name])]
     contents = {item.content_hash for item in items} | _originals(parts, scope, [name])
-    return contents if items else None
+    return contents or None
 
 
 def _originals(parts: Parts, scope: Scope, item_ids: list[str]) -> set[str]:
@@ -101,6 +120,8 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
         gone = _without_item(parts, scope, removal.name)
         records.receipts.deleted(scope, item_id=removal.name)
         return gone
+    if removal.target == "hold":
+        return _without_held(parts, scope, removal.name)
     if removal.target == "source":
         gone = _without_source(parts, scope, removal.name)
         records.receipts.deleted(scope, source=removal.name)
@@ -136,6 +157,24 @@ def _without_item(parts: Parts, scope: Scope, item_id: str) -> int:
     parts.records.edits.forget(scope, [item_id])
     _forget(parts, scope, [item_id])
     return gone
+
+
+def _without_held(parts: Parts, scope: Scope, item_id: str) -> int:
+    if not parts.records.reviews.held(scope, [item_id]):
+        return 0
+    delete_parts(parts.store, scope, [item_id])
+    gone = parts.store.delete(scope, "image", [item_id])
+    parts.records.receipts.deleted(scope, item_id=item_id, reason=HELD)
+    # They are read from the original again, should it come back.
+    parts.records.places.forget_figures(scope, [item_id])
+    return gone
+
+
+def _figures(parts: Parts, scope: Scope, item_id: str) -> list[str]:
+    """The hashes of the pictures in a document, or of the frames of a video."""
+    noted = parts.records.places.sources_of(scope, [item_id]).get(item_id, [])
+    found = parts.records.places.of(scope, [name for name in noted if name.startswith(FIGURE)])
+    return sorted({place.sha256 for place in found})
 
 
 def _without_source(parts: Parts, scope: Scope, source: str) -> int:

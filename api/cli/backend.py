@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.cli.remote_administration import RemoteAdministration
     from api.cli.remote_conversations import RemoteConversations
     from api.conversations import Conversations
-    from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
+    from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictOut
     from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
     from rag.records.reviews import Decision, State
     from rag.vision.curation.types import Coverage, Representatives
@@ -76,6 +76,8 @@ class Backend(Protocol):
 
     def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
         """A picture, or without one a text."""
+
+    def moderate_collection(self, collection: str, policy: str, *, apply: bool) -> ModeratedOut: ...
 
     def reviews(self, state: State | None, limit: int) -> ReviewsOut: ...
 

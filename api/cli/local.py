@@ -14,7 +14,7 @@ from api.classifying import Classification
 from api.cli.backend import OnFile, read_picture
 from api.conversations import Conversations
 from api.moderating import Moderation
-from api.moderation_schemas import ReviewOut, ReviewsOut, VerdictOut
+from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.querying import asked
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
@@ -152,11 +152,14 @@ class Local:
             return moderation.of_text(text, policy)
         return moderation.of_picture(self._pixels(picture), policy)
 
+    def moderate_collection(self, collection: str, policy: str, *, apply: bool) -> ModeratedOut:
+        return Moderation(self._olhar).of_collection(collection, policy, apply=apply)
+
     def reviews(self, state: State | None, limit: int) -> ReviewsOut:
         return Moderation(self._olhar).reviews(state=state, limit=limit)
 
     def decide(self, review: str, decision: Decision, note: str) -> ReviewOut:
-        return Moderation(self._olhar).decide(review, decision, note)
+        return Moderation(self._olhar, self._work).decide(review, decision, note)
 
     def _pixels(self, picture: Path) -> Pixels:
         settings = self._olhar.settings

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from api.cli import show
 from api.cli.former import FormerEncoders
 from api.owner import acquire, server_of
+from ingest.moderating_stored import Moderated, moderate_all
 from ingest.reindex import KINDS, ReindexReport, reindex
 from rag.build import build
 from rag.errors import DataFolderBusy
@@ -67,10 +68,15 @@ def run(settings: Settings, options: Options, *, as_json: bool) -> bool:
                 )
         finally:
             rebuild.close()
+        # Another encoder sees other things; what was stored before a policy was set was never judged.
+        moderated = [] if report.state == "refused" else [found for _, found in moderate_all(olhar)]
     if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
+        told = {"moderated": _counted(moderated)} if moderated else {}
+        typer.echo(json.dumps(asdict(report) | told, ensure_ascii=False))
     else:
         _print(report, settings.encoder, options.budget)
+        if moderated:
+            show.console().print(show.moderated(**_counted(moderated)))
     return report.state != "refused"
 
 
@@ -82,6 +88,14 @@ def _former(settings: Settings, rebuild: Rebuild, options: Options) -> FormerEnc
         encoder=options.old_encoder,
         text_encoder=options.old_text_encoder,
     )
+
+
+def _counted(found: list[Moderated]) -> dict[str, int]:
+    return {
+        "files": sum(one.files for one in found),
+        "flagged": sum(one.actions["flag"] for one in found),
+        "held": sum(one.held for one in found),
+    }
 
 
 def _print(report: ReindexReport, encoder: str, budget: float) -> None:

@@ -21,7 +21,7 @@ from api.cli.remote_administration import RemoteAdministration
 from api.cli.remote_conversations import RemoteConversations
 from api.key_schemas import SessionOut
 from api.limits import FIELD_BYTES, UPLOAD_FILES
-from api.moderation_schemas import ModerateIn, Packaged, ReviewOut, ReviewsOut, VerdictOut
+from api.moderation_schemas import ModeratedOut, ModerateIn, Packaged, ReviewOut, ReviewsOut, VerdictOut
 from api.query_schemas import QueryIn, SearchIn
 from api.schemas import AskOut, DuplicatesOut, FileOut, IngestOut, SearchOut
 from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
@@ -185,14 +185,23 @@ class Remote:
         self._answered("DELETE", f"/v1/collections/{quote(collection)}/classifiers/{quote(name)}")
 
     def moderate(self, picture: Path | None, text: str, policy: str) -> VerdictOut:
+        self._check_policy(policy)
+        wanted = ModerateIn.model_validate({"text": text or None, "policy": policy or None})
+        pictures = [] if picture is None else [picture]
+        return VerdictOut.model_validate(self._ask("/v1/moderate", wanted, pictures))
+
+    def moderate_collection(self, collection: str, policy: str, *, apply: bool) -> ModeratedOut:
+        self._check_policy(policy)
+        body = {"policy": policy or None, "apply": apply}
+        route = f"/v1/collections/{quote(collection)}/moderate"
+        return ModeratedOut.model_validate(self.send("POST", route, json=body, timeout=UPLOAD_SECONDS))
+
+    def _check_policy(self, policy: str) -> None:
         if policy not in ("", *get_args(Packaged)):
             raise InvalidInput(
                 f"the server at {self._url} reads no policy that it is told ({policy}): set OLHAR_MODERATION "
                 "where it runs, or name a packaged policy"
             )
-        wanted = ModerateIn.model_validate({"text": text or None, "policy": policy or None})
-        pictures = [] if picture is None else [picture]
-        return VerdictOut.model_validate(self._ask("/v1/moderate", wanted, pictures))
 
     def reviews(self, state: State | None, limit: int) -> ReviewsOut:
         query = {"limit": limit, **({"state": state} if state else {})}

@@ -225,3 +225,9 @@ def _warn(out: Console, warnings: Sequence[str]) -> None:
 
 def _json(model: BaseModel) -> None:
     typer.echo(model.model_dump_json())
+
+
+def moderated(files: int, flagged: int, held: int, kept_out: int = 0) -> str:
+    """What moderation says of what is stored; ``kept_out`` are to be taken out, ``held`` were."""
+    away = f"{held} taken out of search" if held or not kept_out else f"{kept_out} to be taken out of search"
+    return f"{files} files held against the policy: {flagged} flagged, {away}"

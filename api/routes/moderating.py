@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Long, System, Who, scope_of
 from api.errors import invalid
 from api.moderating import Moderation
-from api.moderation_schemas import DecideIn, ModerateIn, ReviewOut, ReviewsOut, VerdictOut
+from api.moderation_schemas import (
+    DecideIn,
+    ModerateCollectionIn,
+    ModeratedOut,
+    ModerateIn,
+    ReviewOut,
+    ReviewsOut,
+    VerdictOut,
+)
 from api.query_schemas import OR_NONE
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
+from api.routes.originals import THUMBNAIL, thumbnail_of
 from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
 from api.security.needs import READ, WRITE
+from api.serving import serve
 from rag.build import Olhar
 from rag.errors import InvalidInput
+from rag.settings import Name
 from rag.types import Pixels, Scope
 
 router = APIRouter(tags=["moderation"])
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+
+async def _moderation(request: Request, olhar: System, who: Who) -> Moderation:
+    return Moderation(olhar, request.app.state.wake, tenant=who.tenant, by=who.key)
+
+
+Moderates = Annotated[Moderation, Depends(_moderation)]
 
 
 async def _asked(request: Request, olhar: System, who: Who, long: Long) -> tuple[ModerateIn, Pixels | None]:
@@ -57,30 +75,52 @@ _BODY: dict[str, Any] = {
 
 @router.post("/v1/moderate", operation_id="moderate", dependencies=[READ], openapi_extra=_BODY)
 async def moderate(
-    asked: Annotated[tuple[ModerateIn, Pixels | None], Depends(_asked)], olhar: System, who: Who, long: Long
+    asked: Annotated[tuple[ModerateIn, Pixels | None], Depends(_asked)], moderation: Moderates, long: Long
 ) -> VerdictOut:
     """Hold a picture or a text against a moderation policy. Keeps nothing."""
     wanted, picture = asked
-    moderation = Moderation(olhar, tenant=who.tenant)
     if picture is not None:
         return await long.encoding.run(moderation.of_picture, picture, wanted.policy or "")
     return await long.encoding.run(moderation.of_text, wanted.text or "", wanted.policy or "")
 
 
+@router.post("/v1/collections/{name}/moderate", operation_id="moderate_collection", dependencies=[WRITE])
+def moderate_collection(
+    name: Annotated[Name, Path()], body: ModerateCollectionIn, moderation: Moderates, who: Who
+) -> ModeratedOut:
+    """Hold all pictures of a collection against a policy, by their stored vectors.
+
+    With `apply` what is flagged is put down for review, and what is kept out leaves the search until it is
+    decided. A key without `read` is told the counts alone.
+    """
+    found = moderation.of_collection(name, body.policy or "", apply=body.apply)
+    return found if who.may("read") else found.model_copy(update={"findings": []})
+
+
 @router.get("/v1/moderation", operation_id="reviews", dependencies=[READ])
 def reviews(
-    olhar: System,
-    who: Who,
+    moderation: Moderates,
     state: Annotated[Literal["pending", "allowed", "rejected"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     before: Annotated[str, Query(pattern=OR_NONE)] = "",
 ) -> ReviewsOut:
     """Pictures that a policy flagged or kept out, newest first, with what was decided about them."""
-    return Moderation(olhar, tenant=who.tenant).reviews(state=state, limit=limit, before=before)
+    return moderation.reviews(state=state, limit=limit, before=before)
+
+
+@router.get(
+    "/v1/moderation/{review_id}/thumbnail",
+    operation_id="review_thumbnail",
+    dependencies=[READ],
+    response_class=Response,
+    responses=THUMBNAIL,
+)
+def thumbnail(review_id: Id, request: Request, moderation: Moderates, olhar: System) -> Response:
+    """A small picture of what waits for a decision, where it is or was stored; what never was is not kept."""
+    return serve(request, thumbnail_of(olhar, moderation.shown(review_id)))
 
 
 @router.post("/v1/moderation/{review_id}", operation_id="decide_review", dependencies=[WRITE])
-def decide(review_id: Id, body: DecideIn, olhar: System, who: Who) -> ReviewOut:
+def decide(review_id: Id, body: DecideIn, moderation: Moderates) -> ReviewOut:
     """Allow or reject such a picture. A decision counts before the policy, and is kept."""
-    moderation = Moderation(olhar, tenant=who.tenant, by=who.key)
     return moderation.decide(review_id, body.decision, body.note)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -35,6 +36,8 @@ UNTRUSTED: Final = {"content-security-policy": "default-src 'none'; media-src 's
 """A browser that is sent to a video makes a page of its own, which loads it as media."""
 ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin", "referrer-policy": "no-referrer"}
 """Of links: other pages may show what they lead to, and are not told to whom they lead."""
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 ItemId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
@@ -93,7 +96,7 @@ def thumbnail(
 ) -> Response:
     """A small picture of an item, as WebP; made now if ingestion made none."""
     item = item_of(olhar, scope_of(olhar, who, collection), item_id)
-    return serve(request, _thumbnail(olhar, item, {}))
+    return serve(request, thumbnail_of(olhar, item))
 
 
 async def _links(request: Request) -> Links:
@@ -142,7 +145,7 @@ def linked(
     left = max(0, min(FRESH_S, found.expires_at - int(time.time())))
     more = {**ANYWHERE, "cache-control": f"private, max-age={left}"}
     item = item_of(olhar, found.scope, found.item_id)
-    return serve(request, (_original if found.form == "original" else _thumbnail)(olhar, item, more))
+    return serve(request, (_original if found.form == "original" else thumbnail_of)(olhar, item, more))
 
 
 def item_of(olhar: Olhar, scope: Scope, item_id: str) -> Item:
@@ -167,7 +170,8 @@ def _original(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
     )
 
 
-def _thumbnail(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
+def thumbnail_of(olhar: Olhar, item: Item, more: Mapping[str, str] = NO_HEADERS) -> File:
+    """A small picture of what an item was made of. Raises NotFound where there is none."""
     data = _small(olhar, item)
 
     def pieces(start: int, end: int) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ from rag.types import Scope
 class NotedCheck:
     """Looks at a page of records. Whoever calls it writes to the collection alone meanwhile.
 
-    A source that a job is at work on is left to it.
+    A source that a job is at work on is left to it, and an item that moderation took out of search to whoever
+    decides about it.
     """
 
     def __init__(self, parts: Parts, scope: Scope, again: Again, tell: Tell) -> None:
@@ -56,7 +57,8 @@ class NotedCheck:
 
     def _missing(self, item_ids: Sequence[str]) -> set[str]:
         ids = list(dict.fromkeys(item_ids))
-        return set(ids) - {item.id for item in self._parts.store.get(self._scope, "image", ids)}
+        there = {item.id for item in self._parts.store.get(self._scope, "image", ids)}
+        return set(ids) - there - self._parts.records.reviews.held(self._scope, ids).keys()
 
     def _figure(self, place: Place) -> None:
         """A picture of a document that is gone for good; one that is read again is noted again."""

@@ -57,7 +57,7 @@ class Receipts:
                 found.update(connection.execute(asked).scalars())
         return found
 
-    def deleted(self, scope: Scope, *, item_id: str = "", source: str = "") -> None:
+    def deleted(self, scope: Scope, *, item_id: str = "", source: str = "", reason: str = DELETED) -> None:
         """An item, a source or (neither) all was deleted on purpose: let the receipts say so."""
         meant = _of(scope) & (files.c.item_id != "")
         if item_id:
@@ -65,7 +65,7 @@ class Receipts:
         if source:
             meant &= files.c.source == source
         with self._database.writing() as connection:
-            connection.execute(update(files).where(meant).values(item_id="", reason=DELETED))
+            connection.execute(update(files).where(meant).values(item_id="", reason=reason))
 
     def _read(self, *conditions: ColumnElement[bool]) -> list[FileRow]:
         with self._database.reading() as connection:

@@ -23,7 +23,7 @@ class Removals:
     def begin(
         self,
         scope: Scope,
-        target: Literal["item", "source", "collection"],
+        target: Literal["item", "source", "collection", "hold"],
         name: str = "",
         contents: Sequence[str] = (),
     ) -> Removal:

@@ -38,6 +38,7 @@ class Review:
     """A picture by its content, and what a policy said of it. ``state``: ``pending`` until it is decided.
 
     ``action`` is that of the policy: ``flag``, ``quarantine``, ``reject``. ``decided``: the first one first.
+    ``held``: it was stored, and is out of search until it is decided; its original is kept.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Review:
     flagged: tuple[str, ...]
     scores: Mapping[str, float]
     state: State
+    held: bool
     at: float
     decided: tuple[Decided, ...] = field(default=())
 
@@ -72,8 +74,12 @@ class Reviews:
         policy: str,
         flagged: Sequence[str],
         scores: Mapping[str, float],
+        held: bool = False,
     ) -> str:
-        """Keep what a policy says, in place of what it said before; the review's id. A decision stays."""
+        """Keep what a policy says, in place of what it said before; the review's id.
+
+        A decision stays, and so does what is held, until it is released.
+        """
         key = review_id(scope, sha256)
         said: dict[str, Any] = {
             "item_id": item_id,
@@ -82,13 +88,14 @@ class Reviews:
             "policy": policy,
             "flagged": list(flagged),
             "scores": dict(scores),
-        }
+        } | ({"held": True} if held else {})
         fixed = {
             "id": key,
             "tenant": scope.tenant,
             "collection": scope.collection,
             "sha256": sha256,
             "state": "pending",
+            "held": False,
             "at": self._clock(),
         }
         statement = (sqlite.insert if self._database.sqlite else postgresql.insert)(reviews)
@@ -108,6 +115,24 @@ class Reviews:
                 asked = select(reviews.c.sha256, reviews.c.state).where(some)
                 found.update((row.sha256, row.state) for row in connection.execute(asked))
         return found
+
+    def held(self, scope: Scope, item_ids: Sequence[str]) -> dict[str, str]:
+        """Of those of these items that are held and not decided yet: the review, by the item's id."""
+        waiting = (reviews.c.tenant == scope.tenant) & (reviews.c.collection == scope.collection)
+        waiting &= reviews.c.held & (reviews.c.state == "pending")
+        found: dict[str, str] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(item_ids), CHUNK):
+                some = waiting & reviews.c.item_id.in_(list(item_ids[start : start + CHUNK]))
+                rows = connection.execute(select(reviews.c.item_id, reviews.c.id).where(some))
+                found.update((row.item_id, row.id) for row in rows)
+        return found
+
+    def release(self, tenant: str, key: str) -> None:
+        """It is held no more: it came back, or is gone for good."""
+        mine = (reviews.c.tenant == tenant) & (reviews.c.id == key)
+        with self._database.writing() as connection:
+            connection.execute(update(reviews).where(mine).values(held=False))
 
     def get(self, tenant: str, key: str) -> Review:
         """Raises NotFound."""
@@ -179,6 +204,7 @@ def _review(row: Mapping[Any, Any], made: Sequence[Mapping[Any, Any]]) -> Review
         tuple(row["flagged"]),
         row["scores"],
         row["state"],
+        row["held"],
         row["at"],
         tuple(Decided(one["decision"], one["by"], one["note"], one["at"]) for one in made),
     )

@@ -142,12 +142,13 @@ class Place:
 class Removal:
     """Something that is being deleted: ``name`` is an item's id, a source, or empty for the collection.
 
+    ``hold`` takes an item out of search alone: its original, sources and edits stay.
     ``contents`` are the hashes of originals that may be unused afterwards.
     """
 
     id: int
     scope: Scope
-    target: Literal["item", "source", "collection"]
+    target: Literal["item", "source", "collection", "hold"]
     name: str
     contents: tuple[str, ...] = ()
 

@@ -19,9 +19,13 @@ from api.cli.remote import Remote
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Settings
+from rag.store import MilvusStore
 from rag.types import Scope
 from rag.vision.moderation import Moderator, open_policy
 from tests.api.conftest import CAT, FakeEncoder, FakeSystem, png, problem
+from tests.rag.vision.conftest import Drawn, drawn_store
+
+__all__ = ["drawn_store"]
 
 PICTURE = "data:image/png;base64," + base64.b64encode(png()).decode()
 SCOPE = Scope("default", "default")
@@ -87,11 +91,66 @@ def test_the_queue_is_decided_and_the_decisions_are_kept(client: httpx.Client, s
     problem(client.post(f"/v1/moderation/{review}", json={"decision": "burn"}), 422)
 
 
+def test_what_waits_for_a_decision_can_be_seen_where_it_was_stored(
+    client: httpx.Client, system: FakeSystem
+) -> None:
+    review = system.records.reviews.put(
+        SCOPE, CAT.content_hash, item_id=CAT.id, source="cat.png", action="flag", policy="house", flagged=[],
+        scores={},
+    )  # fmt: skip
+    shown = client.get(f"/v1/moderation/{review}/thumbnail")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+    problem(client.get(f"/v1/moderation/{flagged(system)}/thumbnail"), 404)
+    problem(client.get(f"/v1/moderation/{'0' * 32}/thumbnail"), 404)
+
+
+def test_a_stored_collection_is_judged_over_http_by_the_command_and_in_process(
+    client: httpx.Client,
+    url: str,
+    system: FakeSystem,
+    drawn_store: MilvusStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def moderator_of(policy: str) -> Moderator:
+        return Moderator(Drawn(), open_policy(policy))
+
+    @contextmanager
+    def here(_: Settings) -> Iterator[Local]:
+        yield Local(cast(Olhar, system))
+
+    policy = tmp_path / "boats.yaml"
+    policy.write_text(
+        "unsafe: [{name: boats, prompts: [a boat], action: quarantine, threshold: 0.6}]\n"
+        "safe: [{name: others, prompts: [a cat, a tree]}]\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(system, "store", drawn_store)
+    monkeypatch.setattr(system, "moderator_of", moderator_of)
+    told = client.post("/v1/collections/drawn/moderate", json={}).json()
+    assert (told["files"], told["applied"], told["held"]) == (91, False, 0)
+    local = Local(cast(Olhar, system))
+    with Remote(url, system.settings) as remote:
+        assert remote.moderate_collection("drawn", "", apply=False).model_dump() == told
+        with pytest.raises(InvalidInput, match="OLHAR_MODERATION"):
+            remote.moderate_collection("drawn", str(policy), apply=False)
+    found = local.moderate_collection("drawn", str(policy), apply=False)
+    assert found.actions == {"allow": 61, "quarantine": 30}
+    assert all(one.source.startswith("1") and one.review is None for one in found.findings)
+    monkeypatch.setattr("api.cli.backend.open_backend", here)
+    run = CliRunner().invoke(commands, ["moderate", "drawn", "--policy", str(policy)])
+    assert run.exit_code == 3
+    assert "30 to be taken out of search" in run.output
+    assert "no collection with pictures" in str(CliRunner().invoke(commands, ["moderate", "none"]).exception)
+    refused = CliRunner().invoke(commands, ["moderate", "--text", "a boat", "--apply"])
+    assert "for collections" in str(refused.exception)
+
+
 def test_what_is_rejected_is_deleted(
     client: httpx.Client, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[tuple[object, ...]] = []
-    monkeypatch.setattr("api.moderating.remove", lambda _, *given: removed.append(given))
+    monkeypatch.setattr("ingest.moderating_stored.remove", lambda _, *given: removed.append(given))
     review = flagged(system, CAT.id)
     assert client.post(f"/v1/moderation/{review}", json={"decision": "reject"}).json()["state"] == "rejected"
     assert removed == [(SCOPE, "item", CAT.id)]

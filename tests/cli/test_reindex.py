@@ -86,6 +86,27 @@ def test_from_one_encoder_to_another(photos: Path) -> None:
     assert "3 unchanged" in done.stdout
 
 
+def test_with_the_encoder_in_use_there_is_nothing_to_do_but_what_the_policy_says(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "all.yaml"
+    policy.write_text(
+        "extends: default\nunsafe: [{name: all, threshold: 0.001, action: quarantine}]\n", "utf-8"
+    )
+    assert "nothing to do" in CliRunner().invoke(app, ["reindex"]).stdout
+    monkeypatch.setenv("OLHAR_MODERATION", str(policy))
+    told = reindex()
+    assert (told["state"], told["moderated"]) == ("current", {"files": 3, "flagged": 0, "held": 3})
+    assert "0 flagged, 0 taken out of search" in CliRunner().invoke(app, ["reindex"]).stdout
+    listed = json.loads(CliRunner().invoke(app, ["moderation", "list", "--json"]).stdout)["reviews"]
+    assert [one["held"] for one in listed] == [True] * 3
+    assert photos.is_dir()
+    back = CliRunner().invoke(app, ["moderation", "decide", listed[0]["id"], "allow"])
+    assert "comes back by the job" in back.stdout
+    (kept,) = json.loads(CliRunner().invoke(app, ["collections", "list", "--json"]).stdout)["collections"]
+    assert kept["images"] == 1
+
+
 @pytest.mark.usefixtures("other_encoder")
 def test_a_missing_original_is_named_with_exit_code_3_unless_forced(photos: Path, tmp_path: Path) -> None:
     assert photos.is_dir()
@@ -108,12 +129,6 @@ def test_under_a_server_it_is_refused_with_the_reason(photos: Path, tmp_path: Pa
         owner.publish("http://127.0.0.1:1234")
         with pytest.raises(DataFolderBusy, match=r"http://127\.0\.0\.1:1234.*stop that server"):
             reindex()
-
-
-def test_with_the_encoder_in_use_there_is_nothing_to_do(photos: Path) -> None:
-    assert photos.is_dir()
-    done = CliRunner().invoke(app, ["reindex"])
-    assert "nothing to do" in done.stdout
 
 
 @pytest.fixture

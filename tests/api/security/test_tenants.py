@@ -142,6 +142,7 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "coverage": {"json": {"labels": ["a", "b"]}},
         "classify_collection": {"json": {"labels": ["a", "b"], "store": True}},
         "teach_classifier": {"json": {"name": "x", "examples": {"a": [item], "b": [item]}}},
+        "moderate_collection": {"json": {"apply": True}},
         "decide_review": {"json": {"decision": "reject"}},
         "audit_fairness": {"json": {"groups": {item: "one", "ben.png": "two"}}},
         "rename_thread": {"json": {"title": "ben was here"}},

@@ -11,7 +11,7 @@ from rag.types import Scope
 SCOPE = Scope("one", "photos")
 
 
-def put(records: Records, sha256: str = "a" * 64, scope: Scope = SCOPE) -> str:
+def put(records: Records, sha256: str = "a" * 64, scope: Scope = SCOPE, *, held: bool = False) -> str:
     return records.reviews.put(
         scope,
         sha256,
@@ -21,6 +21,7 @@ def put(records: Records, sha256: str = "a" * 64, scope: Scope = SCOPE) -> str:
         policy="default",
         flagged=["weapons"],
         scores={"weapons": 0.7, "educational": 0.3},
+        held=held,
     )
 
 
@@ -60,3 +61,20 @@ def test_they_come_page_by_page_and_go_with_their_collection(records: Records) -
     assert len({one.id for one in [*first, *rest]}) == 6
     records.reviews.forget_collection(SCOPE)
     assert [one.id for one in records.reviews.latest("one")] == [other]
+
+
+def test_what_is_held_stays_so_until_it_is_decided_or_released(records: Records) -> None:
+    item, review = "b" * 32, put(records)
+    assert records.reviews.held(SCOPE, [item]) == {}
+    put(records, held=True)
+    put(records)
+    assert records.reviews.get("one", review).held
+    assert records.reviews.held(SCOPE, [item, "c" * 32]) == {item: review}
+    assert records.reviews.held(Scope("other", "photos"), [item]) == {}
+    records.reviews.release("other", review)
+    assert records.reviews.held(SCOPE, [item]) == {item: review}
+    records.reviews.decide("one", review, "allow")
+    assert records.reviews.held(SCOPE, [item]) == {}
+    assert records.reviews.get("one", review).held
+    records.reviews.release("one", review)
+    assert not records.reviews.get("one", review).held

@@ -1,0 +1,176 @@
+"""What is stored is held against a moderation policy, by the vectors that are there.
+
+A file is judged by the worst of its pictures, as in ingestion. What is kept out is taken out of search and
+waits for a decision with its original: allowed, it comes back, rejected, it goes for good.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from ingest.moderating import put_down, worst
+from ingest.parts import DOCUMENT, scanned
+from ingest.reconcile.again import Again
+from ingest.removal import finish_removals, hold, remove
+from ingest.system import Parts
+from rag.errors import NotFound
+from rag.records.places import FIGURE
+from rag.records.reviews import Review
+from rag.types import VIDEO, Item, Row, Scope
+from rag.vision.moderation import Action, Moderator, Verdict
+
+PAGE: Final = 256
+SHOWN: Final = 1000
+"""So many findings are told one by one; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file that the policy does not just allow. ``review``: where it was put down, empty where nothing was
+    changed; ``held``: it was taken out of search."""
+
+    item_id: str
+    source: str
+    verdict: Verdict
+    review: str = ""
+    held: bool = False
+
+
+@dataclass(slots=True)
+class Moderated:
+    """What a policy says of the ``files`` of a collection that have pictures.
+
+    ``actions`` counts them by what is done with them; ``decided`` are not judged, a person allowed them;
+    ``unseen`` have pictures without a vector. ``findings`` are the first ones; ``held`` counts all that were
+    taken out.
+    """
+
+    policy: str
+    files: int = 0
+    decided: int = 0
+    unseen: int = 0
+    held: int = 0
+    actions: Counter[Action] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, found: Finding) -> None:
+        self.held += found.held
+        if len(self.findings) < SHOWN:
+            self.findings.append(found)
+
+
+def moderate_stored(
+    parts: Parts,
+    scope: Scope,
+    moderator: Moderator,
+    *,
+    apply: bool,
+    on_page: Callable[[], None] = lambda: None,
+) -> Moderated:
+    """Judge all pictures of a collection; with ``apply`` carry out what the policy says of them.
+
+    Nothing is decoded or encoded but the policy's prompts. Killed at any point, no item is lost, and the same
+    call goes on. ``on_page`` is called now and then. Raises what store and records raise.
+    """
+    report = Moderated(moderator.policy.name)
+    files, pictures = _files(parts, scope)
+    states = parts.records.reviews.states(scope, [file.content_hash for file in files.values()])
+    allowed = {key for key, file in files.items() if states.get(file.content_hash) == "allowed"}
+    seen: set[str] = set()
+    judged: dict[str, Verdict] = {}
+    for rows in _rows(parts, scope, [item for item, file in pictures.items() if file not in allowed]):
+        verdicts = moderator.of_images(np.stack([r.image_vector for r in rows if r.image_vector is not None]))
+        for row, verdict in zip(rows, verdicts, strict=True):
+            file = pictures[row.item.id]
+            seen.add(file)
+            if verdict.action != "allow":
+                judged[file] = worst([verdict, judged.get(file, verdict)])
+        on_page()
+    report.files, report.decided = len(seen), len(allowed)
+    report.unseen = len(set(pictures.values()) - seen - allowed)
+    report.actions.update({"allow": len(seen) - len(judged)})
+    for key, verdict in sorted(judged.items()):
+        found = Finding(key, files[key].source, verdict)
+        if apply:
+            found = _applied(parts, scope, files[key], verdict)
+            on_page()
+        report.actions[verdict.action] += 1
+        report.add(found)
+    return report
+
+
+def moderate_all(parts: Parts) -> list[tuple[Scope, Moderated]]:
+    """Carry out the policy of the settings on all that is stored of all tenants; nothing where it is off."""
+    moderator = parts.moderator
+    if moderator is None:
+        return []
+    own = parts.settings.tenant
+    stored = {Scope(own, found.name) for found in parts.store.collections(own)}
+    scopes = sorted(
+        stored | set(parts.records.places.scopes()), key=lambda one: (one.tenant, one.collection or "")
+    )
+    return [(scope, moderate_stored(parts, scope, moderator, apply=True)) for scope in scopes]
+
+
+def settle(parts: Parts, scope: Scope, decided: Review) -> list[str]:
+    """Carry out a decision about something that was stored; the jobs that bring it back, if it was held.
+
+    What is rejected goes with its original. Raises what store and records raise; a decision that is repeated
+    is carried out again.
+    """
+    jobs = []
+    if decided.state == "rejected":
+        with suppress(NotFound):  # it was kept out from the beginning, or is gone already
+            remove(parts, scope, "item", decided.item_id)
+    elif decided.held:
+        jobs = _brought_back(parts, scope, decided)
+    if decided.held:
+        parts.records.reviews.release(scope.tenant, decided.id)
+    return jobs
+
+
+def _brought_back(parts: Parts, scope: Scope, decided: Review) -> list[str]:
+    finish_removals(parts, scope)  # what was half deleted before is not what comes back
+    noted = parts.records.places.sources_of(scope, [decided.item_id]).get(decided.item_id, [])
+    again = Again(parts, scope)
+    again.add([source for source in noted if not source.startswith(FIGURE)], decided.sha256)
+    return again.submit()
+
+
+def _applied(parts: Parts, scope: Scope, file: Item, verdict: Verdict) -> Finding:
+    kept: list[str] = []
+
+    def noted() -> None:
+        stays = (file.content_hash, file.id, file.source, verdict)
+        kept.append(put_down(parts, scope, *stays, held=verdict.kept_out))
+
+    held = verdict.kept_out and hold(parts, scope, file.id, noted)
+    if not verdict.kept_out:
+        noted()
+    return Finding(file.id, file.source, verdict, "".join(kept), held)
+
+
+def _files(parts: Parts, scope: Scope) -> tuple[dict[str, Item], dict[str, str]]:
+    """The items of whole files, by id, and of each picture the file that it belongs to."""
+    files: dict[str, Item] = {}
+    pictures: dict[str, str] = {}
+    for item in scanned(parts.store, scope, "image", None):
+        if not item.parent_id:
+            files[item.id] = item
+        if item.modality not in (DOCUMENT, VIDEO):
+            pictures[item.id] = item.parent_id or item.id
+    return files, {item: file for item, file in pictures.items() if file in files}
+
+
+def _rows(parts: Parts, scope: Scope, ids: list[str]) -> Iterator[list[Row]]:
+    """Those with a vector of a picture, in groups."""
+    for start in range(0, len(ids), PAGE):
+        rows = parts.store.rows(scope, "image", ids[start : start + PAGE])
+        if found := [row for row in rows if row.image_vector is not None]:
+            yield found
