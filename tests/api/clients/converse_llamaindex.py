@@ -1,4 +1,7 @@
-"""What LlamaIndex's clients get from a server, as JSON: `python converse_llamaindex.py URL PICTURE`."""
+"""What LlamaIndex's clients get from a server, as JSON: `python converse_llamaindex.py URL PICTURE`.
+
+Of an example on standard input it says what it prints.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import base64
 import json
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import openai
@@ -20,6 +25,12 @@ def refused(work: Callable[[], object]) -> str:
     except openai.APIStatusError as error:
         return f"{type(error).__name__} {error.status_code} {error.code}"
     return "nothing"
+
+
+def printed(code: str) -> str:
+    with redirect_stdout(StringIO()) as said:
+        exec(compile(code, "example", "exec"), {"__name__": "example"})
+    return said.getvalue()
 
 
 def main(url: str, picture: str) -> None:
@@ -56,6 +67,7 @@ def main(url: str, picture: str) -> None:
         "seen": seen.message.content,
         "vectors": vectors,
         "errors": errors,
+        "example": printed(sys.stdin.read()),
     }
     print(json.dumps(said))
 

