@@ -59,6 +59,8 @@ def fold_query(text: str) -> str:
     return " ".join([word for word in found if word not in STOP_WORDS] or found)
 
 
+_PAST_OF_Y = re.compile("(?<=..)(?<!sk)ied$")
+"""“carried” and “tried”; not “died”, nor “skied”."""
 _ENDINGS = ("ando", "endo", "indo", "ing", "ed")
 _VOWELS = frozenset("aeiouy")
 _LEAST_STEM = 3
@@ -72,7 +74,7 @@ def stem(word: str) -> str:
     Light on purpose, after the first step of Porter 1980, “An algorithm for suffix stripping”: number, gender
     and the forms of verbs go, nothing that makes another word. Other scripts stay as they are.
     """
-    word = _singular(word)
+    word = _PAST_OF_Y.sub("y", _singular(word))
     for ending in _ENDINGS:
         rest = word.removesuffix(ending)
         if rest != word and len(rest) >= _LEAST_STEM and not _VOWELS.isdisjoint(rest) and word[-3:] != "eed":

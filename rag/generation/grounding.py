@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
+from rag.folding import fold, stem
+
 MAX_QUOTE = 300
 """Characters."""
 RESTATED = 0.8
@@ -17,7 +19,6 @@ RESTATED = 0.8
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_ENDINGS = ("ing", "ed", "es", "s")
 _FUNCTION_TEXT = """
 a an and are as at be been being but by can could did do does doing for from had has have he her hers him his
 i in into is it its just may me my of on or our she should so some than that the their them then there these
@@ -54,8 +55,8 @@ _COLOUR = re.compile(
 
 
 def content(text: str) -> Set[str]:
-    """The words that carry meaning, in lower case, without English endings."""
-    return {_stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS}
+    """The stems of the words that carry meaning."""
+    return {stem(word) for word in _WORD.findall(fold(text)) if word not in _FUNCTION_WORDS}
 
 
 def guessed(labels: Sequence[str], inscriptions: str = "") -> str:
@@ -131,13 +132,3 @@ def quote(statement: str, about: str) -> str:
 def ended(sentence: str) -> str:
     """The sentence with a full stop, unless it has an end already."""
     return sentence if sentence.endswith((".", "!", "?", "…", "'", '"', "”", "’")) else f"{sentence}."
-
-
-def _stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word.removesuffix(ending)
-            if len(word) > 3 and word[-1] == word[-2]:
-                word = word[:-1]
-            break
-    return word.removesuffix("e") if len(word) > 3 else word

@@ -126,7 +126,15 @@ def test_of_a_long_text_the_fitting_sentence_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("sleeping", "sleeps"), ("running", "runs"), ("slices", "slicing"), ("boat", "boats")]
+    ("one", "other"),
+    [
+        ("sleeping", "sleeps"),
+        ("running", "runs"),
+        ("slices", "slicing"),
+        ("boat", "boats"),
+        ("carry", "carries"),
+        ("carried", "carrying"),
+    ],
 )
 def test_endings_do_not_matter(one: str, other: str) -> None:
     assert content(one) == content(other)
