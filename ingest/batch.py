@@ -34,10 +34,9 @@ from ingest.videos import reading as videos
 from ingest.writing import Writer, item_of
 from rag.errors import ModelUnavailable, OlharError
 from rag.observing import step
-from rag.protocols import Hearing
 from rag.records.jobs import TRIED
 from rag.records.types import Batch, FileRow, Outcome, Place
-from rag.types import Item, Matrix, Sound
+from rag.types import Item
 
 Stage: TypeAlias = Literal["fetch", "describe", "encode", "write", "verify"]
 log = logging.getLogger(__name__)
@@ -170,7 +169,7 @@ class BatchRun:
             if any(task.pixels is not None for task in todo):
                 steps.encode_pictures(todo, self._parts.encoder.encode_images, batch)
             if any(task.sound is not None for task in todo):
-                steps.encode_sounds(todo, self._hear, batch)
+                steps.encode_sounds(todo, sounds.hearing(self._parts.encoder), batch)
             for task in waiting(todo):
                 if task.parts:
                     self._encode_parts(task, batch)
@@ -179,11 +178,6 @@ class BatchRun:
                 steps.encode_captions(todo, self._parts.text_encoder.encode_documents, batch)
                 note_truncated(todo, self._parts.text_encoder)
         self._timed("encode", started)
-
-    def _hear(self, sounds: Sequence[Sound]) -> Matrix:
-        encoder = self._parts.encoder
-        assert isinstance(encoder, Hearing)  # what it cannot hear was not read
-        return encoder.encode_sounds(sounds)
 
     def _encode_parts(self, task: Task, batch: int) -> None:
         parts = self._parts

@@ -13,12 +13,14 @@ from ingest.descriptions import Described
 from ingest.parts import DOCUMENT, words_of
 from ingest.recall import Change, Former
 from ingest.receipts import FileReceipt
+from ingest.sandbox import Sandbox
+from ingest.sounds import reading as sounds
 from ingest.sources import SourceFile
 from ingest.steps import Task
 from ingest.system import BATCH, READERS, Parts
 from rag.errors import Conflict, InvalidInput, NotFound
 from rag.images import working_picture
-from rag.types import VIDEO, Fingerprint, Item, Kind, Leg, Row, content_hash
+from rag.types import AUDIO, VIDEO, Fingerprint, Item, Kind, Leg, Row, content_hash
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
 State: TypeAlias = Literal["current", "moved", "refused"]
@@ -152,27 +154,32 @@ class _Pages:
 
     def __iter__(self) -> Iterator[list[_Rebuilt]]:
         pages = self._collections.pages(self._kind, self._parts.settings.batch)
+        settings = self._parts.settings
         with (
+            Sandbox(settings.parse_processes, settings.parse_memory) as sandbox,
             ThreadPoolExecutor(READERS, "olhar-read") as readers,
             ThreadPoolExecutor(1, "olhar-ahead") as ahead,
         ):
-            preparing = ahead.submit(self._prepared, pages, readers)
+            preparing = ahead.submit(self._prepared, pages, readers, sandbox)
             while page := preparing.result():
-                preparing = ahead.submit(self._prepared, pages, readers)
+                preparing = ahead.submit(self._prepared, pages, readers, sandbox)
                 self._encode([work.task for work in page if work.task is not None])
                 yield [self._rebuilt(work) for work in page]
 
     def _prepared(
-        self, pages: Iterator[list[tuple[Row, Row | None]]], readers: ThreadPoolExecutor
+        self, pages: Iterator[list[tuple[Row, Row | None]]], readers: ThreadPoolExecutor, sandbox: Sandbox
     ) -> list[_Work]:
         page = next(pages, [])
         works = [_Work(old, None if _done(old, new) else _task(old.item)) for old, new in page]
         if not self._collections.keeps("image"):
-            list(readers.map(self._open, works))
+            list(readers.map(partial(self._open, sandbox), works))
         return works
 
-    def _open(self, work: _Work) -> None:
-        """Read and decode the original. Raises Unavailable when the originals cannot be had at all."""
+    def _open(self, sandbox: Sandbox, work: _Work) -> None:
+        """Read and decode the original, a sound in ``sandbox``.
+
+        Raises Unavailable when the originals cannot be had at all.
+        """
         item, task = work.old.item, work.task
         if task is None or not _seen(work.old):
             return
@@ -185,6 +192,9 @@ class _Pages:
             return
         task.sha256 = item.content_hash
         settings = self._parts.settings
+        if item.modality == AUDIO:
+            sounds.read(task, self._parts.encoder, sandbox, self._parts.blobs, settings)
+            return
         opened = partial(working_picture, max_pixels=settings.max_pixels)
         steps.decode(task, self._parts.blobs, opened, settings.thumbnail)
 
@@ -192,6 +202,8 @@ class _Pages:
         batch = self._parts.settings.encoder_batch or BATCH
         if any(task.pixels is not None for task in tasks):
             steps.encode_pictures(tasks, self._parts.encoder.encode_images, batch)
+        if any(task.sound is not None for task in tasks):
+            steps.encode_sounds(tasks, sounds.hearing(self._parts.encoder), batch)
         if not self._collections.keeps("caption"):
             # Also of an item whose picture is a problem: its texts are kept if the move is forced.
             texts = [Task(task.place, task.file, task.described) for task in tasks]
@@ -213,7 +225,7 @@ class _Pages:
 
 
 def _seen(row: Row) -> bool:
-    """Whether the item has pixels of its own."""
+    """Whether the item has pixels or a sound of its own."""
     return row.image_vector is not None or (
         row.item.kind == "image" and row.item.modality not in (DOCUMENT, VIDEO)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ingest.sandbox import Sandbox
@@ -11,7 +12,7 @@ from rag.blobs import Blobs
 from rag.errors import InvalidInput, OlharError
 from rag.protocols import Hearing, ImageEncoder
 from rag.settings import Settings
-from rag.types import AUDIO, moment
+from rag.types import AUDIO, Matrix, Sound, moment
 
 HEARD: Final = "ingest.sounds.decoding:heard"
 SHARE: Final = 0.8
@@ -22,12 +23,18 @@ DEAF: Final = (
 )
 
 
+def hearing(encoder: ImageEncoder) -> Callable[[Sequence[Sound]], Matrix]:
+    """What makes vectors of sounds. Raises InvalidInput where the encoder does not hear."""
+    if not (isinstance(encoder, Hearing) and encoder.hears):
+        raise InvalidInput(DEAF)
+    return encoder.encode_sounds
+
+
 def read(task: Task, encoder: ImageEncoder, sandbox: Sandbox, blobs: Blobs, settings: Settings) -> None:
     """Bytes to what the encoder hears; the original is kept."""
     deadline = settings.parse_seconds
     try:
-        if not (isinstance(encoder, Hearing) and encoder.hears):
-            raise InvalidInput(DEAF)
+        hearing(encoder)
         found: Heard = sandbox.call(HEARD, task.data, SHARE * deadline, deadline=deadline)
         blobs.put(task.sha256, task.data)
     except OlharError as error:

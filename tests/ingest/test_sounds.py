@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from ingest.reindex import ReindexReport, reindex
 from ingest.removal import remove
 from ingest.retrying import Patience
 from ingest.run import ingest
 from ingest.sounds.decoding import heard
-from ingest.sources import SourceFile
-from rag.build import build
+from ingest.sources import SourceFile, walk
+from rag.build import Olhar, build
 from rag.encoders.clap import ClapEncoder
+from rag.encoders.imagebind import ImageBindEncoder
 from rag.pipeline.evidence import describe
 from rag.questions import Question
 from rag.settings import Settings
-from rag.types import Matrix, Query, Sound
+from rag.store import Rebuild
+from rag.types import Matrix, Query, Sound, Vector
 from tests.clips import tone
-from tests.rag.encoders.tiny_models import tiny_clap
+from tests.rag.encoders.tiny_models import tiny_clap, tiny_clip, tiny_imagebind
 
 from .conftest import SCOPE, FakeEncoder, FakeParts, Run, add, picture, save, statuses
+from .test_reindex import Unknown
 
 
 class Ears(FakeEncoder):
@@ -64,6 +69,69 @@ def test_a_broken_sound_is_quarantined(parts: FakeParts, photos: Path, run: Run)
     parts.fake = Ears()
     save(photos / "dog.wav", b"RIFF\0\0\0\0WAVEfmt ")
     assert statuses(run()) == {"dog.wav": "quarantined"}
+
+
+@contextmanager
+def opened(folder: Path, encoder: str) -> Iterator[Olhar]:
+    settings = {"data": folder / "data", "encoder": encoder, "encoder_device": "cpu"}
+    with build(Settings.model_validate(settings)) as olhar:
+        yield olhar
+
+
+def reindexed(olhar: Olhar, *, force: bool = False) -> ReindexReport:
+    uri, image, text = olhar.settings.store_uri, olhar.encoder.fingerprint, olhar.text_encoder.fingerprint
+    rebuild = Rebuild.open(uri, image=image, text=text)
+    try:
+        return reindex(olhar, rebuild, Unknown(), budget=0.05, force=force)
+    finally:
+        rebuild.close()
+
+
+def vectors(olhar: Olhar) -> dict[str, Vector | None]:
+    rows = olhar.store.rows(SCOPE, "image", [item.id for item in olhar.store.scan(SCOPE, "image")])
+    return {Path(row.item.source).name: row.image_vector for row in rows}
+
+
+def test_another_encoder_hears_the_kept_originals(tmp_path: Path) -> None:
+    files = [
+        save(tmp_path / "high.wav", tone(pitch=4000)),
+        save(tmp_path / "low.flac", tone("flac", seconds=12, rate=8000)),
+        save(tmp_path / "seen.png", picture(0)),
+    ]
+    first, other = (f"imagebind:{tiny_imagebind(tmp_path / f'model{n}', seed=n)}" for n in range(2))
+    with opened(tmp_path, first) as olhar:
+        assert set(statuses(ingest(olhar, SCOPE, walk(files))).values()) == {"indexed"}
+        before = vectors(olhar)
+    originals = [path.read_bytes() for path in files]
+    for path in files:
+        path.unlink()  # only what was kept is there
+    with opened(tmp_path, other) as olhar:
+        report = reindexed(olhar)
+        assert (report.state, report.images, report.problems) == ("moved", 3, [])
+        after = vectors(olhar)
+    ears = ImageBindEncoder(other, device="cpu")
+    sounds = ears.encode_sounds([heard(data).sound for data in originals[:2]])
+    for path, expected in zip(files, sounds, strict=False):
+        now, was = after[path.name], before[path.name]
+        assert now is not None
+        assert was is not None
+        assert np.allclose(now, expected, atol=1e-5)
+        assert not np.allclose(was, expected, atol=1e-3)
+
+
+def test_an_encoder_that_does_not_hear_leaves_a_collection_with_sounds_alone(tmp_path: Path) -> None:
+    low = save(tmp_path / "low.wav", tone())
+    save(tmp_path / "low.txt", "a hum")
+    with opened(tmp_path, f"imagebind:{tiny_imagebind(tmp_path / 'bound')}") as olhar:
+        ingest(olhar, SCOPE, walk([low]))
+    with opened(tmp_path, str(tiny_clip(tmp_path / "clip"))) as olhar:
+        report = reindexed(olhar)
+        assert report.state == "refused"
+        assert "cannot hear" in report.problems[0].reason
+        assert reindexed(olhar, force=True).state == "moved"
+        assert vectors(olhar) == {"low.wav": None}
+        (hit,) = olhar.pipeline.search(Question(SCOPE, Query("a hum"))).hits
+        assert hit.item.modality == "audio"
 
 
 def test_sounds_are_found_by_texts_and_pictures_say_that_nobody_sees(tmp_path: Path) -> None:
