@@ -52,7 +52,7 @@ from rag.types import Calibration, Matrix, Pixels
 SIZES: Final = (20, 40, 80, 150, 300)
 THOUSAND: Final = 1000
 HALVES: Final = range(11)
-WEIGHTS: Final = (0, 8, 12, 16, 20, 24, 40)
+WEIGHTS: Final = (0, 4, 6, 8, 10, 12, 16, 24)
 
 Truth = NDArray[np.bool_]
 

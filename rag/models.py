@@ -199,7 +199,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
         licence="Apache-2.0 (both towers); heads trained on Flickr8k (research), see their model card",
         calibration=Calibration(
             full=LegWeights(bias=-4.11, image=4.08, caption=5.13, bm25=0.46, agreement=-2.24, named=0.99),
-            image_only=LegWeights(bias=-4.05, image=6.91, named=15.8),
+            image_only=LegWeights(bias=-4.05, image=6.91, named=6.0),
             text_only=LegWeights(bias=-3.91, caption=6.58, bm25=0.99),
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),

@@ -47,6 +47,17 @@ def class_vectors(folder: Path, text: TextTower) -> Matrix:
     return cached(folder / f"conse-classes-{digest}.npy", make)
 
 
+def kind_vectors(folder: Path, text: TextTower) -> Matrix:
+    """Of the words for kinds of classes (“a cat”), shape (kinds, dim), normalised; kept in ``folder``."""
+    words = sorted({word for group in general_words() for word in group})
+    digest = hashlib.sha256(json.dumps([PROMPTS, words]).encode()).hexdigest()[:12]
+
+    def make() -> Matrix:
+        return _normalised(np.mean([text([one.format(word) for word in words]) for one in PROMPTS], axis=0))
+
+    return cached(folder / f"conse-kinds-{digest}.npy", make)
+
+
 def wording_mean(folder: Path, text: TextTower) -> Vector:
     """The mean embedding of questions about all kinds of things, shape (dim,); kept in ``folder``."""
     names = [names[0] for names in class_names()[WORDED_CLASSES]]

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from rag.encoders.compact import hubs
-from rag.encoders.compact.classes import class_vectors, wording_mean
+from rag.encoders.compact.classes import class_vectors, kind_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
 from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest, loaded
-from rag.encoders.compact.naming import named
+from rag.encoders.compact.naming import Names
 from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.portuguese import not_understood
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
@@ -101,7 +101,7 @@ class CompactEncoder:
 
     def named(self, queries: Matrix, images: Matrix) -> Matrix:
         """What ``rag.protocols.Naming`` says."""
-        return named(_conse(queries), _conse(images), self._centred)
+        return self._names.named(_conse(queries), _unmixed(images) + self._classes.mean(axis=0))
 
     @once
     def _heads(self) -> Heads:
@@ -116,8 +116,8 @@ class CompactEncoder:
         return class_vectors(self._folder, self._text)
 
     @once
-    def _centred(self) -> Matrix:
-        return unit(self._classes - self._classes.mean(axis=0))
+    def _names(self) -> Names:
+        return Names.of(self._classes, kind_vectors(self._folder, self._text))
 
 
 def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
@@ -148,6 +148,13 @@ def text_halves(heads: Heads, features: Floats, wordings: Vector, classes: Matri
 def _conse(vectors: Matrix) -> Matrix:
     half = vectors[:, LEARNED_DIMENSION:HALVES]  # of length 0 for a text that is near to no class at all
     return np.asarray(half / np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _unmixed(images: Matrix) -> Matrix:
+    """Their ConSE halves as long as ``picture_halves`` had them, where the learned one had length 1."""
+    learned = np.linalg.norm(images[:, :LEARNED_DIMENSION], axis=1, keepdims=True)
+    halves = images[:, LEARNED_DIMENSION:HALVES] / np.maximum(learned, 1e-9)
+    return np.asarray(halves / PICTURE_LENGTH, np.float32)
 
 
 def mix(logits: Matrix, classes: Matrix) -> Matrix:

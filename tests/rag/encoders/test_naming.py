@@ -9,8 +9,9 @@ import pytest
 
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, TextTower
 from rag.encoders.compact.captions import LEAST_AGREEMENT
+from rag.encoders.compact.classes import class_vectors
 from rag.encoders.compact.compile import packaged
-from rag.encoders.compact.naming import SHOWN, named
+from rag.encoders.compact.naming import SHOWN, Names
 from rag.images import decode
 from rag.types import Matrix
 
@@ -52,7 +53,17 @@ def test_a_sentence_that_names_no_class_says_nothing(encoder: CompactEncoder, pi
 
 def test_nothing_is_told_of_no_pictures() -> None:
     some = np.eye(3, dtype=np.float32)
-    assert named(some, some[:0], some).shape == (3, 0)
+    assert Names.of(some, some).named(some, some[:0]).shape == (3, 0)
+
+
+def test_what_a_picture_was_mixed_of_is_found_again(models: Path) -> None:
+    """Among classes of which many are alike: a zebra and an espresso machine, a panda and a school bus."""
+    classes = class_vectors(models, TextTower(models))
+    mixed = np.stack([0.6 * classes[340] + 0.4 * classes[550], 0.7 * classes[388] + 0.3 * classes[779]])
+    shares = Names.of(classes, classes[:1]).shares(mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
+    assert np.argsort(-shares, axis=1)[:, :2].tolist() == [[340, 550], [388, 779]]
+    assert (np.sort(shares, axis=1)[:, -2:].sum(axis=1) > 0.8).all()
+    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_caption_fits_its_own_picture_best(pictures: Matrix, models: Path) -> None:
@@ -68,7 +79,24 @@ def test_a_caption_fits_its_own_picture_best(pictures: Matrix, models: Path) -> 
     assert text.agreement(captions[:, :384], pictures) is None
 
 
-@pytest.mark.parametrize("question", ["a cat", "cat", "gato", "Is there a cat?", "a dog", "a horse"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a cat",
+        "cat",
+        "gato",
+        "Is there a cat?",
+        "a dog",
+        "a horse",
+        "an animal",
+        "a vehicle",
+        "um carro",
+        "a bike",
+        "a jacket",
+        "a ship",
+        "a cup of coffee",
+    ],
+)
 def test_a_word_for_a_kind_is_held_against_no_picture(
     question: str, encoder: CompactEncoder, pictures: Matrix
 ) -> None:
