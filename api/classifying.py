@@ -12,16 +12,20 @@ from api.classify_schemas import ClassifiedOut, ClassifyIn, WaysIn
 from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
 from ingest.classifying import sort_collection
 from rag.build import Olhar
-from rag.errors import FingerprintMismatch, NotFound
+from rag.errors import Conflict, FingerprintMismatch, NotFound
 from rag.protocols import WordByWord
 from rag.records.classifiers import Kept
 from rag.types import Matrix, Pixels, Scope
+from rag.vision.few_shot.learned import Learned
 from rag.vision.few_shot.packing import pack, unpack
 from rag.vision.few_shot.trained import LearnedClassifier
+from rag.vision.sampling import sample
 from rag.vision.zero_shot import Classified, Classifier, Wanted
 from rag.vision.zero_shot.prompts import label_vectors, templates_of
 
 ITEM: Final = re.compile("[0-9a-f]{32}")
+SEEN: Final = 2_000
+"""Pictures of a collection that are looked at to tell how common a label is."""
 UNFITTED: Final = (
     "nobody has fitted this encoder's probabilities of labels; their order can be used, they are a guess"
 )
@@ -41,28 +45,31 @@ class Classification:
     def classify(self, wanted: ClassifyIn, picture: Pixels) -> ClassifiedOut:
         """The labels of a picture. Raises InvalidInput for labels that cannot be used, NotFound and
         FingerprintMismatch for a classifier."""
-        classifier = self._classifier(wanted, wanted.collection or self._olhar.settings.collection)
+        classifier, calibrated = self._classifier(
+            wanted, wanted.collection or self._olhar.settings.collection
+        )
         (found,) = classifier.classify(np.asarray(self._olhar.encoder.encode_images([picture])))
         return ClassifiedOut.of(
             found,
             top=wanted.top,
             multi=wanted.multi,
-            calibrated=self._calibrated(wanted),
+            calibrated=calibrated,
             warnings=self._warnings(wanted),
         )
 
     def sort(self, collection: str, wanted: SortIn) -> SortedOut:
         """Sort all photos of a collection; see ``sort_collection``."""
+        classifier, calibrated = self._classifier(wanted, collection)
         found = sort_collection(
             self._olhar,
             Scope(self._tenant, collection),
-            self._classifier(wanted, collection).classify,
+            classifier.classify,
             name=self._name(wanted),
             multi=wanted.multi,
             threshold=wanted.threshold,
             store=wanted.store,
         )
-        return SortedOut.of(found, calibrated=self._calibrated(wanted), warnings=self._warnings(wanted))
+        return SortedOut.of(found, calibrated=calibrated, warnings=self._warnings(wanted))
 
     def teach(self, collection: str, wanted: TeachIn, load: Callable[[str], Pixels]) -> ClassifierOut:
         """Learn labels from examples and keep them. ``load`` opens a picture that is no item.
@@ -78,19 +85,22 @@ class Classification:
         examples = {label: [places[one] for one in some] for label, some in wanted.examples.items()}
         templates = templates_of(wanted.language)
         words = label_vectors(encoder, [Wanted(label) for label in examples], templates)
-        learned = learn(examples, vectors, words, prior=PRIOR if wanted.words else 0.0)
+        seen = sample(self._olhar.store, scope, SEEN).vectors
+        learned = learn(examples, vectors, words, prior=PRIOR if wanted.words else 0.0, seen=seen)
         counts = {label: len(set(some)) for label, some in examples.items()}
         kept = self._olhar.records.classifiers.put(
             scope, wanted.name, encoder.fingerprint, learned.labels, counts, pack(learned)
         )
-        return ClassifierOut.of(kept, usable=True)
+        return ClassifierOut.of(kept, usable=True, shares=_shares(learned))
 
     def classifiers(self, collection: str) -> ClassifiersOut:
         """Those of a collection."""
         found = self._olhar.records.classifiers.all(Scope(self._tenant, collection))
         now = self._olhar.encoder.fingerprint
         return ClassifiersOut(
-            classifiers=[ClassifierOut.of(one, usable=one.fingerprint == now) for one in found]
+            classifiers=[
+                ClassifierOut.of(one, usable=one.fingerprint == now, shares=_shares_of(one)) for one in found
+            ]
         )
 
     def forget(self, collection: str, name: str) -> None:
@@ -109,19 +119,24 @@ class Classification:
             known |= dict(zip(pictures, encoded, strict=True))
         return np.stack([known[one] for one in given])
 
-    def _classifier(self, wanted: WaysIn, collection: str) -> _Classify:
+    def _classifier(self, wanted: WaysIn, collection: str) -> tuple[_Classify, bool]:
+        """What sorts, and whether its probabilities are calibrated."""
         if wanted.classifier is not None:
             kept = self._kept(collection, wanted.classifier)
-            return LearnedClassifier(unpack(kept.weights, kept.labels), multi=wanted.multi, none=wanted.none)
-        return Classifier(
+            learned = unpack(kept.weights, kept.labels)
+            found = LearnedClassifier(learned, multi=wanted.multi, none=wanted.none)
+            return found, learned.shares is not None
+        known = self._olhar.label_calibration
+        by_words = Classifier(
             self._olhar.encoder,
             wanted.wanted(),
-            calibration=self._olhar.label_calibration,
+            calibration=known,
             multi=wanted.multi,
             none=wanted.none,
             language=wanted.language,
             templates=wanted.templates,
         )
+        return by_words, known is not None
 
     def _kept(self, collection: str, name: str) -> Kept:
         kept = self._olhar.records.classifiers.get(Scope(self._tenant, collection), name)
@@ -136,9 +151,6 @@ class Classification:
         encoder = self._olhar.encoder.fingerprint.name
         return f"{encoder}/{wanted.classifier}" if wanted.classifier else encoder
 
-    def _calibrated(self, wanted: WaysIn) -> bool:
-        return wanted.classifier is None and self._olhar.label_calibration is not None
-
     def _warnings(self, wanted: WaysIn) -> list[str]:
         if wanted.classifier is not None:
             return []
@@ -149,3 +161,17 @@ class Classification:
             if unknown:
                 warnings.append(f"words that the encoder does not know: {', '.join(dict.fromkeys(unknown))}")
         return warnings
+
+
+def _shares_of(kept: Kept) -> dict[str, float] | None:
+    try:
+        return _shares(unpack(kept.weights, kept.labels))
+    except Conflict:  # whoever uses it is told; the list shows the others all the same
+        return None
+
+
+def _shares(learned: Learned) -> dict[str, float] | None:
+    """How common each label is believed to be."""
+    if learned.shares is None:
+        return None
+    return dict(zip(learned.labels, learned.shares.astype(float).round(4).tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -29,7 +30,11 @@ class TeachIn(Body):
 
 
 class ClassifierOut(BaseModel):
-    """A classifier. `usable`: it was taught with the encoder that is set now."""
+    """A classifier. `usable`: it was taught with the encoder that is set now.
+
+    `shares`: how common each label seemed to be in the collection when it was taught; null where that had too
+    few pictures, so that probabilities are not calibrated.
+    """
 
     name: str
     labels: list[str]
@@ -37,9 +42,10 @@ class ClassifierOut(BaseModel):
     created_at: float
     encoder: str
     usable: bool
+    shares: dict[str, float] | None
 
     @classmethod
-    def of(cls, kept: Kept, *, usable: bool) -> Self:
+    def of(cls, kept: Kept, *, usable: bool, shares: Mapping[str, float] | None) -> Self:
         return cls(
             name=kept.name,
             labels=list(kept.labels),
@@ -47,6 +53,7 @@ class ClassifierOut(BaseModel):
             created_at=kept.created_at,
             encoder=kept.fingerprint.name,
             usable=usable,
+            shares=None if shares is None else dict(shares),
         )
 
 

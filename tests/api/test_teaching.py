@@ -54,11 +54,14 @@ def test_a_taught_classifier_sorts_a_collection(client: httpx.Client, url: str, 
     made = teach(client)
     assert made.status_code == 201
     assert made.json()["examples"] == {"cat": 3, "boat": 3, "tree": 3}
+    shares = made.json()["shares"]
+    assert shares["tree"] > shares["boat"] > shares["cat"]
+    assert client.get(f"{ROUTE}/classifiers").json()["classifiers"][0]["shares"] == shares
     told = client.post(f"{ROUTE}/classify", json={"classifier": "things", "none": False}).json()
     assert {"tree", "boat", "cat"} == set(told["labels"])
     assert all(told["labels"][name] >= count for name, count in (("tree", 40), ("boat", 30), ("cat", 20)))
     assert sum(told["labels"].values()) + told["none"] == told["pictures"] == 91
-    assert (told["tagged"], told["calibrated"]) == (0, False)
+    assert (told["tagged"], told["calibrated"]) == (0, True)
     wanted = SortIn.model_validate({"classifier": "things"})
     with Remote(url, system.settings) as remote:
         local = Local(cast(Olhar, system))

@@ -2,12 +2,14 @@
 
 A linear probe (logistic regression of a label's examples against the others', Alain and Bengio 2016) beside
 the words of the label, as Tip-Adapter mixes them (Zhang et al. 2022). Both are linear in the picture: what is
-kept is one vector and one bias a label.
+kept is one vector and one bias a label. Examples do not tell how common a label is; the pictures that are to
+be sorted do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,21 +20,30 @@ from threadpoolctl import threadpool_limits
 from rag.errors import InvalidInput
 from rag.types import Matrix
 from rag.vision.few_shot.learned import Learned
+from rag.vision.zero_shot.odds import logistic
 
 STRENGTH: Final = 10.0
 """Inverse of the regularisation (scikit-learn's ``C``), chosen on training photos with 5 and 10 examples."""
 PRIOR: Final = 1.0
 """How much a label's words count beside its examples, both of length 1; chosen alike."""
 LEAST: Final = 2
+SEEN: Final = 50
+"""Pictures from which on it can be told how common a label is."""
 MOST: Final = 10_000
 """Examples: of a label, and of all labels."""
 
 
 def learn(
-    examples: Mapping[str, Sequence[int]], images: Matrix, words: Matrix, *, prior: float = PRIOR
+    examples: Mapping[str, Sequence[int]],
+    images: Matrix,
+    words: Matrix,
+    *,
+    prior: float = PRIOR,
+    seen: Matrix | None = None,
 ) -> Learned:
     """``examples``: for each label the rows of ``images`` that show it; ``words``: its vector, unit rows,
-    which count ``prior`` times as much as the examples.
+    which count ``prior`` times as much as the examples. ``seen``: vectors of pictures like those that are to
+    be sorted, not chosen by what they show; of fewer than ``SEEN`` nothing is learned.
 
     A picture may be an example of several labels; each label's others are its counter-examples. Raises
     InvalidInput for fewer than two labels, or a label with too few examples or no counter-example.
@@ -50,7 +61,21 @@ def learn(
             weight, bias = _fitted(images[used], there, vector * np.float32(prior))
             weights.append(weight)
             biases.append(bias)
-    return Learned(tuple(examples), np.asarray(weights, np.float32), np.asarray(biases, np.float32))
+    learned = Learned(tuple(examples), np.asarray(weights, np.float32), np.asarray(biases, np.float32))
+    return learned if seen is None or len(seen) < SEEN else _as_common(learned, seen)
+
+
+def _as_common(learned: Learned, seen: Matrix) -> Learned:
+    """With log-odds for how common each label is among ``seen``.
+
+    The first step, from even odds, of what Saerens, Latinne and Decaestecker 2002 do (“Adjusting the Outputs
+    of a Classifier to New a Priori Probabilities: A Simple Procedure”). With few examples further steps run
+    away to 0 or 1 (docs/benchmarks.md).
+    """
+    least = 1 / len(seen)
+    shares = np.clip(logistic(learned.logits(seen)).mean(axis=0), least, 1 - least)
+    biases = learned.biases + np.log(shares / (1 - shares))
+    return replace(learned, biases=biases.astype(np.float32), shares=shares.astype(np.float32))
 
 
 def _check(label: str, there: NDArray[np.bool_]) -> None:

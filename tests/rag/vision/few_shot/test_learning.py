@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rag.errors import Conflict, InvalidInput
 from rag.types import Matrix
-from rag.vision.few_shot.learning import learn
+from rag.vision.few_shot.learning import SEEN, learn
 from rag.vision.few_shot.packing import pack, unpack
 from rag.vision.few_shot.trained import LearnedClassifier
 
@@ -57,12 +57,48 @@ def test_each_for_itself_one_of_them_and_none() -> None:
     assert LearnedClassifier(learned).classify(images[:0]) == []
 
 
-def test_what_was_learned_comes_back_from_its_bytes() -> None:
+@pytest.mark.parametrize("rare", [0.1, 0.5, 0.9])
+def test_how_common_a_label_is_comes_from_the_pictures_that_are_sorted(rare: float) -> None:
     images, ours = photos(20, seed=0)
     places = np.arange(20)
-    learned = learn({"ours": places[ours].tolist(), "theirs": places[~ours].tolist()}, images, words())
+    examples = {"ours": places[ours].tolist(), "theirs": places[~ours].tolist()}
+    others, truth = photos(1000, seed=2)
+    few = np.concatenate(
+        [np.flatnonzero(truth)[: int(rare * 500)], np.flatnonzero(~truth)[int(rare * 500) :]]
+    )
+    learned = learn(examples, images, words(), seen=others[few])
+    assert learned.shares is not None
+    assert learned.shares.tolist() == pytest.approx([rare, 1 - rare], abs=0.1)
+    unsure = np.mean([images[ours].mean(axis=0), images[~ours].mean(axis=0)], axis=0, keepdims=True)
+    plain = learn(examples, images, words()).logits(unsure)
+    moved = learned.logits(unsure) - plain
+    assert moved[0].tolist() == pytest.approx(
+        np.log(learned.shares / (1 - learned.shares)).tolist(), abs=1e-4
+    )
+
+
+def test_of_a_handful_of_pictures_it_is_not_told_how_common_a_label_is() -> None:
+    images, ours = photos(20, seed=0)
+    places = np.arange(20)
+    examples = {"ours": places[ours].tolist(), "theirs": places[~ours].tolist()}
+    assert learn(examples, images, words(), seen=images).shares is None
+    alike = np.repeat(images[ours][:1], SEEN, axis=0)
+    shares = learn(examples, images, words(), seen=alike).shares
+    assert shares is not None
+    assert (shares >= 1 / SEEN).all()
+    assert (shares <= 1 - 1 / SEEN).all()
+
+
+@pytest.mark.parametrize("seen", [0, SEEN])
+def test_what_was_learned_comes_back_from_its_bytes(seen: int) -> None:
+    images, ours = photos(20, seed=0)
+    places = np.arange(20)
+    examples = {"ours": places[ours].tolist(), "theirs": places[~ours].tolist()}
+    learned = learn(examples, images, words(), seen=photos(seen, seed=3)[0] if seen else None)
     again = unpack(pack(learned), LABELS)
     np.testing.assert_array_equal(again.logits(images), learned.logits(images))
+    assert (again.shares is None) == (not seen)
+    np.testing.assert_array_equal(again.shares, learned.shares)
     with pytest.raises(Conflict, match="teach it again"):
         unpack(b"no weights", LABELS)
     with pytest.raises(Conflict, match="does not fit"):
