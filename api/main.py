@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ KEEP_ALIVE_S = 75
 """A connection without a request is kept so long: longer than proxies keep theirs (60 s), and than a client
 waits that was told to come back; closed in just that moment, its next request would fail."""
 
+SWITCH_S = 0.0005
+"""After so long a thread that computes lets another one go on. A search in a Milvus Lite file changes threads
+dozens of times, and waited up to ten times as long at each change behind what is ingested."""
+
 
 def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """Serve until a signal; everything is closed when it returns.
@@ -39,6 +44,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     had. SIGTERM ends it with exit code 143 (``api.ending``).
     """
     ending = Ending(settings.grace_seconds)
+    sys.setswitchinterval(SWITCH_S)
     with (
         threadpool_limits(1, user_api="blas"),  # its threads wait turning round, and requests have their own
         bound(settings) as listener,

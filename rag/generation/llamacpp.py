@@ -28,8 +28,8 @@ from rag.relay import Emit, relay
 
 GGUF_MAGIC = b"GGUF"
 MAX_THREADS = 8
-NICE = 5
-"""Linux gives it a quarter of a core beside a busy thread that has 0 (weights 335 and 1,024)."""
+NICE = 10
+"""Linux gives it a tenth of a core beside a busy thread that has 0 (weights 110 and 1,024)."""
 DEFAULT_CONTEXT = 8192
 """Tokens."""
 
