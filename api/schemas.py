@@ -64,7 +64,8 @@ class HitOut(BaseModel):
     ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too and are not
     listed. ``negative`` is the probability that it is about what was not wanted, null where nothing was said.
     A passage or figure of a document says where it stands: its ``part``, ``page`` (0: none), the ``title``,
-    and the document's own item as ``parent_id``; a frame of a video so many ``seconds`` after its start.
+    and the document's own item as ``parent_id``; a frame of a video, or a part of its sound, so many
+    ``seconds`` after its start.
     """
 
     rank: int

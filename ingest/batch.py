@@ -25,6 +25,7 @@ from ingest.sandbox import Sandbox
 from ingest.settled import tell_begun, tell_settled
 from ingest.sounds import is_sound
 from ingest.sounds import reading as sounds
+from ingest.sounds.of_videos import encode_sound_parts
 from ingest.sources import Reading
 from ingest.steps import Task, waiting
 from ingest.system import BATCH, Parts
@@ -141,7 +142,8 @@ class BatchRun:
         settings, blobs = self._parts.settings, self._parts.blobs
         claim = partial(self._claim, task.item_id)
         if is_video(task.data, task.name):
-            videos.read(task, self._item(task), self._sandbox, blobs, settings, claim)
+            encoder = self._parts.encoder
+            videos.read(task, self._item(task), encoder, self._sandbox, blobs, settings, claim)
         elif is_sound(task.data):
             sounds.read(task, self._parts.encoder, self._sandbox, blobs, settings)
         elif not reading.is_document(task):
@@ -190,6 +192,7 @@ class BatchRun:
                 batch,
                 parts.settings.max_pixels,
             )
+            encode_sound_parts(task.parts, parts.blobs, parts.encoder, self._sandbox, parts.settings, batch)
         except ModelUnavailable:
             raise
         except OlharError as error:

@@ -93,7 +93,7 @@ def awaited(task: Task, which: str) -> list[str]:
     """The ids of what a new file brings of which the text is to be read; ``which`` is OLHAR_OCR."""
     if which == "off" or task.plan != "index":
         return []
-    parts = [part.item for part in task.parts if part.item.kind == "image"]
+    parts = [part.item for part in task.parts if part.item.modality == "image"]
     pictures = [item.id for item in parts if which == "all" or stands_in_document(item)]
     itself = task.modality == "image" and (which == "all" or task.summary.get("kind") == TIFF)
     return [task.item_id, *pictures] if itself else pictures

@@ -142,7 +142,7 @@ def stands_in_document(item: Item) -> bool:
     """Whether a picture is a figure, or a page of a TIFF that has several."""
     said = item.metadata.get(DOCUMENT)
     first_page = isinstance(said, dict) and said.get("kind") == TIFF
-    return (bool(item.parent_id) and not item.is_frame) or first_page
+    return (bool(item.parent_id) and not item.is_moment) or first_page
 
 
 def given(metadata: Mapping[str, JSON]) -> dict[str, JSON]:

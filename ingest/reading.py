@@ -16,7 +16,7 @@ from rag.errors import OlharError
 from rag.images import phash, working_picture
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.settings import Settings
-from rag.types import Item, content_hash
+from rag.types import AUDIO, Item, content_hash
 
 PARSE = "ingest.documents.parsing:parse"
 
@@ -75,7 +75,7 @@ def encode_parts(
     Pictures are read from ``blobs`` when their turn comes: all of a batch's documents would take much memory.
     Raises ModelUnavailable, BadImage for what is no picture after all, and what ``blobs`` raises.
     """
-    figures = [part for part in parts if part.item.kind == "image"]
+    figures = [part for part in parts if part.item.kind == "image" and part.item.modality != AUDIO]
     for start in range(0, len(figures), batch):
         some = figures[start : start + batch]
         files = (blobs.get(part.item.content_hash) for part in some)

@@ -255,6 +255,13 @@ class Settings(BaseSettings):
     video_seconds: float = Field(
         1.0, ge=0.05, le=3600, description="seconds of a video from one frame that is looked at to the next"
     )
+    video_sounds: int = Field(
+        32,
+        ge=0,
+        le=200,
+        description="parts of ten seconds of a video's sound that become items, at most so many, where the "
+        "encoder hears; 0: none",
+    )
     pages: int = Field(100, ge=1, le=10_000, description="most pages of one TIFF that become items")
     file_metadata: bool = Field(
         True, description="use what files say of themselves: time, place, camera, title, caption, keywords"

@@ -80,9 +80,14 @@ class Item:
         return bool(self.parent_id) and self.part.startswith("frame-")
 
     @property
+    def is_moment(self) -> bool:
+        """Whether it is such a frame, or a part of a video's sound."""
+        return self.is_frame or (bool(self.parent_id) and self.part.startswith("sound-"))
+
+    @property
     def seconds(self) -> float | None:
-        """Where in a video it stands, after the start; None for what is no frame of one."""
-        told = self.metadata.get("seconds") if self.is_frame else None
+        """Where in a video it stands, or begins, after the start; None for what is no part of one."""
+        told = self.metadata.get("seconds") if self.is_moment else None
         return float(told) if isinstance(told, int | float) else None
 
 

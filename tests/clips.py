@@ -43,6 +43,31 @@ def clip(
     return out.getvalue()
 
 
+def film(pitches: Sequence[float], seconds: int = 10, kind: str = "mp4") -> bytes:
+    """A shot and a pitch in hertz for each part of so many seconds; 0 is silence."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        picture = container.add_stream("mpeg4", rate=1)
+        heard = container.add_stream("aac", rate=16_000, layout="mono")
+        assert isinstance(picture, VideoStream)
+        assert isinstance(heard, AudioStream)
+        picture.width, picture.height = SIZE
+        picture.pix_fmt = "yuv420p"
+        for seed in range(len(pitches)):
+            for _ in range(seconds):
+                container.mux(picture.encode(av.VideoFrame.from_ndarray(shot(seed), format="rgb24")))
+        container.mux(picture.encode(None))
+        at = np.arange(seconds * 16_000) / 16_000
+        wave = np.concatenate([0.6 * np.sin(2 * np.pi * pitch * at) for pitch in pitches]).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(wave[None, :], format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        cut = av.AudioResampler("fltp", "mono", 16_000, heard.codec_context.frame_size or 1024)
+        for part in [*cut.resample(frame), *cut.resample(None)]:
+            container.mux(heard.encode(part))
+        container.mux(heard.encode(None))
+    return out.getvalue()
+
+
 def sound() -> bytes:
     """An MP4 with nothing but a second of silence."""
     out = io.BytesIO()

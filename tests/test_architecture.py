@@ -168,7 +168,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ollama": ("rag.ollama",),
     "faiss": ("rag.index_files",),
     "jinja2": ("rag.evaluation.report", "rag.vision.report"),
-    "av": ("ingest.videos.decoding", "ingest.sounds.decoding"),
+    "av": ("ingest.videos.decoding", "ingest.sounds.decoding", "ingest.sounds.tracks"),
     "pypdfium2": ("ingest.documents",),
     "rapidocr": ("ingest.ocr",),
     "lxml": ("ingest.documents",),

@@ -93,5 +93,5 @@ def _expected(document: Item) -> int:
     summary = document.metadata.get(DOCUMENT)
     if not isinstance(summary, dict):
         return 0
-    counts = (summary.get("passages"), summary.get("figures"))
+    counts = (summary.get("passages"), summary.get("figures"), summary.get("sounds"))
     return sum(count for count in counts if isinstance(count, int))

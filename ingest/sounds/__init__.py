@@ -1,6 +1,6 @@
-"""Sounds into windows that an encoder hears: what is one, and how it is read.
+"""Sounds, and those of videos, into windows that an encoder hears: what is one, and how it is read.
 
-``decoding.heard`` is run in a child process; of this package it alone touches PyAV.
+``decoding.heard`` and ``tracks.track`` are run in a child process; of this package they alone use PyAV.
 """
 
 from ingest.sounds.kinds import EXTENSIONS, is_sound

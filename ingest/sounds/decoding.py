@@ -5,18 +5,22 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ingest.sounds.kinds import format_of
 from rag.errors import BadSound
 from rag.types import SOUND_RATE, Sound
+
+Samples: TypeAlias = NDArray[np.int16]
+T = TypeVar("T")
 
 WINDOW: Final = 10 * SOUND_RATE
 """Samples: what models of CLAP's kind hear at a time."""
@@ -41,10 +45,10 @@ def heard(data: bytes, seconds: float = math.inf, clock: Callable[[], float] = t
     Ends after ``seconds`` with what there is by then. Raises BadSound when nothing can be heard.
     """
     until = clock() + seconds
-    kept: list[NDArray[np.int16]] = []
+    kept: list[Samples] = []
     step, samples, problems = 1, 0, []
     try:
-        for place, window in enumerate(_windows(data)):
+        for place, window in enumerate(_heard(data)):
             samples += len(window)
             if place % step == 0 and (len(window) >= LEAST or not kept):
                 kept.append(window)
@@ -59,16 +63,22 @@ def heard(data: bytes, seconds: float = math.inf, clock: Callable[[], float] = t
         problems.append("what comes after some damage was left out")
     if not samples:
         raise BadSound("there is nothing to be heard in it")
-    chosen = (
-        sorted({place * len(kept) // MOST for place in range(MOST)}) if len(kept) > MOST else range(len(kept))
-    )
-    return Heard(tuple(kept[place] for place in chosen), round(samples / SOUND_RATE, 2), tuple(problems))
+    return Heard(tuple(evenly(kept, MOST)), round(samples / SOUND_RATE, 2), tuple(problems))
 
 
-def _windows(data: bytes) -> Iterator[NDArray[np.int16]]:
-    waiting: list[NDArray[np.int16]] = []
+def evenly(things: Sequence[T], most: int) -> list[T]:
+    """At most ``most``, at even distances, the first among them."""
+    count = len(things)
+    if count <= most:
+        return list(things)
+    return [things[place] for place in sorted({place * count // most for place in range(most)})]
+
+
+def windows(container: InputContainer) -> Iterator[Samples]:
+    """All of a container's first sound, WINDOW samples at a time, the last with what is left."""
+    waiting: list[Samples] = []
     count = 0
-    for piece in _pieces(data):
+    for piece in _pieces(container):
         waiting.append(piece)
         count += len(piece)
         if count >= WINDOW:
@@ -81,20 +91,28 @@ def _windows(data: bytes) -> Iterator[NDArray[np.int16]]:
         yield np.concatenate(waiting)
 
 
-def _pieces(data: bytes) -> Iterator[NDArray[np.int16]]:
-    """All samples, piece by piece."""
+def opened(data: bytes, kind: str) -> InputContainer:
+    """A file, read by FFmpeg's reader ``kind`` alone. Raises FFmpegError."""
+    return av.open(io.BytesIO(data), "r", format=kind, metadata_errors="replace", io_open=_alone)
+
+
+def _heard(data: bytes) -> Iterator[Samples]:
     kind = format_of(data)
     if kind is None:
         raise BadSound("not a sound in a known format, or its beginning is damaged")
-    with av.open(io.BytesIO(data), "r", format=kind, io_open=_alone) as container:
+    with opened(data, kind) as container:
         if not container.streams.audio:
             raise BadSound("there is no sound in it")
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)
-        for frame in container.decode(container.streams.audio[0]):
-            for part in resampler.resample(frame):
-                yield part.to_ndarray().reshape(-1).astype(np.int16)
-        for part in resampler.resample(None):
+        yield from windows(container)
+
+
+def _pieces(container: InputContainer) -> Iterator[Samples]:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)
+    for frame in container.decode(container.streams.audio[0]):
+        for part in resampler.resample(frame):
             yield part.to_ndarray().reshape(-1).astype(np.int16)
+    for part in resampler.resample(None):
+        yield part.to_ndarray().reshape(-1).astype(np.int16)
 
 
 def _alone(*_: Any) -> NoReturn:

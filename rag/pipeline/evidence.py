@@ -32,8 +32,8 @@ def distinct(hits: Sequence[Hit]) -> tuple[list[Hit], dict[str, int]]:
 
     Pictures look alike by their perceptual hashes, as in ``rag.duplicates``; one that looks like another and
     has words which that lacks is kept. Texts are the same up to case, spaces and a full stop at the end; two
-    different pictures under the same words are two pieces of evidence. A picture without structure looks like
-    none, and no different one.
+    different pictures or sounds under the same words are two pieces of evidence. A picture without structure
+    looks like none, and no different one.
     """
     looks = _look_alikes([hit.item for hit in hits])
     kept: list[tuple[Hit, _Said]] = []
@@ -63,6 +63,8 @@ class _Said:
 
 
 def _compared(hit: Hit) -> str:
+    if hit.item.modality == AUDIO:
+        return ""
     return " ".join(describe(hit).casefold().split()).rstrip(" .")
 
 

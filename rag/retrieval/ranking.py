@@ -101,6 +101,6 @@ def _read(legs: Legs) -> Legs:
 def _weighed(one: Scored, legs: Legs) -> Legs:
     """A figure of a document is ranked by its texts: what encoders say of drawings misleads."""
     item = one.row.item
-    if item.parent_id and not item.is_frame and legs.caption is not None:
+    if item.parent_id and not item.is_moment and legs.caption is not None:
         return replace(legs, image=None)
     return legs

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from ingest.reconcile import reconcile
 from ingest.reindex import ReindexReport, reindex
 from ingest.removal import remove
 from ingest.retrying import Patience
@@ -21,8 +23,8 @@ from rag.pipeline.evidence import describe
 from rag.questions import Question
 from rag.settings import Settings
 from rag.store import Rebuild
-from rag.types import Matrix, Query, Sound, Vector
-from tests.clips import tone
+from rag.types import AUDIO, Matrix, Query, Sound, Vector, Where
+from tests.clips import clip, film, tone
 from tests.rag.encoders.tiny_models import tiny_clap, tiny_clip, tiny_imagebind
 
 from .conftest import SCOPE, FakeEncoder, FakeParts, Run, add, picture, save, statuses
@@ -31,7 +33,10 @@ from .test_reindex import Unknown
 
 class Ears(FakeEncoder):
     hears = True
-    sees = True
+
+    def __init__(self, *, sees: bool = True) -> None:
+        super().__init__()
+        self.sees = sees
 
     def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
         return np.stack([np.full(8, 1 + len(sound), np.float32) for sound in sounds])
@@ -132,6 +137,63 @@ def test_an_encoder_that_does_not_hear_leaves_a_collection_with_sounds_alone(tmp
         assert vectors(olhar) == {"low.wav": None}
         (hit,) = olhar.pipeline.search(Question(SCOPE, Query("a hum"))).hits
         assert hit.item.modality == "audio"
+
+
+def test_the_sound_of_a_video_is_found_at_its_second(tmp_path: Path) -> None:
+    path = save(tmp_path / "film.mp4", film([500, 3000]))
+    first, other = (f"imagebind:{tiny_imagebind(tmp_path / f'model{n}', seed=n)}" for n in range(2))
+    with opened(tmp_path, first) as olhar:
+        (receipt,) = ingest(olhar, SCOPE, walk([path])).files
+        assert (receipt.status, receipt.reason) == ("indexed", "2 frames and 2 sounds of 0:20")
+        asked = Query(sound=heard(tone(pitch=3000, seconds=10)).sound)
+        found = olhar.pipeline.search(Question(SCOPE, asked, where=Where("modality", "eq", AUDIO))).hits
+        assert [hit.item.seconds for hit in found] == [pytest.approx(10, abs=0.1), 0]
+        assert {hit.item.parent_id for hit in found} == {receipt.item_id}
+        assert describe(found[0]) == "at 0:10 of film.mp4: No caption. A sound."
+        everything = olhar.pipeline.search(Question(SCOPE, Query("a whistle"), limit=10)).hits
+        assert sorted(hit.item.modality for hit in everything) == ["audio", "audio", "image", "image"]
+        (kept,) = [olhar.blobs.get(hit.item.content_hash) for hit in found[:1]]
+        assert kept.startswith(b"OggS")
+        assert not reconcile(olhar).differences
+        before = vectors_by_part(olhar)
+    with opened(tmp_path, other) as olhar:
+        assert reindexed(olhar).state == "moved"
+        ears, after = ImageBindEncoder(other, device="cpu"), vectors_by_part(olhar)
+        (expected,) = ears.encode_sounds([heard(kept).sound])
+        assert np.allclose(after["sound-2"], expected, atol=1e-5)
+        assert not np.allclose(after["sound-2"], before["sound-2"], atol=1e-3)
+        remove(olhar, SCOPE, "item", receipt.item_id)
+        assert not olhar.store.scan(SCOPE, "image")
+        assert not olhar.blobs.exists(found[0].item.content_hash)
+
+
+def vectors_by_part(olhar: Olhar) -> dict[str, Vector]:
+    rows = olhar.store.rows(SCOPE, "image", [item.id for item in olhar.store.scan(SCOPE, "image")])
+    return {row.item.part: row.image_vector for row in rows if row.image_vector is not None}
+
+
+def test_who_does_not_see_hears_a_video_and_who_does_not_hear_sees_it(
+    parts: FakeParts, photos: Path, run: Run
+) -> None:
+    save(photos / "film.mp4", film([500, 3000], seconds=2))
+    save(photos / "still.mp4", clip())
+    parts.fake = Ears(sees=False)
+    found = {Path(file.source).name: file for file in run().files}
+    assert (found["film.mp4"].status, found["film.mp4"].reason) == ("indexed", "1 sound of 0:04")
+    assert found["still.mp4"].status == "quarantined"
+    assert "there is nothing to be heard in it" in found["still.mp4"].reason
+    remove(parts, SCOPE, "item", found["film.mp4"].item_id)
+    parts.fake = FakeEncoder()
+    assert run().files[0].reason == "2 frames of 0:04"
+
+
+def test_a_setting_leaves_the_sound_of_videos_out(tmp_path: Path) -> None:
+    silent = FakeParts(tmp_path / "silent", video_sounds=0)
+    silent.fake = Ears()
+    path = save(tmp_path / "film.mp4", film([500], seconds=2))
+    (receipt,) = ingest(silent, SCOPE, walk([path])).files
+    silent.records.close()
+    assert receipt.reason == "1 frame of 0:02"
 
 
 def test_sounds_are_found_by_texts_and_pictures_say_that_nobody_sees(tmp_path: Path) -> None:
