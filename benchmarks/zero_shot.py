@@ -3,9 +3,9 @@
     python -m benchmarks.zero_shot OBJECTS TRAIN [--cache FOLDER]
 
 OBJECTS has photos with one label each, TRAIN photos with captions; both have a `captions.jsonl`. Temperature
-and “none of these” are fitted on half of OBJECTS and measured on the other half, both ways, for eleven
-halvings. Slope and bias of labels for themselves are fitted on words of TRAIN's captions. At the end: the
-values fitted on everything, which the encoder's row holds rounded.
+and its spread are fitted on half of OBJECTS and measured on the other half, both ways, for eleven halvings,
+and the same without a spread. Slope and bias of labels for themselves are fitted on words of TRAIN's
+captions. At the end: the values fitted on everything, which the encoder's row holds rounded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from rag.vision.zero_shot.odds import Floats, each, one_of
 from rag.vision.zero_shot.prompts import TEMPLATES, Wanted, label_vectors
 
 SEEDS: Final = range(11)
-SCALES: Final = np.linspace(15, 40, 51)
+SCALES: Final = 10 * 1.02 ** np.arange(90)
+"""From 10 to 58; two of them are a scale, their geometric mean, and its spread."""
 NONES: Final = np.linspace(0.1, 0.5, 41)
 SIZES: Final = (5, 20, 100, 300)
 _WORDS: Final = """
@@ -52,14 +53,21 @@ def main() -> None:
     with build(load_settings()) as olhar:
         encoders = CachedEncoders.of(olhar, given.cache)
         cosines, right = of_objects(encoders, read_dataset(given.objects))
-        print(f"{cosines.shape[1]} labels, {len(cosines)} photos: top-1 {top_1(cosines, right):.3f}")
-        halves(cosines, right)
+        true = cosines.argmax(axis=1) == right
+        print(f"{cosines.shape[1]} labels, {len(cosines)} photos: top-1 {true.mean():.3f}")
+        at = likeliest(cosines)
+        for name, spread in (("with a spread", True), ("one temperature", False)):
+            print(name, halves(at, true, spread=spread), flush=True)
+        print(f"ECE of a half whose probabilities were exact: {exact(mean_at(at, fitted(at, true))):.3f}")
         packaged = olhar.label_calibration
         if packaged is not None:
-            tell("packaged, all photos", *first(cosines, right, packaged.scale))
+            sure = one_of(cosines, packaged, none=False).max(axis=1)
+            tell("packaged, all photos", sure, true)
             print(f"packaged, with none: {open_set(cosines, right, packaged)}")
-        scale = fitted_scale(cosines, right)
-        print(f"fitted on all: scale {scale:.1f}, none {fitted_none(cosines, right, scale):.3f}")
+        low, high = (float(SCALES[place]) for place in fitted(at, true))
+        scale, spread = np.sqrt(low * high), np.sqrt(high / low)
+        none = fitted_none(cosines, right, scale, spread)
+        print(f"fitted on all: scale {scale:.1f}, spread {spread:.2f}, none {none:.3f}", flush=True)
         slope, bias = of_words(encoders, read_dataset(given.train))
         print(f"fitted on the words of captions: slope {slope:.2f}, bias {bias:.2f}")
 
@@ -73,24 +81,27 @@ def of_objects(encoders: CachedEncoders, dataset: Dataset) -> tuple[Floats, Indi
     return (images @ vectors.T).astype(np.float64), np.array([names.index(name) for name in named])
 
 
-def top_1(cosines: Floats, right: Indices) -> float:
-    return float((cosines.argmax(axis=1) == right).mean())
+def likeliest(cosines: Floats) -> Floats:
+    """The probability of the likeliest label, the same one at all ``SCALES``: shape (scales, photos)."""
+    known = [LabelCalibration(scale, 0, 0, 0) for scale in SCALES.tolist()]
+    return np.array([one_of(cosines, one, none=False).max(axis=1) for one in known])
 
 
-def first(cosines: Floats, right: Indices, scale: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Probability of the likeliest label of each photo, and whether it is right."""
-    found = one_of(cosines, LabelCalibration(scale, 0, 0, 0), none=False)
-    return found.max(axis=1), found.argmax(axis=1) == right
+def fitted(at: Floats, true: NDArray[np.bool_], *, spread: bool = True) -> tuple[int, int]:
+    """The places of the two scales by whose mean what was said of the likeliest label has the least log loss;
+    without ``spread`` they are one."""
 
-
-def fitted_scale(cosines: Floats, right: Indices) -> float:
-    """The scale under which what was said of the likeliest label has the least log loss."""
-
-    def loss(scale: float) -> float:
-        sure, true = first(cosines, right, scale)
+    def loss(pair: tuple[int, int]) -> float:
+        sure = mean_at(at, pair)
         return -float(np.log(np.where(true, sure, 1 - sure) + 1e-12).mean())
 
-    return least(SCALES, loss)
+    places = range(len(SCALES))
+    pairs = [(low, high) for low in places for high in (places[low:] if spread else [low])]
+    return min(pairs, key=loss)
+
+
+def mean_at(at: Floats, pair: tuple[int, int]) -> Floats:
+    return np.asarray((at[pair[0]] + at[pair[1]]) / 2)
 
 
 def open_set(cosines: Floats, right: Indices, known: LabelCalibration, seed: int = 0) -> str:
@@ -108,14 +119,14 @@ def open_set(cosines: Floats, right: Indices, known: LabelCalibration, seed: int
     return "; ".join(told)
 
 
-def fitted_none(cosines: Floats, right: Indices, scale: float) -> float:
+def fitted_none(cosines: Floats, right: Indices, scale: float, spread: float) -> float:
     """The cosine of “none of these” with the least log loss over lists of all sizes alike."""
     lists = [trial for _, trials in drawn(cosines.shape[1], right, 1) for trial in trials[:5]]
 
     def loss(none: float) -> float:
         losses = []
         for labels, photos in lists:
-            known = LabelCalibration(scale, none, 0, 0)
+            known = LabelCalibration(scale, none, 0, 0, spread)
             found = one_of(cosines[np.ix_(photos, labels)], known, none=True)
             chosen = found[np.arange(len(photos)), truth(labels, right[photos])]
             losses.append(-float(np.log(chosen + 1e-12).mean()))
@@ -144,27 +155,34 @@ def truth(labels: Indices, right: Indices) -> Indices:
     return np.where(match.any(axis=1), match.argmax(axis=1), len(labels))
 
 
-def halves(cosines: Floats, right: Indices) -> None:
-    apart, together = [], []
+def halves(at: Floats, true: NDArray[np.bool_], *, spread: bool) -> str:
+    apart, together, losses = [], [], []
     for seed in SEEDS:
-        order = np.random.default_rng(seed).permutation(len(right))
+        order = np.random.default_rng(seed).permutation(len(true))
         parts = [order[: len(order) // 2], order[len(order) // 2 :]]
         held = []
-        for fit, measured in (parts, parts[::-1]):
-            held.append(first(cosines[measured], right[measured], fitted_scale(cosines[fit], right[fit])))
+        for fit, other in (parts, parts[::-1]):
+            pair = fitted(at[:, fit], true[fit], spread=spread)
+            held.append((mean_at(at[:, other], pair), true[other]))
             apart.append(reliability(*held[-1]).ece)
-        together.append(reliability(*(np.concatenate(both) for both in zip(*held, strict=True))).ece)
-    print(
+        sure, right = (np.concatenate(both) for both in zip(*held, strict=True))
+        together.append(reliability(sure, right).ece)
+        losses.append(-float(np.log(np.where(right, sure, 1 - sure) + 1e-12).mean()))
+    return (
         f"fitted on one half, measured on the other: ECE {np.mean(apart):.3f} of a half "
-        f"({min(apart):.3f} to {max(apart):.3f}), {np.mean(together):.3f} of both halves together"
+        f"({min(apart):.3f} to {max(apart):.3f}), {np.mean(together):.3f} of both halves together, log loss "
+        f"{np.mean(losses):.4f}"
     )
-    sure, _ = first(cosines, right, fitted_scale(cosines, right))
+
+
+def exact(sure: Floats) -> float:
+    """The ECE of a half if every probability were exact."""
     rng = np.random.default_rng(0)
     noise = []
     for _ in range(50):
         some = rng.choice(sure, len(sure) // 2, replace=False)
         noise.append(reliability(some, rng.random(len(some)) < some).ece)
-    print(f"ECE of a half whose probabilities were exact: {np.mean(noise):.3f}")
+    return float(np.mean(noise))
 
 
 def tell(name: str, sure: Floats, true: NDArray[np.bool_]) -> None:

@@ -204,7 +204,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
             image_query=LegWeights(bias=-9.5, image=15.5),
         ),
         moderation={"en": ModerationScales(6.0, 5.5), "pt": ModerationScales(3.5, 3.0)},
-        labels=LabelCalibration(scale=26.0, none=0.27, slope=10.4, bias=-4.9),
+        labels=LabelCalibration(scale=29.0, none=0.29, slope=10.4, bias=-4.9, spread=1.4),
         dimension=897,
     ),
     _clip(

@@ -238,14 +238,17 @@ class LabelCalibration:
     """How one encoder's cosines of a picture and a label's words become probabilities.
 
     Among several labels the logit of one is ``scale`` × cosine; “none of these” is as likely as a label with
-    the cosine ``none`` would be, times the number of labels. Each for itself a label has the log-odds
-    ``slope`` × cosine + ``bias``. Fitted on photos by ``benchmarks/zero_shot.py``, rounded.
+    the cosine ``none`` would be, times the number of labels. How sharp it is differs from picture to picture:
+    probabilities are the mean of those at ``scale`` / ``spread`` and ``scale`` × ``spread``. Each for itself
+    a label has the log-odds ``slope`` × cosine + ``bias``. Fitted on photos by ``benchmarks/zero_shot.py``,
+    rounded.
     """
 
     scale: float
     none: float
     slope: float
     bias: float
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,19 @@ def one_of(cosines: Floats, calibration: LabelCalibration, *, none: bool) -> Flo
 
     Guo et al. 2017, “On Calibration of Modern Neural Networks”, equation 9; the temperature is 1 / ``scale``.
     Each label that is wrong takes some probability, so that “none” grows with their number: its logit is
-    scale × none + log(labels).
+    scale × none + log(labels). With a ``spread`` it is the mean of two such softmaxes.
     """
-    logits = calibration.scale * cosines
-    if none:
-        rest = calibration.scale * calibration.none + np.log(cosines.shape[1])
-        logits = np.concatenate([logits, np.full((len(cosines), 1), rest)], axis=1)
-    return softmax(logits)
+    scales = sorted({calibration.scale / calibration.spread, calibration.scale * calibration.spread})
+    found = [softmax(_logits(cosines, scale, calibration.none if none else None)) for scale in scales]
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _logits(cosines: Floats, scale: float, none: float | None) -> Floats:
+    logits = scale * cosines
+    if none is None:
+        return logits
+    rest = np.full((len(cosines), 1), scale * none + np.log(cosines.shape[1]))
+    return np.concatenate([logits, rest], axis=1)
 
 
 def each(cosines: Floats, calibration: LabelCalibration) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,22 @@ def test_one_label_among_several_is_a_softmax_at_the_calibrated_temperature() ->
     assert found.labels[0].probability == pytest.approx(odds[0] / odds.sum(), abs=1e-6)
     assert found.none == pytest.approx(odds[3] / odds.sum(), abs=1e-6)
     assert found.best is not None
+
+
+def test_with_a_spread_it_is_the_mean_of_two_softmaxes() -> None:
+    spread = replace(FITTED, spread=2.0)
+    (found,) = Classifier(Drawn(), LABELS_OF_THINGS, calibration=spread).classify(image(1, 0.2))
+    (soft,), (sharp,) = (
+        Classifier(Drawn(), LABELS_OF_THINGS, calibration=replace(FITTED, scale=scale)).classify(
+            image(1, 0.2)
+        )
+        for scale in (10.0, 40.0)
+    )
+    assert soft.labels[0].probability < found.labels[0].probability < sharp.labels[0].probability
+    for label, one, other in zip(found.labels, soft.labels, sharp.labels, strict=True):
+        assert label.probability == pytest.approx((one.probability + other.probability) / 2)
+    assert found.none is not None
+    assert found.none + sum(one.probability for one in found.labels) == pytest.approx(1)
 
 
 def test_a_picture_of_nothing_named_is_none_of_these() -> None:
