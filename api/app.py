@@ -39,6 +39,7 @@ from api.routes import (
     quality,
     reconciling,
     reranking,
+    responses,
     session,
     threads,
 )
@@ -46,6 +47,8 @@ from api.routes.chat_schemas import ChatChunk, ChatIn
 from api.routes.openai_embeddings import EmbeddingsIn
 from api.routes.request_schemas import TextIn
 from api.routes.rerank_schemas import RerankIn
+from api.routes.response_schemas import ResponseIn
+from api.routes.response_shapes import ResponseEvent
 from api.security import needs
 from api.security.description import secured
 from api.security.gate import Gate
@@ -77,6 +80,7 @@ PARTS = (
     originals,
     reconciling,
     chat,
+    responses,
     models,
     threads,
     openai_embeddings,
@@ -94,6 +98,8 @@ READ_BY_HAND: tuple[type[BaseModel], ...] = (
     TextIn,
     ChatIn,
     ChatChunk,
+    ResponseIn,
+    ResponseEvent,
     EmbeddingsIn,
     RerankIn,
     ClassifyIn,

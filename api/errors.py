@@ -56,7 +56,7 @@ SAFE_HEADERS: Mapping[str, str] = {
     "vary": "authorization, x-api-key, cookie",
 }
 """Of every answer without its own: it is no page, stands in no frame, and no cache keeps what is private."""
-OPENAI = ("/v1/models", "/v1/embeddings", "/v1/rerank", "/v2/rerank")
+OPENAI = ("/v1/models", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/v2/rerank")
 SHOWN_ERRORS = 20
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
 from api.conversations import Conversations
 from api.deps import Long, System, Talks, Who
-from api.errors import ModelNotFound, invalid
-from api.query_schemas import QueryIn
 from api.routes.chat_schemas import ChatIn, ChatOut, ImagePart, Message, text_of
-from api.routes.chat_stream import NOT_KEPT, Chat, events, open_chat, plain
+from api.routes.chat_stream import NOT_KEPT, Chat, completion, events, open_chat, whole
+from api.routes.chatting import Talk, understood, without_effect
 from api.routes.forms import json_body, json_schema
 from api.routes.pictures import opened
-from api.routes.queries import resolve
 from api.security.needs import READ
 from api.security.principal import Principal
 from rag.build import Olhar
@@ -29,9 +24,6 @@ from rag.errors import InvalidInput
 from rag.types import Turn
 
 router = APIRouter(tags=["openai"])
-
-MODEL = re.compile(r"olhar(?:/([A-Za-z0-9][A-Za-z0-9_.-]{0,63}))?")
-"""``olhar`` is the collection of the settings, ``olhar/<name>`` another."""
 
 SILENT = frozenset({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
 """Parameters that do not change an answer."""
@@ -77,56 +69,43 @@ async def chat_completions(
     opened = await open_chat(request, olhar, chat, talks)
     if chat.stream:
         return StreamingResponse(events(opened), media_type="text/event-stream", headers=NOT_KEPT)
-    answer = await plain(request, opened)
+    answer = completion(chat, await whole(request, opened))
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _understand(body: ChatIn, olhar: Olhar, who: Principal, talks: Conversations) -> Chat:
-    match = MODEL.fullmatch(body.model)
-    if match is None:
-        raise ModelNotFound(f"there is no model {body.model!r} to chat with; /v1/models lists them")
-    question, earlier = _question(body.messages)
-    try:
-        wanted = QueryIn(collection=match[1], **question)
-    except ValidationError as error:
-        raise invalid(error, "messages") from None
-    asked = replace(resolve(olhar, who, wanted), options=body.options(), thread=body.thread or "")
-    asked = replace(asked, faithfulness=body.faithfulness)
-    # A thread knows what was said in it; chat programs send it all the same.
-    asked = talks.resumed(asked) if asked.thread else replace(asked, history=earlier)
+    asked, earlier = _question(body.messages)
+    talk = Talk(
+        model=body.model,
+        text=text_of(asked.content or ""),
+        images=tuple(_pictures([asked])),
+        earlier=earlier,
+        options=body.options(),
+        thread=body.thread,
+        faithfulness=body.faithfulness,
+        where="messages",
+    )
+    question, collection = understood(talk, olhar, who, talks)
     return Chat(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),
         model=body.model,
-        collection=match[1],
-        asked=asked,
-        warnings=_parameters(body.model_extra or {}),
+        collection=collection,
+        asked=question,
+        warnings=without_effect(
+            body.model_extra or {}, silent=SILENT, ignored=IGNORED, as_if_absent=AS_IF_ABSENT
+        ),
         stream=bool(body.stream),
         with_usage=bool(body.stream_options and body.stream_options.include_usage),
     )
 
 
-def _parameters(given: Mapping[str, Any]) -> tuple[str, ...]:
-    asking = {
-        key: value
-        for key, value in given.items()
-        if key not in SILENT and value not in (None, False, [], {}) and value not in AS_IF_ABSENT.get(key, ())
-    }
-    unsupported = sorted(asking.keys() - IGNORED)
-    if unsupported:
-        names = ", ".join(unsupported)
-        raise InvalidInput(f"parameters that are not supported: {names}; leave them out")
-    return (f"these parameters have no effect: {', '.join(sorted(asking))}",) if asking else ()
-
-
-def _question(messages: list[Message]) -> tuple[dict[str, Any], tuple[Turn, ...]]:
-    """The last user message as a query, and what was said before it."""
+def _question(messages: list[Message]) -> tuple[Message, tuple[Turn, ...]]:
+    """The last user message, and what was said before it."""
     place = max((n for n, message in enumerate(messages) if message.role == "user"), default=None)
     if place is None:
         raise InvalidInput('messages: there is none of role "user"')
-    asked = messages[place]
-    question = {"text": text_of(asked.content or ""), "images": list(_pictures([asked]))}
-    return question, tuple(_turns(messages[:place]))
+    return messages[place], tuple(_turns(messages[:place]))
 
 
 def _pictures(messages: Iterable[Message]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -50,6 +50,10 @@ class Chat:
     stream: bool
     with_usage: bool
 
+    def refuses(self, evidence: Sequence[Evidence]) -> bool:
+        """Whether the only text is that there is no answer: no JSON, where that was asked for."""
+        return self.asked.options.schema is not None and not evidence
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -81,19 +85,19 @@ async def open_chat(request: Request, olhar: Olhar, chat: Chat, talks: Conversat
     return Opened(chat, evidence, answering)
 
 
-async def plain(request: Request, opened: Opened) -> ChatOut:
+async def whole(request: Request, opened: Opened) -> Answer:
     """The whole answer. Raises ClientDisconnect."""
     try:
         answer = await while_there(request, opened.answering.rest)
     finally:
         await opened.answering.close()
-    return completion(opened.chat, opened.told(answer))
+    return opened.told(answer)
 
 
 def completion(chat: Chat, answer: Answer) -> ChatOut:
     """The whole answer, as OpenAI's clients read it."""
     shown = AskOut.of(answer)
-    refused = _refused(chat, answer)
+    refused = chat.refuses(answer.evidence)
     reply = Reply(content=None, refusal=shown.answer) if refused else Reply(content=shown.answer)
     return ChatOut(
         id=chat.id,
@@ -120,11 +124,10 @@ async def _events(opened: Opened, pieces: Ahead) -> AsyncIterator[str]:
         yield _event(_chunk(chat, Delta(role="assistant", content=""), olhar=found))
         waiting = ""
         while isinstance(piece := await pieces.next(), str):
-            # Without evidence the only text is that there is no answer: no JSON, if that was asked for.
-            if opened.evidence or chat.asked.options.schema is None:
-                yield _event(_chunk(chat, Delta(content=piece)))
-            else:
+            if chat.refuses(opened.evidence):
                 waiting += piece
+            else:
+                yield _event(_chunk(chat, Delta(content=piece)))
         if waiting:
             yield _event(_chunk(chat, Delta(refusal=waiting)))
         last = _chunk(chat, Delta(), olhar=AskOut.of(opened.told(piece)))
@@ -143,10 +146,6 @@ async def _events(opened: Opened, pieces: Ahead) -> AsyncIterator[str]:
         yield _failure(500, "something broke inside; the server's log says what")
     finally:
         await pieces.close()
-
-
-def _refused(chat: Chat, answer: Answer) -> bool:
-    return chat.asked.options.schema is not None and not answer.evidence
 
 
 def _chunk(chat: Chat, delta: Delta, olhar: EvidenceListOut | AskOut | None = None) -> ChatChunk:

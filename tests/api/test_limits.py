@@ -61,7 +61,8 @@ def test_a_body_without_pictures_is_refused_before_it_is_parsed(
 
 def test_pictures_of_any_size_that_is_allowed_fit_where_they_are_sent(client: httpx.Client) -> None:
     assert SMALL_BYTES < 10 * MIB  # parsed while all others wait
-    for path in ("/v1/search", "/v1/classify", "/v1/chat/completions", "/v1/embeddings", "/v2/rerank"):
+    chats = ("/v1/chat/completions", "/v1/responses")
+    for path in ("/v1/search", "/v1/classify", *chats, "/v1/embeddings", "/v2/rerank"):
         sent = client.post(path, content=b"{}".ljust(LIMIT), headers=JSON)
         assert sent.status_code in (400, 422), path
 

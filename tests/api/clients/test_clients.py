@@ -154,6 +154,16 @@ def test_langchains_client(url: str, system: FakeSystem) -> None:
     )
     assert chat.invoke([looked]).content == ANSWER.text
     check_what_was_asked(system)
+    younger = ChatOpenAI(
+        model=MODEL,
+        base_url=f"{url}/v1",
+        api_key=SecretStr("none"),
+        max_retries=0,
+        use_responses_api=True,
+    )
+    assert younger.invoke([HumanMessage("first"), AIMessage("well"), looked]).text == ANSWER.text
+    assert "".join(piece.text for piece in younger.stream("third")) == ANSWER.text
+    assert system.pipeline.calls[3].history == EARLIER
     encoder = OpenAIEmbeddings(
         model="fake",
         openai_api_base=f"{url}/v1",
@@ -183,12 +193,13 @@ def test_what_the_documentation_shows_runs(
     url: str, system: FakeSystem, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = examples("python")
-    assert len(shown) == 3
+    assert len(shown) == 4
     for code in shown:
         system.pipeline.answer = replace(ANSWER, text='{"animal": "cat"}') if "Scene" in code else ANSWER
         exec(compile(pointed_at(url, code), "docs/clients.md", "exec"), {"__name__": "example"})
     said = capsys.readouterr().out
-    assert said.count("A cat [1].") == 2
+    assert said.count("A cat [1].") == 4
+    assert "A cat [1]. photos/cat.png" in said
     assert "['photos/cat.png']" in said
     assert "total_tokens=15" in said
     assert "animal='cat'" in said

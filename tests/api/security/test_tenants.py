@@ -123,6 +123,7 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "search": {"json": ASK | {"everywhere": True}},
         "ask": {"json": ASK},
         "chat_completions": {"json": {"model": "olhar/photos", "messages": chat}},
+        "responses": {"json": {"model": "olhar/photos", "input": "the lighthouse"}},
         "embeddings": {"json": {"model": two.olhar.encoder.fingerprint.name, "input": "x"}},
         "embed_text": {"json": {"text": "x"}},
         "embed_image": {"files": pair},
@@ -211,7 +212,7 @@ def test_what_is_one_tenants_is_neither_seen_nor_touched_by_another(two: Two) ->
 def test_the_owner_finds_it(two: Two) -> None:
     """Else the test above would see nothing because there is nothing."""
     wanted = bodies(two)
-    for name in ("search", "search shown", "ask", "chat_completions"):
+    for name in ("search", "search shown", "ask", "chat_completions", "responses"):
         method, path = operations(two.app)[name.partition(" ")[0]]
         assert CAPTION in two.ana.request(method, path, **wanted[name]).text, name
     assert two.ana.get(f"/v1/jobs/{two.names['job_id']}/events").text.count("event: receipt") == 2
