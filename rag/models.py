@@ -14,9 +14,9 @@ OPEN_CLIP = "open_clip:"
 CLAP = "clap:"
 """What stands before the name of a model that hears."""
 IMAGEBIND = "imagebind:"
-"""What stands before the folder of a model that sees and hears."""
-IMAGEBIND_HUGE = "imagebind:imagebind_huge"
-"""The only one that was published."""
+"""What stands before the name of a model that sees and hears."""
+IMAGEBIND_HUGE = "imagebind:nielsr/imagebind-huge"
+"""The only one that was published, as the hub has it."""
 
 GENERIC = Calibration(
     full=LegWeights(bias=-15.0, image=40.0, caption=10.0, bm25=1.0),

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         min_length=1,
         description="`compact`, a name or folder that sentence-transformers can load, a folder of "
         "`olhar export` or `olhar train`, `open_clip:ARCH/TAG` or `open_clip:FOLDER`, or for sounds "
-        "`clap:` and a name or folder, or `imagebind:FOLDER`",
+        "`clap:` and a name or folder, or `imagebind:` and a name or folder",
     )
     text_encoder: str = Field(
         "",

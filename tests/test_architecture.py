@@ -161,6 +161,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "peft": ("rag.training.lora",),
     "onnxruntime": ("rag.encoders",),
     "open_clip": ("rag.encoders",),
+    "huggingface_hub": ("rag.encoders.imagebind.files",),
     "langchain": ("rag.generation",),
     "langchain_core": ("rag.generation", "rag.langchain"),
     "langchain_ollama": ("rag.generation",),

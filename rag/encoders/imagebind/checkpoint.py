@@ -23,7 +23,6 @@ HEADS: Final[Mapping[Sense, int]] = {"vision": 16, "text": 16, "audio": 12}
 STRIDE: Final = 10
 """Of the patches of sounds, which overlap."""
 LARGEST_SCALE: Final = 100.0
-ENDINGS: Final = (".safetensors", ".pth", ".pt", ".bin")
 
 _PATCHES: Final = {
     "modality_preprocessors.{}.cls_token": "first",
@@ -63,19 +62,6 @@ class Network:
     @property
     def towers(self) -> tuple[nn.Module, ...]:
         return self.vision, self.text, self.audio
-
-
-def weights_of(folder: Path) -> Path:
-    """The one file of weights in a folder, or the file itself. Raises ModelUnavailable."""
-    if folder.is_file():
-        return folder
-    found = sorted(path for path in folder.glob("*") if path.suffix in ENDINGS)
-    if len(found) != 1:
-        raise ModelUnavailable(
-            f"{folder} holds {len(found)} files of weights ({', '.join(ENDINGS)}); needed is one, such as "
-            "imagebind_huge.pth"
-        )
-    return found[0]
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:

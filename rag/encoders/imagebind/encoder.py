@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from rag.encoders.batching import Batches
 from rag.encoders.exported import digest
-from rag.encoders.imagebind.checkpoint import Network, network, tensors_of, weights_of
+from rag.encoders.imagebind.checkpoint import Network, network, tensors_of
+from rag.encoders.imagebind.files import files_of
 from rag.encoders.imagebind.mel import CLIPS, clips
 from rag.encoders.imagebind.words import tokenizer_in
 from rag.encoders.lengths import overlong
@@ -34,6 +36,7 @@ MEAN: Final = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
 DEVIATION: Final = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
 """Of red, green and blue in [0, 1], as CLIP has them."""
 PREPROCESSING: Final = "imagebind/1"
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ class Parts:
 class ImageBindEncoder:
     """An ``ImageEncoder`` and a ``TextEncoder`` that hears, on CUDA in half precision where there is one.
 
-    ``name`` is ``imagebind:FOLDER``, with a file of weights and CLIP's tokenizer. Loads at first use; one
-    forward pass at a time. Raises ModelUnavailable, naming the setting and the remedy, when the model cannot
-    be had.
+    ``name`` is ``imagebind:FOLDER``, with a file of weights and CLIP's tokenizer, or ``imagebind:`` and a
+    name on the hub. Loads at first use; one forward pass at a time. Raises ModelUnavailable, naming the
+    setting and the remedy, when the model cannot be had.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class ImageBindEncoder:
         reads = hashlib.sha256(words.encode()).hexdigest()[:8]
         return Fingerprint(
             folder.name if folder.exists() else self._name,
-            digest(parts.weights),
+            _digest(parts.weights),
             f"{PREPROCESSING}/{reads}",
             parts.net.dimension,
         )
@@ -174,7 +177,8 @@ class ImageBindEncoder:
         except Exception as error:  # the hub, the tokenizer, safetensors and torch raise classes of their own
             raise ModelUnavailable(
                 f"{self._setting}={self._name} cannot be loaded: {first_line(error)}. Give a folder with "
-                "imagebind_huge.pth and the tokenizer of one of OpenAI's CLIPs (docs/models.md); "
+                "imagebind_huge.pth and the tokenizer of one of OpenAI's CLIPs (docs/models.md), or a name "
+                "on the hub, connected to it once so that it is cached; "
                 f"{self._setting}=compact needs no download"
             ) from error
 
@@ -183,7 +187,8 @@ class ImageBindEncoder:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         number = torch.float16 if device.startswith("cuda") else torch.float32
-        weights, tokenizer = self._found()
+        weights, words = files_of(self._place)
+        tokenizer = tokenizer_in(words)
         net = network(tensors_of(weights))
         if len(tokenizer) > net.words:
             raise ModelUnavailable(
@@ -194,12 +199,11 @@ class ImageBindEncoder:
             tower.eval().to(device, number)
         return Parts(net, tokenizer, weights, device, number)
 
-    def _found(self) -> tuple[Path, Any]:
-        """The file of weights and the tokenizer: of a folder, or of the hub."""
-        folder = Path(self._place)
-        if not folder.is_dir():
-            raise ModelUnavailable(f"{folder} is no folder")
-        return weights_of(folder), tokenizer_in(folder)
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, after which the hub's client names what it keeps."""
+    kept = path.resolve().name
+    return kept if SHA256.fullmatch(kept) else digest(path)
 
 
 def _on_host(vectors: Tensor) -> Matrix:

@@ -14,6 +14,8 @@ from rag.errors import ModelUnavailable
 
 PUBLISHED: Final = "bpe_simple_vocab_16e6.txt.gz"
 """CLIP's merges, as they lie in ImageBind's own repository."""
+FILES: Final = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", PUBLISHED)
+"""What may make a tokenizer."""
 START: Final = "<|startoftext|>"
 END: Final = "<|endoftext|>"
 WORDS: Final = 49_408
@@ -22,7 +24,7 @@ WORDS: Final = 49_408
 
 def tokenizer_in(folder: Path) -> Any:
     """From ``tokenizer.json``, ``vocab.json`` and ``merges.txt``, or PUBLISHED. Raises ModelUnavailable."""
-    if (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file():
+    if any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         return CLIPTokenizer.from_pretrained(folder)
     if (folder / PUBLISHED).is_file():
         return _from_merges(folder / PUBLISHED)
@@ -30,6 +32,11 @@ def tokenizer_in(folder: Path) -> Any:
         f"{folder} has no tokenizer: put the vocab.json and merges.txt of one of OpenAI's CLIPs there, or "
         f"{PUBLISHED} from ImageBind's repository"
     )
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether ``tokenizer_in`` finds one there."""
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", PUBLISHED))
 
 
 def _from_merges(path: Path) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from rag.encoders.imagebind import ImageBindEncoder
@@ -121,6 +122,31 @@ def test_safetensors_hold_the_same_model(encoder: ImageBindEncoder, folder: Path
     assert other.fingerprint.preprocessing == encoder.fingerprint.preprocessing
 
 
+def test_a_name_on_the_hub_has_its_files_in_what_is_cached(
+    encoder: ImageBindEncoder, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    tensors = torch.load(folder / "imagebind_huge.pth", weights_only=True)
+    save_file(tensors, cached(tmp_path, "some/imagebind") / "model.safetensors")
+    words = cached(tmp_path, "openai/clip-vit-base-patch32")
+    for name in ("vocab.json", "merges.txt"):
+        (words / name).write_bytes((folder / name).read_bytes())
+    other = ImageBindEncoder("imagebind:some/imagebind", device="cpu")
+    assert np.array_equal(other.encode_text_queries(["a dog"]), encoder.encode_text_queries(["a dog"]))
+    assert other.fingerprint.name == "imagebind:some/imagebind"
+    with pytest.raises(ModelUnavailable, match="connected to it once"):
+        ImageBindEncoder("imagebind:some/other", device="cpu").encode_text_queries(["a dog"])
+
+
+def cached(place: Path, name: str) -> Path:
+    """Where the hub's client keeps a model."""
+    kept = place / f"models--{name.replace('/', '--')}"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("0" * 40)
+    (kept / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    return kept / "snapshots" / ("0" * 40)
+
+
 def test_other_weights_have_another_fingerprint(encoder: ImageBindEncoder, tmp_path: Path) -> None:
     other = opened(tiny_imagebind(tmp_path / "imagebind", seed=1))
     assert other.fingerprint.name == encoder.fingerprint.name
@@ -167,7 +193,7 @@ def test_another_tokenizer_and_other_files_say_what_is_needed(tmp_path: Path) ->
     (folder / "other.pth").write_bytes(b"")
     with pytest.raises(ModelUnavailable, match="2 files of weights"):
         opened(folder).encode_text_queries(["a"])
-    with pytest.raises(ModelUnavailable, match="is no folder"):
+    with pytest.raises(ModelUnavailable, match="is neither a folder nor"):
         opened(tmp_path / "missing").encode_text_queries(["a"])
 
 
