@@ -35,7 +35,7 @@ Shown = Annotated[str, BeforeValidator(_printable)]
 
 
 class LegsOut(BaseModel):
-    """The score on each leg; null where the item or the query has no such leg."""
+    """The score on each leg, and what counts beside them; null where the item or the query has none."""
 
     image: float | None
     caption: float | None
@@ -44,10 +44,14 @@ class LegsOut(BaseModel):
     """The reranker's probability in [0, 1]."""
     ocr: float | None = None
     """Cosine of the query and the text that was read in a photo."""
+    agreement: float | None = None
+    """How near the item's own picture and caption are, in [-1, 1]."""
+    named: float | None = None
+    """Above 0 where the picture shows what the query names, below where it surely does not, else 0."""
 
     @classmethod
     def of(cls, legs: Legs) -> LegsOut:
-        return cls(image=legs.image, caption=legs.caption, bm25=legs.bm25, rerank=legs.rerank, ocr=legs.ocr)
+        return cls(**asdict(legs))
 
 
 class LabelOut(BaseModel):

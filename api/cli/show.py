@@ -167,7 +167,9 @@ def settings(rows: Sequence[Origin], *, as_json: bool) -> None:
 def hits_table(hits: Sequence[HitOut]) -> Table:
     reranked = any(hit.legs.rerank is not None for hit in hits)
     read = any(hit.legs.ocr is not None for hit in hits)
-    names = ["image", "caption", "bm25", *(["ocr"] if read else []), *(["rerank"] if reranked else [])]
+    told = any(hit.legs.named for hit in hits)
+    more = (("ocr", read), ("named", told), ("rerank", reranked))
+    names = ["image", "caption", "bm25", *(name for name, there in more if there)]
     table = Table("", "relevance", *names, "file", "text", box=None, pad_edge=False)
     for hit in hits:
         legs = [_number(getattr(hit.legs, name)) for name in names]

@@ -62,6 +62,8 @@ def test_a_search_answers_in_its_shape(client: httpx.Client) -> None:
         "bm25": None,
         "rerank": None,
         "ocr": None,
+        "agreement": None,
+        "named": None,
     }
 
 

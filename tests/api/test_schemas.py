@@ -14,7 +14,7 @@ from rag.types import (
 )
 
 ITEM = Item("a" * 32, "t", "c", "h", ("one.jpg", "two.jpg"), caption="cap", text="txt", tags=("x",))
-HIT = Hit(1, ITEM, 1.5, 0.8, Legs(image=0.2))
+HIT = Hit(1, ITEM, 1.5, 0.8, Legs(image=0.2, named=-0.5))
 
 
 def test_a_search_has_the_documented_keys() -> None:
@@ -35,7 +35,15 @@ def test_a_search_has_the_documented_keys() -> None:
                 "text": "txt",
                 "score": 1.5,
                 "relevance": 0.8,
-                "legs": {"image": 0.2, "caption": None, "bm25": None, "rerank": None, "ocr": None},
+                "legs": {
+                    "image": 0.2,
+                    "caption": None,
+                    "bm25": None,
+                    "rerank": None,
+                    "ocr": None,
+                    "agreement": None,
+                    "named": -0.5,
+                },
                 "tags": ["x"],
                 "labels": [],
                 "collection": "c",

@@ -22,7 +22,7 @@ from api.owner import acquire, server_of
 from rag.images import as_pillow
 from rag.settings import Settings
 
-LEGS = {"image", "caption", "bm25", "rerank", "ocr"}
+LEGS = {"image", "caption", "bm25", "rerank", "ocr", "agreement", "named"}
 HIT = {"rank", "item_id", "kind", "source", "caption", "text", "score", "relevance", "legs"}
 
 
@@ -198,6 +198,7 @@ def test_settings_show_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None
 def test_output_for_people_names_files_counts_and_scores(photos: Path) -> None:
     assert "4 indexed, 1 quarantined" in olhar("ingest", photos)
     assert "coins.png" in olhar("search", "ancient coins")
+    assert " named " in olhar("search", "a photo of a zebra")
     told = olhar("ask", "What colour is the astronaut's space suit?")
     assert "[1]" in told
     assert "relevance" in told
