@@ -22,6 +22,7 @@ ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "audio/flac": (".flac",),
     "audio/ogg": (".ogg", ".oga", ".opus"),
     "audio/mpeg": (".mp3",),
+    "audio/mp4": (".m4a", ".m4b"),
     "video/mp4": (".mp4", ".m4v"),
     "video/quicktime": (".mov", ".qt"),
     "video/webm": (".webm",),

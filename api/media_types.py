@@ -16,6 +16,9 @@ SIGNATURES: Final[Mapping[tuple[int, bytes], str]] = {
     (0, b"fLaC"): "audio/flac",
     (0, b"OggS"): "audio/ogg",
     (0, b"ID3"): "audio/mpeg",
+    **{(0, b"\xff" + second): "audio/mpeg" for second in (b"\xfb", b"\xfa", b"\xf3", b"\xf2")},
+    (4, b"ftypM4A "): "audio/mp4",
+    (4, b"ftypM4B "): "audio/mp4",
     (4, b"ftypqt  "): "video/quicktime",
     **{(4, b"ftyp" + brand): "video/mp4" for brand in (b"iso", b"mp4", b"avc1", b"M4V", b"3gp", b"dash")},
 }

@@ -141,11 +141,11 @@ class BatchRun:
         """A new file's bytes to pixels, also of further frames and pages, or to a document's parts."""
         settings, blobs = self._parts.settings, self._parts.blobs
         claim = partial(self._claim, task.item_id)
-        if is_video(task.data, task.name):
+        if is_sound(task.data):
+            sounds.read(task, self._parts.encoder, self._sandbox, blobs, settings)
+        elif is_video(task.data, task.name):
             encoder = self._parts.encoder
             videos.read(task, self._item(task), encoder, self._sandbox, blobs, settings, claim)
-        elif is_sound(task.data):
-            sounds.read(task, self._parts.encoder, self._sandbox, blobs, settings)
         elif not reading.is_document(task):
             data, opened = task.data, partial(picture, sandbox=self._sandbox, settings=settings)
             steps.decode(task, blobs, opened, settings.thumbnail)

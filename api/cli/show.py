@@ -18,7 +18,7 @@ from rich.table import Table
 
 from api.schemas import AskOut, DuplicatesOut, FileOut, HitOut, IngestOut, RerankOut, SearchOut
 from rag.settings import Origin
-from rag.types import moment
+from rag.types import AUDIO, moment
 
 if TYPE_CHECKING:
     from api.cli.doctor import PartReport
@@ -194,7 +194,9 @@ def place(hit: HitOut) -> str:
 
 
 def _part(hit: HitOut) -> str:
-    return hit.part if hit.seconds is None else f"at {moment(hit.seconds)}"
+    if hit.seconds is None:
+        return hit.part
+    return f"{'heard' if hit.modality == AUDIO else ''} at {moment(hit.seconds)}".strip()
 
 
 def scores(hit: HitOut) -> str:

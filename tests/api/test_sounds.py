@@ -32,7 +32,8 @@ from tests.loopback import running
 from tests.rag.encoders.tiny_models import tiny_imagebind
 
 PICTURES = {f"{seed}.png": picture(seed) for seed in range(3)}
-SOUNDS = {"high.wav": tone(pitch=4000), "low.flac": tone("flac", pitch=300)}
+SOUNDS = {"high.wav": tone(pitch=4000), "low.flac": tone("flac", pitch=300), "memo.m4a": tone("ipod")}
+TYPES = {"high.wav": "audio/wav", "low.flac": "audio/flac", "memo.m4a": "audio/mp4"}
 ALL = {**PICTURES, **SOUNDS}
 
 
@@ -115,6 +116,16 @@ def test_a_sound_in_json_and_a_stored_one_find_the_same(place: Place) -> None:
     assert names(again) == wanted
     near = place.client.post("/v1/search", json={"like": stored, "group": "none"})
     assert names(near) == [name for name in wanted if name != "low.flac"]
+
+
+def test_sounds_are_played_as_what_they_are(place: Place) -> None:
+    items = place.client.get("/v1/collections/default/items").json()["items"]
+    ids = {item["sources"][0]: item["item_id"] for item in items}
+    for name, kind in TYPES.items():
+        served = place.client.get(f"/v1/items/{ids[name]}/original")
+        assert served.content == SOUNDS[name]
+        assert served.headers["content-type"] == kind
+        assert f'filename="{name}"' in served.headers["content-disposition"]
 
 
 def test_a_picture_finds_sounds(place: Place) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.cli import show
+from api.schemas import HitOut
 from ingest.reconcile import reconcile
 from ingest.reindex import ReindexReport, reindex
 from ingest.removal import remove
@@ -150,6 +152,7 @@ def test_the_sound_of_a_video_is_found_at_its_second(tmp_path: Path) -> None:
         assert [hit.item.seconds for hit in found] == [pytest.approx(10, abs=0.1), 0]
         assert {hit.item.parent_id for hit in found} == {receipt.item_id}
         assert describe(found[0]) == "at 0:10 of film.mp4: No caption. A sound."
+        assert show.place(HitOut.of(found[0])) == "film.mp4, heard at 0:10"
         everything = olhar.pipeline.search(Question(SCOPE, Query("a whistle"), limit=10)).hits
         assert sorted(hit.item.modality for hit in everything) == ["audio", "audio", "image", "image"]
         (kept,) = [olhar.blobs.get(hit.item.content_hash) for hit in found[:1]]

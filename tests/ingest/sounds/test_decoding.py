@@ -13,7 +13,7 @@ from rag.types import SOUND_RATE
 from tests.clips import clip, tone
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "ipod"])
 def test_a_tone_keeps_its_pitch_and_its_length(kind: str) -> None:
     found = heard(tone(kind, pitch=1000))
     (window,) = found.sound
