@@ -148,7 +148,7 @@ class ModeratedOut(BaseModel):
     """What a policy says of a collection. `files` were judged, `actions` counts them by what it says.
 
     `decided` were not judged: a person allowed them; `unseen` have pictures without a vector. `held` counts
-    what was taken out of search. `findings` are the first thousand.
+    what was taken out of search. `findings` are the worst thousand.
     """
 
     collection: str

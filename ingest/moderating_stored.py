@@ -24,6 +24,7 @@ from rag.records.places import FIGURE
 from rag.records.reviews import Review
 from rag.types import VIDEO, Item, Row, Scope
 from rag.vision.moderation import Action, Moderator, Verdict
+from rag.vision.moderation.policy import ACTIONS
 
 PAGE: Final = 256
 SHOWN: Final = 1000
@@ -47,7 +48,7 @@ class Moderated:
     """What a policy says of the ``files`` of a collection that have pictures.
 
     ``actions`` counts them by what is done with them; ``decided`` are not judged, a person allowed them;
-    ``unseen`` have pictures without a vector. ``findings`` are the first ones; ``held`` counts all that were
+    ``unseen`` have pictures without a vector. ``findings`` are the worst ones; ``held`` counts all that were
     taken out.
     """
 
@@ -95,7 +96,7 @@ def moderate_stored(
     report.files, report.decided = len(seen), len(allowed)
     report.unseen = len(set(pictures.values()) - seen - allowed)
     report.actions.update({"allow": len(seen) - len(judged)})
-    for key, verdict in sorted(judged.items()):
+    for key, verdict in sorted(judged.items(), key=lambda pair: _severity(pair[1])):
         found = Finding(key, files[key].source, verdict)
         if apply:
             found = _applied(parts, scope, files[key], verdict)
@@ -154,6 +155,11 @@ def _applied(parts: Parts, scope: Scope, file: Item, verdict: Verdict) -> Findin
     if not verdict.kept_out:
         noted()
     return Finding(file.id, file.source, verdict, "".join(kept), held)
+
+
+def _severity(verdict: Verdict) -> tuple[int, float]:
+    """The most severe first, and of those the surest."""
+    return -ACTIONS.index(verdict.action), verdict.confidence
 
 
 def _files(parts: Parts, scope: Scope) -> tuple[dict[str, Item], dict[str, str]]:

@@ -29,6 +29,8 @@ PRIOR: Final = 1.0
 LEAST: Final = 2
 SEEN: Final = 50
 """Pictures from which on it can be told how common a label is."""
+ENOUGH: Final = 5
+"""Examples of a label from which on its share is looked for twice; chosen on training photos."""
 MOST: Final = 10_000
 """Examples: of a label, and of all labels."""
 
@@ -62,20 +64,27 @@ def learn(
             weights.append(weight)
             biases.append(bias)
     learned = Learned(tuple(examples), np.asarray(weights, np.float32), np.asarray(biases, np.float32))
-    return learned if seen is None or len(seen) < SEEN else _as_common(learned, seen)
+    if seen is None or len(seen) < SEEN:
+        return learned
+    return _as_common(learned, seen, np.array([len(set(rows)) for rows in examples.values()]))
 
 
-def _as_common(learned: Learned, seen: Matrix) -> Learned:
-    """With log-odds for how common each label is among ``seen``.
+def _as_common(learned: Learned, seen: Matrix, counts: NDArray[np.intp]) -> Learned:
+    """With log-odds for how common each label is among ``seen``; ``counts`` are of its examples.
 
-    The first step, from even odds, of what Saerens, Latinne and Decaestecker 2002 do (“Adjusting the Outputs
-    of a Classifier to New a Priori Probabilities: A Simple Procedure”). With few examples further steps run
-    away to 0 or 1 (docs/benchmarks.md).
+    The first steps, from even odds, of what Saerens, Latinne and Decaestecker 2002 do (“Adjusting the Outputs
+    of a Classifier to New a Priori Probabilities: A Simple Procedure”): one, or two where there are examples
+    enough. Further ones run away to 0 or 1 (docs/benchmarks.md).
     """
-    least = 1 / len(seen)
-    shares = np.clip(logistic(learned.logits(seen)).mean(axis=0), least, 1 - least)
+    logits, least = learned.logits(seen), 1 / len(seen)
+    first = _share(logits, least)
+    shares = np.where(counts >= ENOUGH, _share(logits + np.log(first / (1 - first)), least), first)
     biases = learned.biases + np.log(shares / (1 - shares))
     return replace(learned, biases=biases.astype(np.float32), shares=shares.astype(np.float32))
+
+
+def _share(logits: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    return np.asarray(np.clip(logistic(logits).mean(axis=0), least, 1 - least))
 
 
 def _check(label: str, there: NDArray[np.bool_]) -> None:
