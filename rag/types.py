@@ -179,7 +179,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Fair:
-    """Shares that the values of a field of the metadata should have of what is listed.
+    """Shares that the values of a field of the metadata, or of ``modality``, should have of what is listed.
 
     They are above 0, and 1 together at most; what they leave is for items with none of the values.
     """

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from rag.retrieval.grouping import Grouped
 from rag.types import Fair
 
+MODALITY = "modality"
+"""The field that is the item's own, and not of its metadata: ``image``, ``audio``, …"""
 OTHERS = ""
 """Those of no group that has a share; what the shares leave is theirs."""
 
@@ -63,4 +65,6 @@ def fairly(hits: Iterator[Grouped], fair: Fair | None) -> Iterator[Grouped]:
 
 
 def _group(hit: Grouped, field: str) -> str:
+    if field == MODALITY:
+        return hit.ranked.item.modality
     return str(hit.ranked.item.metadata.get(field.removeprefix("metadata."), ""))

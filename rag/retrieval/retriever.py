@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rag.observing import step
-from rag.protocols import ImageEncoder, Store, TextEncoder
+from rag.protocols import Hearing, ImageEncoder, Store, TextEncoder
 from rag.retrieval import encoding, paging
 from rag.retrieval.diversity import diverse
 from rag.retrieval.encoding import MAX_CHARACTERS as MAX_QUERY_CHARACTERS
@@ -22,6 +23,7 @@ from rag.retrieval.lengths import overlong_query
 from rag.retrieval.paging import Cursor
 from rag.retrieval.ranking import Ranked, ranked, shown
 from rag.types import (
+    AUDIO,
     AllOf,
     Calibration,
     Filter,
@@ -37,6 +39,7 @@ from rag.types import (
 )
 
 KINDS: tuple[Kind, ...] = ("image", "passage")
+SOUNDS: Final = Where("modality", "eq", AUDIO)
 DEFAULT = SearchOptions()
 
 __all__ = ["MAX_QUERY_CHARACTERS", "Retriever"]
@@ -131,14 +134,30 @@ class Retriever:
         seen: set[str] = set()
         depths = paging.depths(self._candidates)
         for depth in depths:
-            found = {
-                kind: candidates(self._store, scope, kind, query, limit=depth, where=where) for kind in KINDS
+            found = [
+                (kind, candidates(self._store, scope, kind, query, limit=depth, where=part))
+                for kind, part in self._apart(where)
+            ]
+            fresh = {
+                kind: frozenset[str]().union(*(one.ids for other, one in found if other == kind)) - seen
+                for kind in KINDS
             }
-            fresh = {kind: of_kind.ids - seen for kind, of_kind in found.items()}
             gathered = gather(self._store, scope, fresh["image"], fresh["passage"], where)
             gathered = replace(gathered, rows=[row for row in gathered.rows if row.item.id not in seen])
             seen.update(*fresh.values(), (row.item.id for row in gathered.rows))
-            yield gathered, depth < depths[-1] and not all(of_kind.all for of_kind in found.values())
+            yield gathered, depth < depths[-1] and not all(one.all for _, one in found)
+
+    def _apart(self, where: Filter | None) -> list[tuple[Kind, Filter | None]]:
+        """What is looked for by itself: each kind, and sounds beside pictures.
+
+        A text is nearer to most pictures than to any sound, or the other way round, so that of both together
+        those of one modality alone would be candidates.
+        """
+        images = self._images
+        if not (isinstance(images, Hearing) and images.hears and images.sees):
+            return [(kind, where) for kind in KINDS]
+        parts = (_both(where, Not(SOUNDS)), _both(where, SOUNDS))
+        return [*(("image", part) for part in parts), ("passage", where)]
 
     def _page(
         self,
@@ -197,9 +216,10 @@ def _following(hits: Sequence[Hit], page: _Page, digest: str, until: int) -> str
 
 def _narrowed(where: Filter | None, query: Query, cursor: Cursor | None) -> Filter | None:
     """Without the items whose like is sought, and on later pages without what came since the first."""
-    parts = [] if where is None else [where]
     if query.like:
-        parts.append(Not(Where("id", "in", query.like)))
-    if cursor is not None:
-        parts.append(Where("created_at", "le", cursor.until))
-    return AllOf(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
+        where = _both(where, Not(Where("id", "in", query.like)))
+    return where if cursor is None else _both(where, Where("created_at", "le", cursor.until))
+
+
+def _both(where: Filter | None, more: Filter) -> Filter:
+    return more if where is None else AllOf((where, more))
