@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rag.errors import Moderated
-from rag.types import Matrix, ModerationScales, Pixels, Query
+from rag.types import Matrix, ModerationScales, Pixels, Query, Sound
 from rag.vision.moderation import Action, Category, Moderator, Policy, QueryGate
 from tests.rag.vision.conftest import Drawn
 
@@ -25,6 +25,10 @@ class Seeing(Drawn):
         return np.eye(16, dtype=np.float32)[[0] * len(images)]
 
     encode_image_queries = encode_images
+    hears = sees = True
+
+    def encode_sounds(self, sounds: Sequence[Sound]) -> Matrix:
+        return np.eye(16, dtype=np.float32)[[0] * len(sounds)]
 
 
 def test_the_nearest_prompt_of_a_category_counts_in_one_softmax() -> None:
@@ -60,7 +64,8 @@ def test_a_policy_has_the_scale_of_its_encoder_unless_it_names_one() -> None:
 def test_queries_are_kept_out_by_their_words_and_their_pictures(action: Action, out: bool) -> None:
     policy = Policy("test", (replace(CAT, action=action), SAFE), scale=20.0)
     gate = QueryGate(Seeing(), Moderator(Seeing(), policy))
-    for query in (Query("a cat"), Query(image=np.zeros((2, 2, 3), np.uint8))):
+    heard = (np.zeros(10, np.int16),)
+    for query in (Query("a cat"), Query(image=np.zeros((2, 2, 3), np.uint8)), Query(sound=heard)):
         if out:
             with pytest.raises(Moderated, match=r"cats .*ask in other words"):
                 gate(query)
