@@ -38,8 +38,7 @@ _EXISTENCE = re.compile(
     r"|do(?:es)? (?:the|this|any|a) (?:photos?|pictures?|images?) (?:show|contain|have)\b)",
     re.IGNORECASE,
 )
-
-
+_YES = "Yes. "
 _HOW_MANY = re.compile(r"\s*how many\b", re.IGNORECASE)
 _NUMBER = re.compile(
     r"\d|\b(?:no|none|one|two|both|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|pair|couple|"
@@ -96,8 +95,13 @@ def verdict(question: str, statement: str) -> str | None:
     wanted = content(asked)
     named = bool(wanted) and wanted <= content(statement)
     if _EXISTENCE.match(asked) and named and not _NEGATION.search(f"{asked} {statement}"):
-        return f"Yes. ({quote(statement, asked)})"
+        return f"{_YES}({quote(statement, asked)})"
     return quote(statement, asked)
+
+
+def affirmed(answer: str) -> bool:
+    """Whether a verdict says that something is there: one example is enough then."""
+    return answer.startswith(_YES)
 
 
 def supported(written: str, question: str, statement: str) -> str:

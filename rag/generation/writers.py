@@ -9,8 +9,9 @@ from typing import Literal, TypeAlias
 from rag.citations import NO_CITATION, Checked, check, without_markers
 from rag.faults import BrokenStream, unavailable
 from rag.generation.chat_models import ChatModel, Written
+from rag.generation.choosing import AS_WELL, as_fitting, best
 from rag.generation.context import Context, Material, assembled, fitted
-from rag.generation.grounding import beside, coverage, guessed, lacks_what_is_asked, supported, verdict
+from rag.generation.grounding import affirmed, beside, guessed, supported, verdict
 from rag.generation.pictures import Sight
 from rag.generation.prompts import inscriptions, labels_of, only_labels, small_messages, statement_of
 from rag.generation.speech import Speech, declines, only_declines
@@ -19,10 +20,6 @@ from rag.types import NOT_FOUND, Draft, Evidence, Shown
 SURE = 0.32
 """The relevance from which evidence is quoted even when it shares no word with the question: questions of
 another wording about a passage or a caption have that much, and few that it does not answer."""
-
-WORDS_WEIGH = 4.0
-"""Log-odds that evidence gains from holding every word of the question, beside evidence that holds none.
-Chosen on the half ``tune`` of benchmarks/answers_questions.jsonl."""
 
 ONLY_THE_QUESTION = (
     "is too small for a conversation: earlier messages and instructions have no effect on how it writes; "
@@ -66,22 +63,24 @@ def write_small(chat: ChatModel, material: Material, _: Sight) -> Pieces:
     and is not surely relevant either.
     """
     question, end = material.question, Written()
-    best = _best(question, material.evidence)
+    chosen = best(question, material.evidence)
     text: str | None
-    if only_labels(best):
-        text = guessed(labels_of(best), inscriptions(best.hit.item))
+    if only_labels(chosen):
+        text = guessed(labels_of(chosen), inscriptions(chosen.hit.item))
     else:
         chat.ready()
         room = chat.measure.capacity().context - chat.form.max_tokens
-        statement, asked = fitted(statement_of(best), question, room, chat.measure)
-        if not statement or (best.hit.relevance < SURE and beside(question, statement)):
+        statement, asked = fitted(statement_of(chosen), question, room, chat.measure)
+        if not statement or (chosen.hit.relevance < SURE and beside(question, statement)):
             yield from (NOT_FOUND, Draft(NOT_FOUND, (), abstained=True))
             return
         text = verdict(question, statement)
         if text is None:
             written, end = chat.complete(small_messages(asked, statement), material.options)
             text = supported(written, question, statement)
-    shown, citations, warnings = check(f"{text} [{best.marker}]", (best,))
+    shown, citations, warnings = check(f"{text} [{chosen.marker}]", (chosen,))
+    if not affirmed(text):
+        warnings += _others(chosen, as_fitting(question, chosen, material.evidence))
     if material.history or material.options.instructions:
         warnings += (f"{chat.name} {ONLY_THE_QUESTION}",)
     yield shown
@@ -101,17 +100,12 @@ def _learn(chat: ChatModel, context: Context, end: Written) -> None:
         chat.measure.learn(context.shown.tokens, end.usage.prompt_tokens, context.scale)
 
 
-def _best(question: str, evidence: Sequence[Evidence]) -> Evidence:
-    """The piece that a small model is shown: relevant, and holding the words that were asked for."""
-    return max(
-        evidence,
-        key=lambda piece: piece.hit.score + WORDS_WEIGH * _fit(question, statement_of(piece)),
-    )
-
-
-def _fit(question: str, statement: str) -> float:
-    """How well a statement fits the words of a question, and holds the kind of thing that is asked for."""
-    return coverage(question, statement) - lacks_what_is_asked(question, statement)
+def _others(chosen: Evidence, others: Sequence[Evidence]) -> tuple[str, ...]:
+    """What to tell of pieces that the question may have meant as well."""
+    if not others:
+        return ()
+    markers, fits = ", ".join(f"[{piece.marker}]" for piece in others), "fits" if len(others) == 1 else "fit"
+    return (f"{markers} {fits} {AS_WELL} [{chosen.marker}] alone",)
 
 
 def write_json(chat: ChatModel, material: Material, sight: Sight) -> Pieces:

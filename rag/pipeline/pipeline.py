@@ -11,7 +11,7 @@ from rag.errors import InvalidInput
 from rag.faithfulness import Checker
 from rag.observing import tell
 from rag.pipeline.answering import AWAY, Found, drafted
-from rag.pipeline.evidence import distinct, number
+from rag.pipeline.evidence import chosen, distinct, number
 from rag.pipeline.finding import Finder
 from rag.pipeline.notices import Notices
 from rag.pipeline.understanding import understood
@@ -22,6 +22,8 @@ from rag.types import Answer, Draft, Evidence, Hit, Query, Scope, SearchResult, 
 from rag.vision.zero_shot import ZeroShot
 
 MOST_HITS = 1000
+LOOKED_AT = 20
+"""Hits among which evidence is chosen."""
 
 
 class Pipeline:
@@ -116,11 +118,12 @@ class Pipeline:
         query, trace = understood(question.query, question.history, self._rewriter, self._clock)
         most = question.limit or self._evidence
         meant = replace(question, query=query)
-        # Twice as many as wanted: what says the same as another is no evidence of its own.
-        depth = 2 * max(most, self._evidence)
+        # More than are wanted: what says the same as another is no evidence; words may answer better.
+        depth = max(2 * most, 2 * self._evidence, LOOKED_AT)
         found = self._finder.found(meant, min(depth, MOST_HITS), rerank=question.rerank is not False)
         kept, alike = distinct([hit for hit in found.hits if hit.relevance >= self._relevance])
-        evidence = number(self._finder.described(question.scope, kept[:most]), alike)
+        best = kept[:most] if found.rerank.state == "applied" else chosen(kept, most)
+        evidence = number(self._finder.described(question.scope, best), alike)
         return Found(evidence, found.rerank, found.warnings, found.timings_ms, started, query, trace)
 
     def _since(self, started: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import ModelUnavailable
 from rag.pipeline import AWAY, Pipeline, describe, number
-from rag.pipeline.evidence import distinct
+from rag.pipeline.evidence import chosen, distinct
 from rag.protocols import Reranker, Rewriter
 from rag.questions import PLAIN, Question
 from rag.retrieval.retriever import Retriever
@@ -432,6 +432,19 @@ def test_a_passage_that_says_the_same_in_another_place_of_the_same_name_is_no_ev
         ["a"],
         {"a": 1},
     )
+
+
+def test_a_hit_that_holds_the_words_of_the_question_is_evidence_before_one_that_ranks_higher() -> None:
+    def scored(n: int, score: float, words: float | None) -> Hit:
+        return Hit(n, Item(str(n), "t", "c", "h", ("f",)), score, 0.5, Legs(bm25=words))
+
+    hits = [scored(1, 1.0, 0.5), scored(2, 0.5, 0.25), scored(3, 0.0, 0.0), scored(4, -1.0, 1.0)]
+    assert [hit.rank for hit in chosen(hits, 2)] == [1, 4]
+    assert chosen(hits, 9) == hits
+    bare = [scored(1, 1.0, None), scored(2, 0.5, None)]
+    assert chosen(bare, 1) == bare[:1]
+    mixed = [scored(1, 1.0, None), scored(2, 0.5, 0.0), scored(3, 0.5, 0.5), scored(4, 0.5, 0.75)]
+    assert [hit.rank for hit in chosen(mixed, 2)] == [1, 4]
 
 
 def test_a_very_long_text_is_cut_after_a_word_with_a_mark() -> None:

@@ -65,6 +65,15 @@ def test_it_is_shown_the_evidence_that_holds_the_words_and_the_kind_of_thing_tha
     assert ChatGenerator(small).answer("How many dogs are in the race?", many).citations[0].marker == 2
 
 
+def test_a_question_that_another_piece_fits_as_well_is_warned_of(pieces: Pieces) -> None:
+    two = pieces("A dog carries a bucket in its mouth.", "A dog carries a toy in its mouth.", "A cat sleeps.")
+    draft = saying("The dog carries a bucket.").answer("What does the dog carry in its mouth?", two)
+    assert draft.warnings == ("[2] fits the question as well; the answer is about [1] alone",)
+    assert [citation.marker for citation in draft.citations] == [1]
+    assert not saying("").answer("Is there a dog?", two).warnings  # one is enough for that
+    assert not saying("A cat sleeps.").answer("What does the cat do?", two).warnings
+
+
 def test_the_marker_is_that_of_the_evidence(small: ChatModel, pieces: Pieces) -> None:
     draft = ChatGenerator(small).answer("What is it?", pieces("A cat.", "A red bus.")[1:])
     assert draft.text.endswith(" [2]")
