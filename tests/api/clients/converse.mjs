@@ -41,6 +41,13 @@ const seen = await client.chat.completions.create({
   ],
 });
 
+const younger = await client.responses.create({ model, input: "fifth" });
+
+let heard = "";
+for await (const event of await client.responses.create({ model, input: "sixth", stream: true })) {
+  if (event.type === "response.output_text.delta") heard += event.delta;
+}
+
 const embedded = await client.embeddings.create({ model: "fake", input: ["a cat", picture] });
 
 async function refused(work) {
@@ -64,6 +71,8 @@ console.log(
     streamed,
     tokens,
     seen: seen.choices[0].message.content,
+    younger: younger.output_text,
+    heard,
     vectors: embedded.data.map((one) => Array.from(one.embedding)),
     errors,
   }),

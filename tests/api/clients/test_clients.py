@@ -248,7 +248,11 @@ def test_openais_client_for_javascript(url: str, system: FakeSystem, tmp_path: P
     (tmp_path / "node_modules").symlink_to(NPM / "node_modules")  # scripts look for packages beside them
     script, example = tmp_path / "converse.mjs", tmp_path / "example.mjs"
     script.write_text((HERE / "converse.mjs").read_text("utf-8"), "utf-8")
-    check_what_was_answered(json.loads(run([str(NPM / "node"), str(script), url, PICTURE])))
+    said = json.loads(run([str(NPM / "node"), str(script), url, PICTURE]))
+    check_what_was_answered(said)
+    assert said["younger"] == said["heard"] == ANSWER.text
+    assert [call.query.text for call in system.pipeline.calls[3:]] == ["fifth", "sixth"]
+    del system.pipeline.calls[3:]
     check_what_was_asked(system)
     (code,) = examples("javascript")
     example.write_text(pointed_at(url, code), "utf-8")
