@@ -63,13 +63,14 @@ class DecidedOut(BaseModel):
 class ReviewOut(BaseModel):
     """A picture that was flagged or kept out. `item_id` is its item, where it is stored.
 
-    `held`: it was stored, and is out of search until it is decided. `job_ids`, of a decision: the jobs that
-    bring it back.
+    `place`: which picture of a document or video it was judged by. `held`: it was stored, and is out of
+    search until it is decided. `job_ids`, of a decision: the jobs that bring it back.
     """
 
     id: str
     collection: str
     source: str
+    place: str
     item_id: str
     action: str
     policy: str
@@ -87,6 +88,7 @@ class ReviewOut(BaseModel):
             id=review.id,
             collection=review.collection,
             source=review.source,
+            place=review.place,
             item_id=review.item_id,
             action=review.action,
             policy=review.policy,
@@ -130,13 +132,14 @@ class ModerateCollectionIn(Body):
 
 
 class FindingOut(BaseModel):
-    """A file that the policy does not just allow, by the worst of its pictures.
+    """A file that the policy does not just allow, by the worst of its pictures, which stands at `place`.
 
     `review`: where it was put down, null where nothing was changed; `held`: it was taken out of search.
     """
 
     item_id: str
     source: str
+    place: str
     action: Action
     flagged_categories: list[str]
     scores: dict[str, float]
@@ -176,6 +179,7 @@ class ModeratedOut(BaseModel):
                 FindingOut(
                     item_id=one.item_id,
                     source=one.source,
+                    place=one.place,
                     action=one.verdict.action,
                     flagged_categories=list(one.verdict.flagged_categories),
                     scores=dict(one.verdict.scores),

@@ -6,12 +6,14 @@ What a person decided, and what waits for a decision, counts also where no polic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from ingest.steps import Task
 from ingest.system import Parts
+from rag.pipeline.evidence import place
 from rag.types import Scope, Vector
 from rag.vision.moderation import Verdict
 from rag.vision.moderation.policy import ACTIONS
@@ -27,22 +29,37 @@ def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
     collection counts before the policy. Raises what the records raise.
     """
     moderator, reviews = parts.moderator, parts.records.reviews
-    pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _vectors(task))]
+    pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _pictures(task))]
     states = reviews.states(scope, [task.sha256 for task, _ in pictured])
     held = reviews.held(scope, [task.item_id for task, _ in pictured if task.sha256 in states])
-    for task, vectors in pictured:
+    for task, pictures in pictured:
         state = states.get(task.sha256, "pending")
         if state == "rejected":
             task.done("quarantined", REJECTED)
         elif task.item_id in held:
             task.done("quarantined", f"{WAITS} {held[task.item_id]}")
         elif state == "pending" and moderator is not None:
-            _judged(parts, scope, task, worst(moderator.of_images(np.stack(vectors))))
+            verdicts = moderator.of_images(np.stack([vector for _, vector in pictures]))
+            places = [place for place, _ in pictures]
+            _judged(parts, scope, task, worst([Judged(*one) for one in zip(verdicts, places, strict=True)]))
 
 
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a policy says of a picture, and where that stands in its file; empty for the file itself."""
+
+    verdict: Verdict
+    place: str = ""
+
+    @property
+    def told(self) -> str:
+        """The flagged categories with their scores, and the place, for people."""
+        return f"{self.verdict.told}, {self.place}" if self.place else self.verdict.told
+
+
+def worst(judged: Sequence[Judged]) -> Judged:
     """That with the most severe action; of equal ones the surest."""
-    return max(verdicts, key=lambda one: (ACTIONS.index(one.action), -one.confidence))
+    return max(judged, key=lambda one: (ACTIONS.index(one.verdict.action), -one.verdict.confidence))
 
 
 def put_down(
@@ -51,11 +68,12 @@ def put_down(
     sha256: str,
     item_id: str,
     source: str,
-    verdict: Verdict,
+    judged: Judged,
     *,
     held: bool = False,
 ) -> str:
     """Keep for review what a policy says of a file; the review's id."""
+    verdict = judged.verdict
     return parts.records.reviews.put(
         scope,
         sha256,
@@ -66,14 +84,16 @@ def put_down(
         flagged=verdict.flagged_categories,
         scores=verdict.scores,
         held=held,
+        place=judged.place,
     )
 
 
-def _judged(parts: Parts, scope: Scope, task: Task, verdict: Verdict) -> None:
+def _judged(parts: Parts, scope: Scope, task: Task, judged: Judged) -> None:
+    verdict = judged.verdict
     if verdict.action == "allow":
         return
-    review = put_down(parts, scope, task.sha256, task.item_id, task.file.source, verdict)
-    said = f"by the moderation policy {verdict.policy} ({verdict.told}); review {review}"
+    review = put_down(parts, scope, task.sha256, task.item_id, task.file.source, judged)
+    said = f"by the moderation policy {verdict.policy} ({judged.told}); review {review}"
     if verdict.kept_out:
         kept_out = "rejected" if verdict.action == "reject" else "kept out"
         task.done("quarantined", f"{kept_out} {said}")
@@ -81,6 +101,7 @@ def _judged(parts: Parts, scope: Scope, task: Task, verdict: Verdict) -> None:
         task.notes.append(f"flagged {said}")
 
 
-def _vectors(task: Task) -> list[Vector]:
-    own = [task.image_vector] if task.image_vector is not None else []
-    return own + [part.image_vector for part in task.parts if part.image_vector is not None]
+def _pictures(task: Task) -> list[tuple[str, Vector]]:
+    """Where each stands, and its vector."""
+    own = [("", task.image_vector)] if task.image_vector is not None else []
+    return own + [(place(p.item), p.image_vector) for p in task.parts if p.image_vector is not None]

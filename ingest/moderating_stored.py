@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from ingest.moderating import put_down, worst
+from ingest.moderating import Judged, put_down, worst
 from ingest.parts import DOCUMENT, scanned
 from ingest.reconcile.again import Again
 from ingest.removal import finish_removals, hold, remove
 from ingest.system import Parts
 from rag.errors import NotFound
+from rag.pipeline.evidence import place
 from rag.records.places import FIGURE
 from rag.records.reviews import Review
 from rag.types import VIDEO, Item, Row, Scope
@@ -33,12 +34,14 @@ SHOWN: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A file that the policy does not just allow. ``review``: where it was put down, empty where nothing was
-    changed; ``held``: it was taken out of search."""
+    """A file that the policy does not just allow. ``place``: where the picture that it was judged by stands
+    in it. ``review``: where that was put down, empty where nothing was changed; ``held``: it was taken out of
+    search."""
 
     item_id: str
     source: str
     verdict: Verdict
+    place: str = ""
     review: str = ""
     held: bool = False
 
@@ -84,25 +87,26 @@ def moderate_stored(
     states = parts.records.reviews.states(scope, [file.content_hash for file in files.values()])
     allowed = {key for key, file in files.items() if states.get(file.content_hash) == "allowed"}
     seen: set[str] = set()
-    judged: dict[str, Verdict] = {}
+    judged: dict[str, Judged] = {}
     for rows in _rows(parts, scope, [item for item, file in pictures.items() if file not in allowed]):
         verdicts = moderator.of_images(np.stack([r.image_vector for r in rows if r.image_vector is not None]))
         for row, verdict in zip(rows, verdicts, strict=True):
             file = pictures[row.item.id]
             seen.add(file)
             if verdict.action != "allow":
-                judged[file] = worst([verdict, judged.get(file, verdict)])
+                found = Judged(verdict, place(row.item) if row.item.parent_id else "")
+                judged[file] = worst([judged.get(file, found), found])
         on_page()
     report.files, report.decided = len(seen), len(allowed)
     report.unseen = len(set(pictures.values()) - seen - allowed)
     report.actions.update({"allow": len(seen) - len(judged)})
-    for key, verdict in sorted(judged.items(), key=lambda pair: _severity(pair[1])):
-        found = Finding(key, files[key].source, verdict)
+    for key, one in sorted(judged.items(), key=lambda pair: _severity(pair[1].verdict)):
+        finding = Finding(key, files[key].source, one.verdict, one.place)
         if apply:
-            found = _applied(parts, scope, files[key], verdict)
+            finding = _applied(parts, scope, files[key], one, finding)
             on_page()
-        report.actions[verdict.action] += 1
-        report.add(found)
+        report.actions[one.verdict.action] += 1
+        report.add(finding)
     return report
 
 
@@ -144,17 +148,17 @@ def _brought_back(parts: Parts, scope: Scope, decided: Review) -> list[str]:
     return again.submit()
 
 
-def _applied(parts: Parts, scope: Scope, file: Item, verdict: Verdict) -> Finding:
+def _applied(parts: Parts, scope: Scope, file: Item, judged: Judged, finding: Finding) -> Finding:
     kept: list[str] = []
+    out = judged.verdict.kept_out
 
     def noted() -> None:
-        stays = (file.content_hash, file.id, file.source, verdict)
-        kept.append(put_down(parts, scope, *stays, held=verdict.kept_out))
+        kept.append(put_down(parts, scope, file.content_hash, file.id, file.source, judged, held=out))
 
-    held = verdict.kept_out and hold(parts, scope, file.id, noted)
-    if not verdict.kept_out:
+    held = out and hold(parts, scope, file.id, noted)
+    if not out:
         noted()
-    return Finding(file.id, file.source, verdict, "".join(kept), held)
+    return replace(finding, review="".join(kept), held=held)
 
 
 def _severity(verdict: Verdict) -> tuple[int, float]:

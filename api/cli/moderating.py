@@ -75,7 +75,8 @@ def _show(found: ModeratedOut) -> None:
     for one in found.findings:
         said = ", ".join(f"{name} {one.scores[name]:.2f}" for name in one.flagged_categories)
         review = f", review {one.review}" if one.review else ""
-        show.console().print(f"[red]{one.action}[/]  {escape(one.source)}: {escape(said)}{review}")
+        where = f", {one.place}" if one.place else ""
+        show.console().print(f"[red]{one.action}[/]  {escape(one.source)}: {escape(said + where)}{review}")
     kept = sum(found.actions.get(action, 0) for action in ("quarantine", "reject"))
     more = "" if found.applied or not found.findings else "; --apply does what the policy says"
     show.console().print(show.moderated(found.files, found.actions.get("flag", 0), found.held, kept) + more)
@@ -152,6 +153,7 @@ def _line(one: ReviewOut) -> None:
     when = datetime.fromtimestamp(one.at).astimezone().strftime("%Y-%m-%d %H:%M")
     said = ", ".join(f"{name} {one.scores[name]:.2f}" for name in one.flagged_categories)
     held = ", held" if one.held else ""
+    said += f", {one.place}" if one.place else ""
     show.console().print(
         f"{one.id}  {when}  {one.state}  {one.action}{held}  {escape(one.collection)}/{escape(one.source)}: "
         f"{escape(said)}"

@@ -22,7 +22,7 @@ from api.moderation_schemas import (
 )
 from api.query_schemas import OR_NONE
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
-from api.routes.originals import THUMBNAIL, thumbnail_of
+from api.routes.originals import ORIGINAL, THUMBNAIL, original_of, thumbnail_of
 from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
 from api.security.needs import READ, WRITE
 from api.serving import serve
@@ -106,6 +106,18 @@ def reviews(
 ) -> ReviewsOut:
     """Pictures that a policy flagged or kept out, newest first, with what was decided about them."""
     return moderation.reviews(state=state, limit=limit, before=before)
+
+
+@router.get(
+    "/v1/moderation/{review_id}/original",
+    operation_id="review_original",
+    dependencies=[READ],
+    response_class=Response,
+    responses=ORIGINAL,
+)
+def original(review_id: Id, request: Request, moderation: Moderates, olhar: System) -> Response:
+    """The file that waits for a decision, where it is or was stored; what never was is not kept."""
+    return serve(request, original_of(olhar, moderation.shown(review_id)))
 
 
 @router.get(

@@ -76,7 +76,7 @@ def original(
 ) -> Response:
     """The file that an item was made of, byte for byte; with `Range` a part of it."""
     item = item_of(olhar, scope_of(olhar, who, collection), item_id)
-    return serve(request, _original(olhar, item, {}))
+    return serve(request, original_of(olhar, item))
 
 
 @router.head("/v1/items/{item_id}/thumbnail", include_in_schema=False, dependencies=[READ])
@@ -145,7 +145,7 @@ def linked(
     left = max(0, min(FRESH_S, found.expires_at - int(time.time())))
     more = {**ANYWHERE, "cache-control": f"private, max-age={left}"}
     item = item_of(olhar, found.scope, found.item_id)
-    return serve(request, (_original if found.form == "original" else thumbnail_of)(olhar, item, more))
+    return serve(request, (original_of if found.form == "original" else thumbnail_of)(olhar, item, more))
 
 
 def item_of(olhar: Olhar, scope: Scope, item_id: str) -> Item:
@@ -156,7 +156,8 @@ def item_of(olhar: Olhar, scope: Scope, item_id: str) -> Item:
     raise NotFound(f"there is no item {item_id} in the collection {scope.collection!r}")
 
 
-def _original(olhar: Olhar, item: Item, more: Mapping[str, str]) -> File:
+def original_of(olhar: Olhar, item: Item, more: Mapping[str, str] = NO_HEADERS) -> File:
+    """What an item was made of. Raises NotFound where that is not kept."""
     sha256 = item.content_hash
     size = olhar.blobs.size(sha256)
     shown = shown_type(b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED))))

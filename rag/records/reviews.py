@@ -38,7 +38,8 @@ class Review:
     """A picture by its content, and what a policy said of it. ``state``: ``pending`` until it is decided.
 
     ``action`` is that of the policy: ``flag``, ``quarantine``, ``reject``. ``decided``: the first one first.
-    ``held``: it was stored, and is out of search until it is decided; its original is kept.
+    ``held``: it was stored, and is out of search until it is decided; its original is kept. ``place``: which
+    picture of a document or video it was judged by, for people; empty for a file that is one picture.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Review:
     scores: Mapping[str, float]
     state: State
     held: bool
+    place: str
     at: float
     decided: tuple[Decided, ...] = field(default=())
 
@@ -75,6 +77,7 @@ class Reviews:
         flagged: Sequence[str],
         scores: Mapping[str, float],
         held: bool = False,
+        place: str = "",
     ) -> str:
         """Keep what a policy says, in place of what it said before; the review's id.
 
@@ -88,6 +91,7 @@ class Reviews:
             "policy": policy,
             "flagged": list(flagged),
             "scores": dict(scores),
+            "place": place,
         } | ({"held": True} if held else {})
         fixed = {
             "id": key,
@@ -205,6 +209,7 @@ def _review(row: Mapping[Any, Any], made: Sequence[Mapping[Any, Any]]) -> Review
         row["scores"],
         row["state"],
         row["held"],
+        row["place"],
         row["at"],
         tuple(Decided(one["decision"], one["by"], one["note"], one["at"]) for one in made),
     )

@@ -229,6 +229,7 @@ reviews: Final = Table(
     Column("scores", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("held", Boolean, nullable=False),
+    Column("place", Text, nullable=False),
     Column("at", Float, nullable=False),
     Index(None, "tenant", "at"),
     Index(None, "tenant", "collection", "sha256"),

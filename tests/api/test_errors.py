@@ -109,7 +109,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_malformed_bodies_in_the_one_shape(app: FastAPI, client: httpx.Client) -> None:
     walked = routes(app)
-    assert len(walked) == 73
+    assert len(walked) == 74
     for method, path in walked:
         url = re.sub(r"\{.*?\}", "c", path)
         check_shape(client.request("PUT", url))
@@ -265,9 +265,10 @@ def test_operation_ids_are_stable(app: FastAPI) -> None:
         "item", "items", "job", "job_events", "job_files", "jobs", "keys", "linked", "live",
         "make_links", "metrics", "model", "models", "moderate", "moderate_collection", "neighbours",
         "open_session", "original", "parked", "quality", "read_pictures", "ready", "reconcile",
-        "reconciled", "rename_thread", "representatives", "rerank", "rerank_v2", "responses", "retry_job",
-        "review_thumbnail", "reviews", "revoke_key", "rotate_key", "search", "session", "similarity",
-        "sources", "teach_classifier", "thread", "threads", "thumbnail",
+        "reconciled", "rename_thread", "representatives", "rerank", "rerank_v2", "responses",
+        "retry_job", "review_original", "review_thumbnail", "reviews", "revoke_key", "rotate_key",
+        "search", "session", "similarity", "sources", "teach_classifier", "thread", "threads",
+        "thumbnail",
     ]  # fmt: skip
 
 

@@ -100,6 +100,8 @@ def test_what_waits_for_a_decision_can_be_seen_where_it_was_stored(
     )  # fmt: skip
     shown = client.get(f"/v1/moderation/{review}/thumbnail")
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+    assert client.get(f"/v1/moderation/{review}/original").content == png()
+    problem(client.get(f"/v1/moderation/{flagged(system)}/original"), 404)
     problem(client.get(f"/v1/moderation/{flagged(system)}/thumbnail"), 404)
     problem(client.get(f"/v1/moderation/{'0' * 32}/thumbnail"), 404)
 

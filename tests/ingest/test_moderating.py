@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ingest.desk import Desk
-from ingest.moderating import worst
+from ingest.moderating import Judged, worst
 from ingest.run import drain, ingest
 from ingest.sources import walk
 from rag.errors import BadSettings
@@ -148,9 +148,10 @@ def test_an_animation_is_judged_by_its_worst_frame_and_none_of_it_is_kept(tmp_pa
 def test_a_file_is_judged_by_the_worst_of_its_pictures() -> None:
     moderator = policy("reject")
     bad = moderator._prompts[:1]
-    verdicts = moderator.of_images(np.concatenate([-bad, bad]))
-    assert worst(verdicts).action == "reject"
-    assert worst(verdicts[:1]).action == "allow"
+    good, rejected = moderator.of_images(np.concatenate([-bad, bad]))
+    judged = [Judged(good, "page 1"), Judged(rejected, "page 2")]
+    assert worst(judged) is judged[1]
+    assert worst(judged[:1]).verdict.action == "allow"
 
 
 Filmed = Callable[..., FakeParts]
@@ -185,6 +186,8 @@ def test_a_video_is_judged_by_its_worst_frame_and_goes_or_stays_as_a_whole(
     (review,) = parts.records.reviews.latest(SCOPE.tenant)
     assert review.id in receipt.reason
     assert (review.sha256, review.action, review.flagged) == (content_hash(clip()), action, ("bad",))
+    assert review.place == "at 0:01 of clip.mp4"
+    assert review.place in receipt.reason
     if action == "flag":
         assert receipt.status == "indexed"
         assert set(parts.store.saved) == set(whole.store.saved)

@@ -172,7 +172,9 @@ def test_a_video_is_held_and_comes_back_as_a_whole(tmp_path: Path) -> None:
     (second,) = (row.item for row in before.values() if row.item.part == "frame-2")
     parts.moderator = policy("quarantine", parts.blobs.get(second.content_hash))
     ((scope, found),) = moderate_all(parts)
-    assert (scope, found.files, found.held, found.findings[0].source) == (SCOPE, 1, 1, str(path))
+    (finding,) = found.findings
+    assert (scope, found.files, found.held, finding.source) == (SCOPE, 1, 1, str(path))
+    assert finding.place == "at 0:01 of clip.mp4" == only(parts).place
     assert parts.store.saved == {}
     assert set(parts.blobs.hashes()) == {content_hash(clip())}
     decide(parts, "allow")

@@ -129,7 +129,8 @@ def test_of_ratings_from_before_there_was_one_for_an_answer_the_last_stays(recor
         connection.execute(text("CREATE INDEX ix_feedback_tenant_answer ON feedback (tenant, answer)"))
         connection.execute(text(f"INSERT INTO feedback ({columns}) SELECT {earlier} FROM feedback"
                                 f" WHERE id = '{kept.id}'"))  # fmt: skip
-        connection.execute(text("ALTER TABLE reviews DROP COLUMN held"))  # of a later version than that
+        for column in ("held", "place"):  # of later versions than that
+            connection.execute(text(f"ALTER TABLE reviews DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
     assert len(records.feedback.latest("mine")) == 3
     Records(records.database.url).close()
