@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import Long, System
 from api.errors import invalid
 from api.routes.forms import FILE, form_body, form_schema, json_body, json_schema
-from api.routes.pictures import only_file, pixels_of
+from api.routes.pictures import only_file, pixels_of, sound_of
 from api.routes.request_schemas import TextIn
 from api.schemas import EmbeddingOut, SimilarityOut
 from api.security.needs import READ
+from ingest.sounds.reading import hearing
 from rag.protocols import ImageEncoder
-from rag.types import Pixels
+from rag.types import Pixels, Sound
 
 router = APIRouter(tags=["embedding"])
 
@@ -29,6 +30,13 @@ async def _picture(request: Request, olhar: System) -> Pixels:
     async with form_body(request, fields=frozenset(), file_key="file") as form:
         data = await only_file(form, "file")
     return await run_in_threadpool(pixels_of, data, olhar.settings)
+
+
+async def _sound(request: Request, olhar: System) -> Sound:
+    async with form_body(request, fields=frozenset(), file_key="file") as form:
+        data = await only_file(form, "file")
+    hearing(olhar.encoder)  # or else it need not be read
+    return await run_in_threadpool(sound_of, data, olhar.settings)
 
 
 async def _pair(request: Request, olhar: System) -> tuple[str, Pixels]:
@@ -64,6 +72,18 @@ async def embed_image(
 ) -> EmbeddingOut:
     """A picture's vector, as it would be stored."""
     vectors = await long.encoding.run(olhar.encoder.encode_images, [picture])
+    return EmbeddingOut(embedding=vectors.tolist())
+
+
+@router.post(
+    "/embed/sound",
+    operation_id="embed_sound",
+    dependencies=[READ],
+    openapi_extra={"requestBody": {"required": True, "content": form_schema({"file": FILE}, ("file",))}},
+)
+async def embed_sound(sound: Annotated[Sound, Depends(_sound)], olhar: System, long: Long) -> EmbeddingOut:
+    """A sound's vector, as it would be stored; where the encoder hears."""
+    vectors = await long.encoding.run(hearing(olhar.encoder), [sound])
     return EmbeddingOut(embedding=vectors.tolist())
 
 

@@ -104,5 +104,5 @@ def _check_size(data: bytes, settings: Settings, what: str) -> None:
 async def only_file(form: Form, key: str) -> bytes:
     """The bytes of the form's one file. Raises InvalidInput when it was not sent."""
     if not form.files:
-        raise InvalidInput(f"send the picture as the file {key!r} of the form")
+        raise InvalidInput(f"send it as the file {key!r} of the form")
     return await form.files[0].read()

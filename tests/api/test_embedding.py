@@ -26,6 +26,8 @@ def test_what_cannot_be_embedded(client: httpx.Client) -> None:
     problem(client.post("/embed/image", data={"file": "text"}, files={"other": ("a", b"x")}), 422)
     problem(client.post("/embed/image", files=picture, data={"text": "x"}), 422)
     problem(client.post("/embed/image", files={"file": ("a.png", b"no picture")}), 400)
+    told = problem(client.post("/embed/sound", files={"file": ("a.wav", b"")}), 422)["detail"]
+    assert "the encoder cannot hear: choose one that does" in told
     problem(client.post("/similarity", files=picture), 422)
     problem(client.post("/similarity", data={"text": "x\0"}, files=picture), 422)
     problem(client.post("/similarity", data={"text": "x"}), 415)

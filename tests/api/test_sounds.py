@@ -128,6 +128,13 @@ def test_sounds_are_played_as_what_they_are(place: Place) -> None:
         assert f'filename="{name}"' in served.headers["content-disposition"]
 
 
+def test_a_program_gets_the_vector_of_a_sound(place: Place) -> None:
+    told = place.client.post("/embed/sound", files={"file": ("a.wav", SOUNDS["high.wav"])})
+    assert told.status_code == 200, told.text
+    stored = place.stored[list(ALL).index("high.wav")]
+    assert np.allclose(told.json()["embedding"], [stored], atol=1e-5)
+
+
 def test_a_picture_finds_sounds(place: Place) -> None:
     files = {"image": ("a.png", PICTURES["1.png"])}
     found = place.client.post("/v1/search", files=files, data={"where": "modality:audio"})

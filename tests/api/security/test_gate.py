@@ -26,9 +26,9 @@ TOO_SMALL: dict[Right, tuple[Right, ...]] = {
 }
 """For what a route needs, a key that is not enough."""
 READ_BY_POST = {
-    "ask", "search", "chat_completions", "responses", "embeddings", "embed_text", "embed_image", "similarity",
-    "rerank", "rerank_v2", "make_links", "give_feedback", "classify", "audit_fairness", "moderate",
-    "coverage",
+    "ask", "search", "chat_completions", "responses", "embeddings", "embed_text", "embed_image",
+    "embed_sound", "similarity", "rerank", "rerank_v2", "make_links", "give_feedback", "classify",
+    "audit_fairness", "moderate", "coverage",
 }  # fmt: skip
 """What changes nothing but one's own opinion, though its request has a body."""
 OPENAI = re.compile(r"/v1/(models|responses|embeddings|rerank|chat/)|/v2/rerank")

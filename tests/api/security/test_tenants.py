@@ -20,6 +20,7 @@ from rag.settings import Settings
 from rag.types import Draft, Scope
 from tests.api.conftest import FakeGenerator, problem
 from tests.api.security.conftest import operations
+from tests.clips import tone
 from tests.ingest.conftest import FakeEncoder, in_place, picture
 from tests.loopback import running
 
@@ -127,6 +128,7 @@ def bodies(two: Two) -> dict[str, dict[str, Any]]:
         "embeddings": {"json": {"model": two.olhar.encoder.fingerprint.name, "input": "x"}},
         "embed_text": {"json": {"text": "x"}},
         "embed_image": {"files": pair},
+        "embed_sound": {"files": {"file": ("x.wav", tone())}},
         "similarity": {"files": pair, "data": {"text": "x"}},
         "rerank": {"json": {"query": "x", "documents": ["y"]}},
         "rerank_v2": {"json": {"query": "x", "documents": ["y"]}},
