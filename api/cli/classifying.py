@@ -124,11 +124,16 @@ def teach(
     else:
         counts = ", ".join(f"{label} {count}" for label, count in made.examples.items())
         show.console().print(f"{escape(made.name)}: {escape(counts)} examples")
+        if made.shares is None:
+            show.console().print(
+                "[yellow]the collection has too few pictures to tell how common each label is: probabilities "
+                "are not calibrated[/]"
+            )
 
 
 @classifiers.command("list")
 def list_classifiers(collection: Collection = None, as_json: AsJson = False) -> None:
-    """Show the classifiers of a collection."""
+    """Show the classifiers of a collection, and how common each label seemed to be when they were taught."""
     from api.cli.backend import open_backend
 
     settings = load_settings(**({} if collection is None else {"collection": collection}))
@@ -139,7 +144,9 @@ def list_classifiers(collection: Collection = None, as_json: AsJson = False) -> 
         return
     for one in found.classifiers:
         note = "" if one.usable else f" [yellow](taught with {escape(one.encoder)}: teach it again)[/]"
-        show.console().print(f"{escape(one.name)}: {escape(', '.join(one.labels))}{note}")
+        shares = one.shares or {}
+        labels = [f"{label} {shares[label]:.0%}" if label in shares else label for label in one.labels]
+        show.console().print(f"{escape(one.name)}: {escape(', '.join(labels))}{note}")
 
 
 @classifiers.command("delete")
