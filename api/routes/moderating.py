@@ -26,6 +26,7 @@ from api.routes.originals import ORIGINAL, THUMBNAIL, original_of, thumbnail_of
 from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
 from api.security.needs import READ, WRITE
 from api.serving import serve
+from api.turns import one_at_a_time
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Name
@@ -91,9 +92,10 @@ def moderate_collection(
     """Hold all pictures of a collection against a policy, by their stored vectors.
 
     With `apply` what is flagged is put down for review, and what is kept out leaves the search until it is
-    decided. A key without `read` is told the counts alone.
+    decided. A key without `read` is told the counts alone. One collection is moderated at a time.
     """
-    found = moderation.of_collection(name, body.policy or "", apply=body.apply)
+    with one_at_a_time("moderating a collection"):
+        found = moderation.of_collection(name, body.policy or "", apply=body.apply)
     return found if who.may("read") else found.model_copy(update={"findings": []})
 
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from api.cli.app import app as commands
 from api.cli.local import Local
 from api.cli.remote import Remote
+from api.turns import one_at_a_time
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.settings import Settings
@@ -131,6 +132,9 @@ def test_a_stored_collection_is_judged_over_http_by_the_command_and_in_process(
     monkeypatch.setattr(system, "moderator_of", moderator_of)
     told = client.post("/v1/collections/drawn/moderate", json={}).json()
     assert (told["files"], told["applied"], told["held"]) == (91, False, 0)
+    with one_at_a_time("measuring"):
+        busy = client.post("/v1/collections/drawn/moderate", json={})
+    assert "moderating a collection" in problem(busy, 429)["detail"]
     local = Local(cast(Olhar, system))
     with Remote(url, system.settings) as remote:
         assert remote.moderate_collection("drawn", "", apply=False).model_dump() == told
