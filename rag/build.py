@@ -14,12 +14,13 @@ from rag.arrays import cached
 from rag.blobs import Blobs
 from rag.breaker import Breaker
 from rag.encoders.cache import CachedImageEncoder, CachedTextEncoder
-from rag.encoders.canary import canaries, sees
+from rag.encoders.canary import canaries
 from rag.encoders.compact import CompactEncoder, CompactTextEncoder, MiniLMEncoder, TextTower
 from rag.encoders.compact.classes import everyday_words
 from rag.encoders.compact.heads import PACKAGED, tuned_heads
 from rag.encoders.exported import is_exported, read_manifest
 from rag.encoders.opening import open_exported
+from rag.encoders.senses import sees
 from rag.encoders.sharing import SharedImageEncoder, SharedTextEncoder
 from rag.errors import OlharError
 from rag.faithfulness import Checker

@@ -6,6 +6,7 @@ OlharError
 │   ├── BadSource          a path, URL, archive or manifest that cannot be read, or may not be
 │   ├── BadDocument        a document that is encrypted, broken, empty or of a kind that cannot be read
 │   ├── BadVideo           a video that is encrypted, broken, empty or without pictures
+│   │   └── SoundAlone         one that has sound and no picture
 │   ├── BadSound           a sound that is broken or empty
 │   ├── OverLimit          a file that takes more time, memory or space than it may
 │   ├── Moderated              what was given is kept out by the moderation policy
@@ -51,6 +52,10 @@ class BadDocument(InvalidInput):
 
 class BadVideo(InvalidInput):
     """A video that cannot be read as it is; the message says why."""
+
+
+class SoundAlone(BadVideo):
+    """A file built like a video that has sound and no picture: for an encoder that hears, a sound."""
 
 
 class BadSound(InvalidInput):

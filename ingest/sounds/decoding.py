@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ingest.sounds.kinds import format_of
+from ingest.videos.kinds import container_of
 from rag.errors import BadSound
 from rag.types import SOUND_RATE, Sound
 
@@ -40,7 +41,7 @@ class Heard:
 
 
 def heard(data: bytes, seconds: float = math.inf, clock: Callable[[], float] = time.monotonic) -> Heard:
-    """At most ``MOST`` windows of a sound, mono, 48,000 samples a second.
+    """At most ``MOST`` windows of a sound, or of that of a video, mono, 48,000 samples a second.
 
     Ends after ``seconds`` with what there is by then. Raises BadSound when nothing can be heard.
     """
@@ -97,7 +98,7 @@ def opened(data: bytes, kind: str) -> InputContainer:
 
 
 def _heard(data: bytes) -> Iterator[Samples]:
-    kind = format_of(data)
+    kind = format_of(data) or container_of(data)
     if kind is None:
         raise BadSound("not a sound in a known format, or its beginning is damaged")
     with opened(data, kind) as container:

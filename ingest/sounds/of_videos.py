@@ -14,8 +14,9 @@ from ingest.sounds.reading import HEARD, SHARE, hearing
 from ingest.sounds.tracks import Track, Window
 from ingest.steps import Task
 from rag.blobs import Blobs
+from rag.encoders.senses import hears
 from rag.errors import OlharError
-from rag.protocols import Hearing, ImageEncoder
+from rag.protocols import ImageEncoder
 from rag.settings import Settings
 from rag.types import AUDIO, JSON, Item
 
@@ -29,7 +30,7 @@ def listened(task: Task, encoder: ImageEncoder, sandbox: Sandbox, settings: Sett
     A sound that cannot be read is no reason to refuse the video: its problems say so.
     """
     most, deadline = settings.video_sounds, settings.parse_seconds
-    if not (most and isinstance(encoder, Hearing) and encoder.hears):
+    if not (most and hears(encoder)):
         return SILENCE
     try:
         found: Track = sandbox.call(TRACK, task.data, task.name, most, SHARE * deadline, deadline=deadline)

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from ingest.videos.kinds import container_of
 from ingest.videos.records import Film, Sampling
 from ingest.videos.shots import SMALL, Keeper, Sample, keeper
-from rag.errors import BadVideo
+from rag.errors import BadVideo, SoundAlone
 from rag.types import Pixels, moment
 
 SIDE: Final = 1024
@@ -209,7 +209,7 @@ def _stream(container: InputContainer, data: bytes) -> VideoStream:
                 raise BadVideo("its pictures are coded in a way that cannot be read: save it as H.264 or VP9")
             return stream
     if container.streams.audio:
-        raise BadVideo("it has sound and no picture")
+        raise SoundAlone("it has sound and no picture")
     raise BadVideo("there is no video in it")
 
 

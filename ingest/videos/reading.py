@@ -8,12 +8,13 @@ from typing import Final, cast
 
 from ingest.parts import Part, part_of
 from ingest.sandbox import Sandbox
+from ingest.sounds import reading as sounds
 from ingest.sounds.of_videos import listened, sound_parts
 from ingest.steps import Task
 from ingest.videos.records import Choice, Film, Sampling, Still
 from rag.blobs import Blobs
-from rag.encoders.canary import sees
-from rag.errors import BadVideo, OlharError
+from rag.encoders.senses import hears, sees
+from rag.errors import BadVideo, OlharError, SoundAlone
 from rag.images import thumbnail, working_picture
 from rag.protocols import ImageEncoder
 from rag.settings import Settings
@@ -42,7 +43,8 @@ def read(
 ) -> None:
     """Bytes to the parts of the video ``item``; stills and windows of its sound are kept beside the original.
 
-    An encoder that does not see has no use for stills. ``claim`` is told the hashes before, so that nobody
+    An encoder that does not see has no use for stills; for one that hears, a video that is sound alone is a
+    sound. ``claim`` is told the hashes before, so that nobody
     takes them for unused.
     """
     deadline = settings.parse_seconds
@@ -63,7 +65,10 @@ def read(
         first = working_picture(film.stills[0].data, max_pixels=settings.max_pixels)
         blobs.put_thumbnail(task.sha256, thumbnail(first.pixels, settings.thumbnail))
     except OlharError as error:
-        task.refused(error)
+        if isinstance(error, SoundAlone) and hears(encoder):
+            sounds.read(task, encoder, sandbox, blobs, settings)
+        else:
+            task.refused(error)
         return
     task.data = b""
     task.taken_at = film.taken_at if task.file_metadata else 0

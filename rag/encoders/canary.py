@@ -20,8 +20,3 @@ def canaries(encoder: ImageEncoder) -> tuple[Matrix, Matrix]:
     if isinstance(encoder, Hearing) and not encoder.sees:
         return encoder.encode_sounds([SOUND]), text
     return encoder.encode_images([PICTURE]), text
-
-
-def sees(encoder: ImageEncoder) -> bool:
-    """Whether pictures can be encoded, as all can but those that hear and say otherwise."""
-    return not isinstance(encoder, Hearing) or encoder.sees

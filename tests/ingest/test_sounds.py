@@ -25,8 +25,8 @@ from rag.pipeline.evidence import describe
 from rag.questions import Question
 from rag.settings import Settings
 from rag.store import Rebuild
-from rag.types import AUDIO, Matrix, Query, Sound, Vector, Where
-from tests.clips import clip, film, tone
+from rag.types import AUDIO, SOUND_RATE, Matrix, Query, Sound, Vector, Where
+from tests.clips import clip, film, sound, tone
 from tests.rag.encoders.tiny_models import tiny_clap, tiny_clip, tiny_imagebind
 
 from .conftest import SCOPE, FakeEncoder, FakeParts, Run, add, picture, save, statuses
@@ -61,6 +61,19 @@ def test_a_sound_is_an_item_of_its_own_modality(parts: FakeParts, photos: Path, 
     assert statuses(run()) == {"dog.flac": "unchanged"}
     remove(parts, SCOPE, "item", receipt.item_id)
     assert not parts.store.saved
+
+
+def test_a_file_like_a_video_that_is_sound_alone_is_a_sound(parts: FakeParts, photos: Path, run: Run) -> None:
+    save(photos / "memo.mp4", sound())
+    parts.fake = Ears()
+    (receipt,) = run().files
+    assert (receipt.status, receipt.reason) == ("indexed", "0:01 of sound")
+    assert parts.store.saved[receipt.item_id].item.modality == AUDIO
+
+
+def test_the_sound_of_a_video_can_be_asked_with() -> None:
+    (window,) = heard(film([700], seconds=2)).sound
+    assert len(window) == pytest.approx(2 * SOUND_RATE, rel=0.1)
 
 
 def test_an_encoder_that_does_not_hear_says_which_would(photos: Path, run: Run) -> None:

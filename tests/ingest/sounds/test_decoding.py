@@ -35,7 +35,8 @@ def test_a_long_sound_gives_windows_at_even_distances() -> None:
     [
         (b"RIFF\0\0\0\0WAVE", "damaged|nothing"),
         (b"fLaC" + bytes(50), "damaged|nothing"),
-        (clip(), "known format"),
+        (clip(), "no sound in it"),
+        (b"hello", "known format"),
     ],
 )
 def test_what_cannot_be_heard_says_why(data: bytes, reason: str) -> None:
