@@ -79,7 +79,8 @@ def patches(picture: Array, kernel: Array, stride: int) -> Array:
 def with_first(tokens: Array, t: Tensors, sense: Sense) -> Array:
     first = t[f"modality_preprocessors.{sense}.cls_token"][0]
     places = t[f"modality_preprocessors.{sense}.pos_embedding_helper.pos_embed"][0]
-    return np.concatenate((first, tokens)) + places
+    placed: Array = np.concatenate((first, tokens)) + places
+    return placed
 
 
 def same(found: torch.Tensor, expected: Array) -> None:
