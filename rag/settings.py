@@ -238,7 +238,11 @@ class Settings(BaseSettings):
     )
     max_bytes: int = Field(64 * 2**20, ge=1, le=2**32, description="largest file, in bytes")
     decode_seconds: float = Field(
-        30, gt=0, le=3600, description="deadline of decoding a picture that is no plain JPEG, PNG or WebP"
+        30,
+        gt=0,
+        le=3600,
+        description="deadline of decoding a picture that is no plain JPEG, PNG or WebP, or the sound of a "
+        "question",
     )
     frames: str = Field(
         "first",

@@ -26,6 +26,7 @@ from ingest.queue import LOST_S, Queue
 from ingest.receipts import FileReceipt, IngestReport
 from ingest.run import drain, ingest
 from ingest.sounds.asking import windows_of
+from ingest.sounds.reading import hearing
 from ingest.sources import SourceFile
 from rag.build import Olhar
 from rag.duplicates import duplicates
@@ -34,7 +35,7 @@ from rag.images import working_picture
 from rag.questions import Question
 from rag.records.answers import Recent
 from rag.records.reviews import Decision, State
-from rag.types import Pixels, Scope
+from rag.types import Pixels, Scope, Sound
 from rag.vision.curation.coverage import coverage
 from rag.vision.curation.representatives import representatives
 from rag.vision.fairness.auditing import audit
@@ -210,5 +211,9 @@ class Local:
         settings = self._olhar.settings
         found = [read_picture(picture, settings.max_bytes) for picture in pictures]
         pixels = [working_picture(data, max_pixels=settings.max_pixels).pixels for data in found]
-        heard = None if sound is None else windows_of(read_picture(sound, settings.max_bytes), settings)
-        return asked(settings, settings.tenant, wanted, pixels, heard)
+        return asked(settings, settings.tenant, wanted, pixels, None if sound is None else self._heard(sound))
+
+    def _heard(self, sound: Path) -> Sound:
+        hearing(self._olhar.encoder)  # or else it need not be read
+        settings = self._olhar.settings
+        return windows_of(read_picture(sound, settings.max_bytes), settings)

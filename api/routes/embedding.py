@@ -32,11 +32,10 @@ async def _picture(request: Request, olhar: System) -> Pixels:
     return await run_in_threadpool(pixels_of, data, olhar.settings)
 
 
-async def _sound(request: Request, olhar: System) -> Sound:
+async def _sound(request: Request, olhar: System, long: Long) -> Sound:
     async with form_body(request, fields=frozenset(), file_key="file") as form:
         data = await only_file(form, "file")
-    hearing(olhar.encoder)  # or else it need not be read
-    return await run_in_threadpool(sound_of, data, olhar.settings)
+    return await sound_of(data, olhar, long)
 
 
 async def _pair(request: Request, olhar: System) -> tuple[str, Pixels]:

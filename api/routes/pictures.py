@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.apart import Apart
 from api.routes.forms import Form
 from ingest.sounds.asking import windows_of
+from ingest.sounds.reading import hearing
 from ingest.sources import Reading
 from rag.build import Olhar
 from rag.errors import BadImage, BadSound, InvalidInput, NotFound
@@ -85,13 +86,15 @@ def pixels_of(data: bytes, settings: Settings) -> Pixels:
     return working_picture(data, max_pixels=settings.max_pixels).pixels
 
 
-def sound_of(data: bytes, settings: Settings) -> Sound:
-    """What is heard of a sound, read in a child process.
+async def sound_of(data: bytes, olhar: Olhar, apart: Apart) -> Sound:
+    """What is heard of a sound, read in a child process, a few at a time.
 
-    Raises BadSound, and HTTPException 413 beyond OLHAR_MAX_BYTES.
+    Raises InvalidInput where the encoder does not hear, Busy when too many sounds wait already, HTTPException
+    413 beyond OLHAR_MAX_BYTES, and what ``windows_of`` raises.
     """
-    _check_size(data, settings, "sound")
-    return windows_of(data, settings)
+    hearing(olhar.encoder)  # or else it need not be read
+    _check_size(data, olhar.settings, "sound")
+    return await apart.hearing.run(windows_of, data, olhar.settings)
 
 
 def _check_size(data: bytes, settings: Settings, what: str) -> None:

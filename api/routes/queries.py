@@ -21,7 +21,7 @@ from api.security.principal import Principal
 from rag.build import Olhar
 from rag.errors import InvalidInput
 from rag.questions import Question
-from rag.types import Group
+from rag.types import Group, Scope, Sound
 
 PICTURES = 10
 Schema = TypeVar("Schema", bound=QueryIn)
@@ -41,11 +41,11 @@ SearchedFor = Annotated[Question, Depends(_search)]
 
 
 def resolve(
-    olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes] = (), sounds: Sequence[bytes] = ()
+    olhar: Olhar, who: Principal, wanted: QueryIn, sent: Sequence[bytes] = (), heard: Sound | None = None
 ) -> Question:
-    """Fill in the settings and decode pictures and the sound, which were sent or are in ``wanted``.
+    """Fill in the settings and decode pictures, which were sent or are in ``wanted``; ``heard`` is its sound.
 
-    Raises InvalidInput when nothing is looked for, BadImage and BadSound.
+    Raises InvalidInput when nothing is looked for, and BadImage.
     """
     uris = (*([] if wanted.image is None else [wanted.image]), *wanted.images)
     scope = scope_of(olhar, who, wanted.collection)
@@ -53,10 +53,6 @@ def resolve(
     if len(pictures) > PICTURES:
         raise InvalidInput(f"{len(pictures)} pictures; {PICTURES} are allowed")
     pixels = [pixels_of(data, olhar.settings) for data in pictures]
-    told = [*([] if wanted.sound is None else [sound_bytes(wanted.sound, olhar, scope)]), *sounds]
-    if len(told) > 1:
-        raise InvalidInput(f"{len(told)} sounds; one is allowed")
-    heard = sound_of(told[0], olhar.settings) if told else None
     return asked(olhar.settings, who.tenant, wanted, pixels, heard)
 
 
@@ -66,8 +62,22 @@ async def _read(
     wanted, sent, sounds = (
         await _form(request, schema) if is_multipart(request) else (await json_body(request, schema), [], [])
     )
-    uris = (wanted.image, *wanted.images, wanted.sound)
-    return await opened(long, uris, resolve, olhar, who, wanted, sent, sounds)
+    heard = await _heard(olhar, scope_of(olhar, who, wanted.collection), long, wanted.sound, sounds)
+    uris = (wanted.image, *wanted.images)
+    return await opened(long, uris, resolve, olhar, who, wanted, sent, heard)
+
+
+async def _heard(
+    olhar: Olhar, scope: Scope, long: Apart, uri: str | None, sent: Sequence[bytes]
+) -> Sound | None:
+    """The one sound, which was sent or is named by ``uri``."""
+    count = len(sent) + (uri is not None)
+    if count > 1:
+        raise InvalidInput(f"{count} sounds; one is allowed")
+    if not count:
+        return None
+    data = sent[0] if uri is None else await opened(long, [uri], sound_bytes, uri, olhar, scope)
+    return await sound_of(data, olhar, long)
 
 
 async def _form(request: Request, schema: type[Schema]) -> tuple[Schema, list[bytes], list[bytes]]:
