@@ -17,7 +17,7 @@ from ingest import frames, reading, steps
 from ingest.caption_pass import awaited_captions
 from ingest.decoding import picture
 from ingest.locating import taken_up
-from ingest.moderating import moderate
+from ingest.moderating import keep_out_decided, moderate
 from ingest.ocr_pass import awaited
 from ingest.removal import drop_staged, drop_unused
 from ingest.retrying import Patience
@@ -206,6 +206,8 @@ class BatchRun:
             started = time.perf_counter()
             self._drop_unwanted()
             self._writer.settle_plans(waiting(self._tasks))
+            # A person may have decided since the pictures were judged.
+            keep_out_decided(parts, scope, waiting(self._tasks))
             todo = waiting(self._tasks)
             settled = [task for task in self._tasks if task.receipt is not None and task.receipt.item_id]
             before = places.of(scope, [task.file.source for task in [*todo, *settled]])

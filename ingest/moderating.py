@@ -14,6 +14,7 @@ import numpy as np
 from ingest.steps import Task
 from ingest.system import Parts
 from rag.pipeline.evidence import place
+from rag.records.reviews import State
 from rag.types import Scope, Vector
 from rag.vision.moderation import Verdict
 from rag.vision.moderation.policy import ACTIONS
@@ -28,20 +29,31 @@ def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
     A file is judged by the worst of its pictures. What a person decided about the same bytes in this
     collection counts before the policy. Raises what the records raise.
     """
-    moderator, reviews = parts.moderator, parts.records.reviews
+    moderator = parts.moderator
     pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _pictures(task))]
-    states = reviews.states(scope, [task.sha256 for task, _ in pictured])
-    held = reviews.held(scope, [task.item_id for task, _ in pictured if task.sha256 in states])
+    states = keep_out_decided(parts, scope, [task for task, _ in pictured])
     for task, pictures in pictured:
-        state = states.get(task.sha256, "pending")
-        if state == "rejected":
-            task.done("quarantined", REJECTED)
-        elif task.item_id in held:
-            task.done("quarantined", f"{WAITS} {held[task.item_id]}")
-        elif state == "pending" and moderator is not None:
+        if task.receipt is None and moderator is not None and states.get(task.sha256) != "allowed":
             verdicts = moderator.of_images(np.stack([vector for _, vector in pictures]))
             places = [place for place, _ in pictures]
             _judged(parts, scope, task, worst([Judged(*one) for one in zip(verdicts, places, strict=True)]))
+
+
+def keep_out_decided(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> dict[str, State]:
+    """Give new files that a person rejected, or has to decide about, their receipt.
+
+    The states of all that have a review, by the hash of their bytes. Raises what the records raise.
+    """
+    reviews = parts.records.reviews
+    new = [task for task in tasks if task.plan == "index"]
+    states = reviews.states(scope, [task.sha256 for task in new])
+    held = reviews.held(scope, [task.item_id for task in new if task.sha256 in states])
+    for task in new:
+        if states.get(task.sha256) == "rejected":
+            task.done("quarantined", REJECTED)
+        elif task.item_id in held:
+            task.done("quarantined", f"{WAITS} {held[task.item_id]}")
+    return states
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 
 from ingest.desk import Desk
-from ingest.moderating import Judged, worst
+from ingest.moderating import REJECTED, Judged, worst
+from ingest.moderating_stored import settle
+from ingest.reconcile import reconcile
 from ingest.run import drain, ingest
 from ingest.sources import walk
+from ingest.steps import Task
+from ingest.writing import Writer
 from rag.errors import BadSettings
 from rag.images import working_picture
 from rag.types import Matrix, Pixels, content_hash
@@ -121,6 +125,27 @@ def test_what_is_flagged_is_stored_and_said_so(parts: FakeParts, run: Run) -> No
     parts.store.saved.clear()
     rejected = {file.source[-5:]: file for file in run().files}["3.png"]
     assert (rejected.status, "a person rejected" in rejected.reason) == ("quarantined", True)
+
+
+@pytest.mark.usefixtures("three")
+def test_what_is_rejected_after_it_was_judged_and_before_it_is_written_is_kept_out(
+    parts: FakeParts, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.moderator = policy("flag")
+
+    def judged(self: Writer, tasks: Sequence[Task]) -> None:
+        (review,) = parts.records.reviews.latest(SCOPE.tenant)
+        settle(parts, SCOPE, parts.records.reviews.decide(SCOPE.tenant, review.id, "reject"))
+        planned(self, tasks)
+
+    planned = Writer.settle_plans
+    monkeypatch.setattr(Writer, "settle_plans", judged)
+    receipts = {file.source[-5:]: file for file in run().files}
+    assert (receipts["3.png"].status, receipts["3.png"].item_id) == ("quarantined", "")
+    assert REJECTED in receipts["3.png"].reason
+    assert set(parts.store.items) == {"1.png", "2.png"}
+    assert content_hash(picture(BAD)) not in set(parts.blobs.hashes())
+    assert reconcile(parts).clean
 
 
 @pytest.mark.usefixtures("three")
