@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,15 +40,22 @@ class Client:
         self._own = threading.local()
 
     def post(self, path: str, body: bytes, kind: str) -> bytes:
+        try:
+            answer, found = self._sent(path, body, kind)
+        except (ConnectionError, HTTPException):  # it was idle for too long
+            del self._own.connection
+            answer, found = self._sent(path, body, kind)
+        if answer.status != 200:
+            raise SystemExit(f"{answer.status}: {found[:500]!r}")
+        return found
+
+    def _sent(self, path: str, body: bytes, kind: str) -> tuple[HTTPResponse, bytes]:
         if not hasattr(self._own, "connection"):
             self._own.connection = HTTPConnection(self._host, timeout=300)
         connection: HTTPConnection = self._own.connection
         connection.request("POST", path, body, {"content-type": kind})
         answer = connection.getresponse()
-        found = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"{answer.status}: {found[:500]!r}")
-        return found
+        return answer, answer.read()
 
 
 def main() -> None:
