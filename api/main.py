@@ -44,9 +44,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     had. SIGTERM ends it with exit code 143 (``api.ending``).
     """
     ending = Ending(settings.grace_seconds)
-    sys.setswitchinterval(SWITCH_S)
     with (
-        threadpool_limits(1, user_api="blas"),  # its threads wait turning round, and requests have their own
+        side_by_side(),
         bound(settings) as listener,
         ending.by_signals(),
         acquire(settings.data) as owner,
@@ -85,6 +84,22 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             Server(config, on_end).run(sockets=[listener])
         except KeyboardInterrupt:
             say("Olhar has ended")
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """The process for many requests at a time, in place of one that has it for itself.
+
+    Linear algebra keeps to the thread that asks for it: threads of its own wait turning round. That holds for
+    what is loaded by now (numpy); the rest computes for reports only.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def work(settings: Settings, say: Callable[[str], None] = print) -> None:

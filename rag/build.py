@@ -30,7 +30,7 @@ from rag.models import CLAP, IMAGEBIND, OPEN_CLIP, encoder_row
 from rag.once import once
 from rag.origin import origin
 from rag.pipeline import Pipeline
-from rag.protocols import Captioner, ImageEncoder, Rewriter, Store, TextEncoder
+from rag.protocols import Captioner, ImageEncoder, Naming, Rewriter, Store, TextEncoder
 from rag.retrieval.calibration_file import load as load_calibration
 from rag.retrieval.retriever import Retriever
 from rag.retrieval.texts import TextRelevance
@@ -352,9 +352,11 @@ class Olhar:
     def warm_encoder(self) -> None:
         """Load what encodes and labels pictures, or sounds, and embed canaries. Raises ModelUnavailable."""
         _ = self.moderator, self.query_moderator  # a policy that is wrong is told at the start
-        first, _ = canaries(self.encoder)
+        first, words = canaries(self.encoder)
         if sees(self.encoder):
             self.zero_shot.label(first)
+            if isinstance(self.encoder, Naming):
+                self.encoder.named(words, first)
 
     def warm_text_encoder(self) -> None:
         """Load what encodes captions, and embed a canary. Raises ModelUnavailable."""

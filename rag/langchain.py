@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -119,7 +120,7 @@ def document(hit: Hit, warnings: tuple[str, ...] = ()) -> Document:
         "caption": item.caption,
         "tags": list(item.tags),
         "labels": [label.name for label in hit.labels],
-        "metadata": dict(item.metadata),
+        "metadata": deepcopy(dict(item.metadata)),
         "warnings": list(warnings),
     }
     return Document(page_content=describe(hit), id=item.id, metadata=dict(told))

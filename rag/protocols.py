@@ -150,7 +150,7 @@ class Store(Protocol):
         """The items that exist, in the order of ``ids``."""
 
     def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
-        """As ``get``, with vectors."""
+        """As ``get``, with vectors. Rows are shared: nothing of them is the caller's to change."""
 
     def scan(
         self,

@@ -144,13 +144,12 @@ class MilvusStore:
     def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
         """As ``get``, with vectors, which are not to be written to."""
         recent, name = self._connection.recent, self._names[kind]
-        if recent is None:
+        if recent is None or self._closed:
             return [to_row(record) for record in self._by_id(scope, kind, ids, ROW_FIELDS)]
         found, since = recent.find(name, ids, scope)
         missing = [item_id for item_id in ids if item_id not in found]
         fresh = [to_row(record) for record in self._by_id(scope, kind, missing, ROW_FIELDS)]
-        recent.keep(name, fresh, since)
-        found |= {row.item.id: row for row in fresh}
+        found |= {row.item.id: row for row in recent.keep(name, fresh, since)}
         return [found[item_id] for item_id in dict.fromkeys(ids) if item_id in found]
 
     def scan(

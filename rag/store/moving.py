@@ -8,6 +8,8 @@ the store next moves what was not moved yet.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from rag.errors import Conflict
@@ -81,6 +83,18 @@ def _complete(connection: Connection, number: int) -> bool:
 def _point(connection: Connection, alias: str, physical: str) -> None:
     client = connection.client
     if client.describe_collection(alias, timeout=CALL_SECONDS)["collection_name"] != physical:
-        client.alter_alias(physical, alias, timeout=CALL_SECONDS)
-        if connection.recent is not None:
-            connection.recent.clear()
+        with _forgetting(connection):
+            client.alter_alias(physical, alias, timeout=CALL_SECONDS)
+
+
+@contextmanager
+def _forgetting(connection: Connection) -> Iterator[None]:
+    """Around the move of an alias, also of one that fails late: rows kept by its name are of before."""
+    if connection.recent is None:
+        yield
+        return
+    try:
+        with connection.recent.changing("", ()):  # nothing that is read meanwhile is kept
+            yield
+    finally:
+        connection.recent.clear()

@@ -6,14 +6,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from sys import getsizeof
 from typing import Final
 
-from rag.types import Row, Scope
+from rag.errors import InvalidInput
+from rag.types import Row, Scope, Vector
 
 BYTES: Final = 48 * 2**20
 """What may be kept: about 5,000 photos with vectors of 900 numbers."""
 ROW_BYTES: Final = 2048
 """What a row takes beside its vectors and long texts, roughly."""
+
+ENTRY_BYTES: Final = 64
+DOUBTFUL: Final = 10_000
+"""Ids of rows whose writing failed; when more are known, nothing is kept any more."""
 
 Key = tuple[str, str]
 
@@ -45,16 +52,16 @@ class RecentRows:
                     found[item_id] = row
             return found, self._writes
 
-    def keep(self, name: str, rows: Sequence[Row], since: int) -> None:
-        """Keep rows that were read after ``find`` gave ``since``, unless somebody has written meanwhile."""
-        for row in rows:
-            for vector in (row.image_vector, row.caption_vector):
-                if vector is not None:
-                    vector.flags.writeable = False
+    def keep(self, name: str, rows: Sequence[Row], since: int) -> list[Row]:
+        """Keep rows that were read after ``find`` gave ``since``, unless somebody has written meanwhile.
+
+        Gives the rows to hand on.
+        """
+        own = [_own(row) for row in rows]
         with self._lock:
-            if self._writers or self._writes != since:
-                return
-            for row in rows:
+            if self._writers or self._writes != since or len(self._doubtful) > DOUBTFUL:
+                return own
+            for row in own:
                 key = (name, row.item.id)
                 self._forget(key)
                 if key not in self._doubtful:
@@ -62,12 +69,14 @@ class RecentRows:
                     self._size += _weight(row)
             while self._size > self._limit:
                 self._forget(next(iter(self._rows)))
+        return own
 
     @contextmanager
     def changing(self, name: str, ids: Iterable[str]) -> Iterator[None]:
         """Around every write of these rows: what is known of them is forgotten.
 
-        One that fails may still be carried out, and nobody tells when: its rows are never kept again.
+        One that Milvus does not answer may still be carried out, and nobody tells when: its rows are not kept
+        again, as long as the file is open.
         """
         keys = [(name, item_id) for item_id in ids]
         with self._lock:
@@ -77,6 +86,8 @@ class RecentRows:
                 self._forget(key)
         try:
             yield
+        except InvalidInput:  # nothing was written
+            raise
         except BaseException:
             with self._lock:
                 self._doubtful.update(keys)
@@ -103,6 +114,22 @@ def _sees(scope: Scope, row: Row) -> bool:
     return row.item.tenant == scope.tenant and scope.collection in (None, row.item.collection)
 
 
+def _own(row: Row) -> Row:
+    """With vectors of its own: those that were read are parts of the array of a whole answer."""
+    return replace(row, image_vector=_copy(row.image_vector), caption_vector=_copy(row.caption_vector))
+
+
+def _copy(vector: Vector | None) -> Vector | None:
+    if vector is None:
+        return None
+    copy = vector.copy()
+    copy.flags.writeable = False
+    return copy
+
+
 def _weight(row: Row) -> int:
+    item = row.item
     vectors = sum(v.nbytes for v in (row.image_vector, row.caption_vector) if v is not None)
-    return vectors + 2 * (len(row.item.text) + len(row.item.ocr) + len(row.item.caption)) + ROW_BYTES
+    lists = sum(ENTRY_BYTES + len(entry) for entries in (item.sources, item.tags) for entry in entries)
+    texts = sum(map(getsizeof, (item.text, item.ocr, item.caption, repr(item.metadata))))
+    return vectors + lists + texts + ROW_BYTES

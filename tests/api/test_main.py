@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from threadpoolctl import threadpool_info
 
-from api.main import serve
+from api.main import serve, side_by_side
 from api.owner import acquire, server_of
 from rag.errors import BadSettings, DataFolderBusy
 from rag.records.records import Records
@@ -242,3 +243,15 @@ def test_the_loopback_has_several_names(tmp_path: Path, host: str) -> None:
     with serving(tmp_path, host) as process:
         lines(process, "Olhar is at")
         assert httpx.get(f"{server_of(tmp_path)}/health", trust_env=False).status_code == 200
+
+
+def test_while_it_serves_threads_go_on_sooner_and_linear_algebra_starts_none() -> None:
+    before, libraries = sys.getswitchinterval(), blas_threads()
+    with side_by_side():
+        assert sys.getswitchinterval() < before
+        assert set(blas_threads()) == {1}
+    assert (sys.getswitchinterval(), blas_threads()) == (before, libraries)
+
+
+def blas_threads() -> list[int]:
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,3 +144,32 @@ def test_every_class_has_names_and_phrases() -> None:
 def test_a_missing_package_names_the_remedy() -> None:
     with pytest.raises(ModelUnavailable, match="requirements-models"):
         packaged("no_such_package_of_weights", "x")
+
+
+def test_its_idle_threads_sleep(encoder: CompactEncoder) -> None:
+    for session in (encoder._image._session, encoder._text._parts[1]):
+        told = session.get_session_options()
+        assert told.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_a_question_is_read_once_for_pictures_and_captions(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tower, runs = TextTower(models), list[list[int]]()
+    _, session = tower._parts
+    monkeypatch.setitem(vars(tower), "_parts", (tower._parts[0], Watched(session, runs)))
+    first = CompactEncoder(models, tower).encode_text_queries(["a dog on a beach"])
+    CompactTextEncoder(tower).encode_queries(["a dog on a beach"])
+    assert len([run for run in runs if run == [1]]) == 1
+    assert first.shape[0] == 1
+
+
+class Watched:
+    """A session that notes how many texts each run has."""
+
+    def __init__(self, session: Any, runs: list[list[int]]) -> None:
+        self._session, self._runs = session, runs
+
+    def run(self, names: Any, inputs: dict[str, Any]) -> Any:
+        self._runs.append([len(inputs["ids"])])
+        return self._session.run(names, inputs)

@@ -267,3 +267,20 @@ def test_a_collection_of_somebody_else_is_refused(
     connection.close()
     with pytest.raises(Conflict, match="theirs was not made by Olhar"):
         open_rebuild()
+
+
+def test_rows_kept_by_an_alias_that_moved_are_forgotten(
+    open_file: Open, open_rebuild: OpenRebuild, scope: Scope, make_row: MakeRow
+) -> None:
+    store = open_file()
+    store.upsert([row := make_row("a", caption="before")])
+    rebuild = open_rebuild()
+    rebuild.write([replace(row, image_vector=np.ones(24, np.float32))])
+    (read,) = store.rows(scope, "image", ["a"])
+    assert read.image_vector is not None
+    assert read.image_vector.shape == (16,)
+    rebuild.move()
+    (read,) = store.rows(scope, "image", ["a"])
+    assert read.image_vector is not None
+    assert read.image_vector.shape == (24,)
+    rebuild.close()

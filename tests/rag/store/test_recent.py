@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rag.errors import InvalidInput, StoreUnavailable
 from rag.store import MilvusStore
 from rag.store.recent import RecentRows
 from rag.types import Row, Scope
@@ -48,6 +49,38 @@ def test_rows_of_a_write_that_failed_are_never_kept_again(scope: Scope, make_row
     assert found(recent, make_row("b"), scope)
 
 
+def test_a_write_that_was_refused_leaves_no_doubt(scope: Scope, make_row: MakeRow) -> None:
+    recent, row = RecentRows(), make_row("a")
+    with pytest.raises(InvalidInput), recent.changing("images", ["a"]):
+        raise InvalidInput("a row is wrong")
+    recent.keep("images", [row], recent.find("images", ["a"], scope)[1])
+    assert found(recent, row, scope)
+
+
+def test_a_row_holds_nothing_of_what_was_read_with_it(scope: Scope, make_row: MakeRow) -> None:
+    recent, answer = RecentRows(), np.ones((1000, 16), np.float32)
+    row = replace(make_row("a"), image_vector=answer[3])
+    recent.keep("images", [row], recent.find("images", ["a"], scope)[1])
+    kept = recent.find("images", ["a"], scope)[0]["a"].image_vector
+    assert kept is not None
+    assert kept.base is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"metadata": {"notes": ["x" * 100] * 40}},
+        {"sources": tuple(f"{n:0>100}" for n in range(40))},
+        {"ocr": "x" * 4000},
+    ],
+)
+def test_whatever_makes_a_row_large_counts(scope: Scope, make_row: MakeRow, fields: dict[str, Any]) -> None:
+    recent = RecentRows(limit=10 * 2400)
+    rows = [make_row(f"r{n}", **fields) for n in range(10)]
+    recent.keep("images", rows, recent.find("images", [], scope)[1])
+    assert sum(found(recent, row, scope) for row in rows) < 5
+
+
 def test_a_scope_finds_its_own_rows_alone(scope: Scope, make_row: MakeRow) -> None:
     recent, row = RecentRows(), make_row("a")
     recent.keep("images", [row], recent.find("images", [], scope)[1])
@@ -59,7 +92,7 @@ def test_a_scope_finds_its_own_rows_alone(scope: Scope, make_row: MakeRow) -> No
 
 
 def test_the_rows_read_longest_ago_make_room(scope: Scope, make_row: MakeRow) -> None:
-    recent = RecentRows(limit=3 * 2200)
+    recent = RecentRows(limit=3 * 2600)
     rows = [make_row(f"r{n}") for n in range(5)]
     for row in rows[:4]:
         recent.keep("images", [row], recent.find("images", ["r0"], scope)[1])
@@ -91,6 +124,16 @@ def test_a_row_is_read_from_the_file_once_until_it_changes(
     assert one.rows(scope, "image", ["a"])[0].item.caption == "a dog"
     assert other.delete(scope, "image", ["a"]) == 1
     assert one.rows(scope, "image", ["a"]) == []
+
+
+def test_a_closed_store_gives_no_rows_that_it_kept(open_file: Open, scope: Scope, make_row: MakeRow) -> None:
+    one, other = open_file(), open_file()
+    one.upsert([make_row("a")])
+    assert one.rows(scope, "image", ["a"])
+    one.close()
+    assert other.rows(scope, "image", ["a"])
+    with pytest.raises(StoreUnavailable, match="closed"):
+        one.rows(scope, "image", ["a"])
 
 
 def test_a_search_carries_ids_and_no_fields(
