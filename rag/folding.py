@@ -59,11 +59,14 @@ def fold_query(text: str) -> str:
     return " ".join([word for word in found if word not in STOP_WORDS] or found)
 
 
-_PAST_OF_Y = re.compile("(?<=..)(?<!sk)ied$")
-"""“carried” and “tried”; not “died”, nor “skied”."""
-_ENDINGS = ("ando", "endo", "indo", "ing", "ed")
+_FORM_OF_Y = re.compile("ies?$|(?<=.)(?<!sk)ied$|(?<=^.)ying$")
+"""“movie” and “movies”, “carries” and “carried”, “lie” and “lying”; not “skied”."""
+_ENDINGS = (("ando", "a"), ("endo", ""), ("indo", ""), ("ing", ""), ("ed", ""))
+"""With what comes in their place: “pulando” of “pula”."""
 _VOWELS = frozenset("aeiouy")
 _LEAST_STEM = 3
+_LONG = 6
+"""Letters from which words that differ in the last vowel only are hardly two words."""
 
 
 @lru_cache(65_536)
@@ -74,11 +77,11 @@ def stem(word: str) -> str:
     Light on purpose, after the first step of Porter 1980, “An algorithm for suffix stripping”: number, gender
     and the forms of verbs go, nothing that makes another word. Other scripts stay as they are.
     """
-    word = _PAST_OF_Y.sub("y", _singular(word))
-    for ending in _ENDINGS:
+    word = _FORM_OF_Y.sub("y", _singular(word)) if len(word) >= _LEAST_STEM else word
+    for ending, put in _ENDINGS:
         rest = word.removesuffix(ending)
         if rest != word and len(rest) >= _LEAST_STEM and not _VOWELS.isdisjoint(rest) and word[-3:] != "eed":
-            return _plain(rest)
+            return _plain(rest + put)
     return _plain(word)
 
 
@@ -92,28 +95,59 @@ def query_stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in fold_query(text).split())
 
 
+_OES = """
+    archipelagoes avocadoes banjoes buffaloes calicoes cargoes commandoes desperadoes dingoes dodoes dominoes
+    echoes embargoes fiascoes flamingoes frescoes ghettoes goes grottoes haloes heroes innuendoes lassoes
+    mangoes manifestoes mementoes mosquitoes mottoes negroes porticoes potatoes superheroes tobaccoes tomatoes
+    tornadoes torpedoes tuxedoes vetoes volcanoes zeroes
+"""
+"""English plurals in -oes of words in -o. All others are taken for Portuguese, “aviões” of “avião”."""
+_OE = """
+    aloe backhoe canoe doe floe foe hoe horseshoe mistletoe oboe overshoe roe shoe sloe snowshoe throe tiptoe
+    toe woe
+"""
+_US = "bambus cangurus emus gnus menus perus tatus tutus urubus"
+"""Plurals; “status” and “cactus” are none."""
+_IRREGULAR = (
+    {many: many.removesuffix("es") for many in _OES.split()}
+    | {f"{one}s": one for one in _OE.split()}
+    | {many: many.removesuffix("s") for many in _US.split()}
+    | {"axe": "ax", "azuis": "azul", "lenses": "len", "ibis": "ibis", "iris": "iris", "mantis": "mantis"}
+)
+_PLURALS = (
+    ("oes", "ao"), ("aes", "ao"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"), ("zes", "z"),
+    ("ais", "al"), ("eis", "el"),
+)  # fmt: skip
+
+
 def _singular(word: str) -> str:
-    if len(word) <= _LEAST_STEM or not word.endswith("s"):
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) <= _LEAST_STEM or not word.endswith("s") or word.endswith("ies"):
         return word
     for plural, singular in _PLURALS:
         if word.endswith(plural):
             return word.removesuffix(plural) + singular
-    return word if word.endswith(("ss", "us", "is")) else word[:-1]
+    kept = word.endswith(("ss", "us")) and not word.endswith("eus")  # “chapéus”
+    return word if kept else word[:-1]
 
 
-_PLURALS = (
-    ("ies", "y"), ("oes", "ao"), ("aes", "ao"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"),
-    ("zes", "z"), ("ais", "al"), ("eis", "el"), ("ns", "n"),
-)  # fmt: skip
+_PORTUGUESE_M = re.compile("(?:(?<=.[^aeiou]e)|(?<=..[^aeiou][iou])|(?<=..oi))m$")
+"""“jovem”, “jardim”; not “swam”, “beam” and “skim”, which would meet “swan”, “bean” and “skin”."""
 
 
 def _plain(word: str) -> str:
-    """Without a last vowel and a doubled consonant: “riding” and “ride”, “running” and “run”.
+    """Without a last e and a doubled consonant: “riding” and “ride”, “running” and “run”.
 
-    A last m becomes n, for “jovem” and “jovens”.
+    A last a or o, which may tell gender, goes from a long word too, and is a in a short one: “polo” and
+    “pole”, “gato” and “gate” are two words. “-ão” stays: so are “balão” and “bala”. A last m becomes n, for
+    “jovem” and “jovens”.
     """
-    if len(word) > _LEAST_STEM and word[-1] in "aeo":
-        word = word[:-1]
+    if len(word) <= _LEAST_STEM:
+        return word
+    if word.endswith(("a", "o")) and not word.endswith("ao"):
+        return word[:-1] + "a" if len(word) < _LONG else word[:-1]
+    word = word.removesuffix("e")
     if len(word) > _LEAST_STEM and word[-1] == word[-2] and word[-1] not in "aeiouls":
         word = word[:-1]
-    return word[:-1] + "n" if len(word) > _LEAST_STEM and word[-1] == "m" else word
+    return _PORTUGUESE_M.sub("n", word)

@@ -89,8 +89,9 @@ def _stands(word: str, known: Collection[str]) -> bool:
 
 def _same(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
+    begin = short.removesuffix("a") if len(short) > _PART else short  # “pizza” and “pizzeria”
     return short == long or (
-        len(short) >= _PART and long.startswith(short) and long.removeprefix(short) != "less"
+        len(short) >= _PART and long.startswith(begin) and long.removeprefix(begin) != "less"
     )
 
 

@@ -134,10 +134,37 @@ def test_of_a_long_text_the_fitting_sentence_is_quoted() -> None:
         ("boat", "boats"),
         ("carry", "carries"),
         ("carried", "carrying"),
+        *(
+            (one, f"{one}s")
+            for one in ("shoe", "canoe", "toe", "movie", "cookie", "tie", "pie", "lie", "axe", "ski")
+        ),
+        *((one, f"{one}es") for one in ("potato", "tomato", "hero", "volcano")),
+        ("lies", "lying"),
+        ("avião", "aviões"),
+        ("coração", "corações"),
     ],
 )
 def test_endings_do_not_matter(one: str, other: str) -> None:
     assert content(one) == content(other)
+
+
+def test_one_of_a_thing_answers_for_many() -> None:
+    assert not beside("Where is the canoe?", "Two canoes on a lake.")
+    assert coverage("Where is the canoe?", "Two canoes on a lake.") == 1.0
+    assert (
+        verdict("Are there shoes in the photo?", "A single shoe on a rock.")
+        == "Yes. (A single shoe on a rock.)"
+    )
+    assert supported("A tomato is red.", "What is red?", "Red tomatoes in a bowl.").startswith(
+        "A tomato is red."
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("polo", "pole"), ("cookie", "cook"), ("toe", "top"), ("swan", "swam")]
+)
+def test_words_that_look_alike_answer_for_no_other(one: str, other: str) -> None:
+    assert beside(f"Where is the {one}?", f"A {other} in the park.")
 
 
 @pytest.mark.parametrize(
