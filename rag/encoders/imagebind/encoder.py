@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +18,7 @@ from rag.encoders.exported import digest
 from rag.encoders.imagebind.checkpoint import Network, network, tensors_of
 from rag.encoders.imagebind.files import files_of
 from rag.encoders.imagebind.mel import CLIPS, clips
-from rag.encoders.imagebind.words import tokenizer_in
+from rag.encoders.imagebind.words import digest_of, tokenizer_in
 from rag.encoders.lengths import overlong
 from rag.encoders.loading import first_line
 from rag.encoders.overlap import overlapped
@@ -78,12 +76,10 @@ class ImageBindEncoder:
     def fingerprint(self) -> Fingerprint:
         parts = self._parts
         folder = Path(self._place)
-        words = json.dumps(parts.tokenizer.get_vocab(), sort_keys=True)
-        reads = hashlib.sha256(words.encode()).hexdigest()[:8]
         return Fingerprint(
             folder.name if folder.exists() else self._name,
             _digest(parts.weights),
-            f"{PREPROCESSING}/{reads}",
+            f"{PREPROCESSING}/{digest_of(parts.tokenizer)}",
             parts.net.dimension,
         )
 

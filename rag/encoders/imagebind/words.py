@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +39,17 @@ def tokenizer_in(folder: Path) -> Any:
 def has_tokenizer(folder: Path) -> bool:
     """Whether ``tokenizer_in`` finds one there."""
     return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", PUBLISHED))
+
+
+def digest_of(tokenizer: Any) -> str:
+    """What decides how texts are cut, as a short digest: the words, and the merges in their order.
+
+    The rest comes from the library, and what a tokenizer was last used for is no part of it.
+    """
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    decides = json.dumps((tokenizer.get_vocab(), merges), sort_keys=True)
+    return hashlib.sha256(decides.encode()).hexdigest()[:8]
 
 
 def _from_merges(path: Path) -> Any:

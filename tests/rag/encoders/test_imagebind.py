@@ -153,6 +153,22 @@ def test_other_weights_have_another_fingerprint(encoder: ImageBindEncoder, tmp_p
     assert other.fingerprint != encoder.fingerprint
 
 
+def test_merges_that_cut_texts_otherwise_have_another_fingerprint(tmp_path: Path) -> None:
+    words = json.loads((tiny_imagebind(tmp_path / "imagebind") / "vocab.json").read_text())
+    words["do"] = words.pop("~")
+    made = []
+    for merges in ("", "d o\n"):
+        folder = tiny_imagebind(tmp_path / "imagebind")
+        (folder / "vocab.json").write_text(json.dumps(words))
+        (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}")
+        encoder = opened(folder)
+        made.append((encoder.fingerprint, encoder.encode_documents(["dog"])))
+        assert opened(folder).fingerprint == encoder.fingerprint
+    (one, first), (other, second) = made
+    assert not np.allclose(first, second, atol=1e-3)
+    assert one != other
+
+
 @pytest.mark.parametrize(
     ("gone", "told"),
     [
