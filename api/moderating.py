@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictOut
 from ingest.moderating_stored import moderate_stored, settle
+from ingest.removal import finish_removals
 from rag.build import OFF, Olhar
 from rag.records.reviews import Decision, State
 from rag.types import Item, Pixels, Scope
@@ -62,8 +63,10 @@ class Moderation:
         Raises NotFound.
         """
         kept = self._olhar.records.reviews
+        scope = Scope(self._tenant, kept.get(self._tenant, review).collection)
+        finish_removals(self._olhar, scope)  # an earlier decision is carried out before the next one is made
         decided = kept.decide(self._tenant, review, decision, by=self._by, note=note)
-        jobs = settle(self._olhar, Scope(self._tenant, decided.collection), decided)
+        jobs = settle(self._olhar, scope, decided)
         if jobs:
             self._wake()
         return ReviewOut.of(kept.get(self._tenant, review), jobs)

@@ -150,8 +150,9 @@ class FindingOut(BaseModel):
 class ModeratedOut(BaseModel):
     """What a policy says of a collection. `files` were judged, `actions` counts them by what it says.
 
-    `decided` were not judged: a person allowed them; `unseen` have pictures without a vector. `held` counts
-    what was taken out of search. `findings` are the worst thousand.
+    `decided` were not judged: a person allowed them; `unseen` have pictures without a vector; `rejected`
+    were not judged either: a person rejected them, they are stored all the same, and `apply` deletes them.
+    `held` counts what was taken out of search. `findings` are the worst thousand.
     """
 
     collection: str
@@ -160,6 +161,7 @@ class ModeratedOut(BaseModel):
     files: int
     decided: int
     unseen: int
+    rejected: int
     held: int
     actions: dict[Action, int]
     findings: list[FindingOut]
@@ -173,6 +175,7 @@ class ModeratedOut(BaseModel):
             files=found.files,
             decided=found.decided,
             unseen=found.unseen,
+            rejected=found.rejected,
             held=found.held,
             actions=dict(found.actions),
             findings=[

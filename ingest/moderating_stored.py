@@ -51,14 +51,16 @@ class Moderated:
     """What a policy says of the ``files`` of a collection that have pictures.
 
     ``actions`` counts them by what is done with them; ``decided`` are not judged, a person allowed them;
-    ``unseen`` have pictures without a vector. ``findings`` are the worst ones; ``held`` counts all that were
-    taken out.
+    ``unseen`` have pictures without a vector. ``rejected`` are not judged either: a person rejected them, and
+    they are there all the same; they are deleted for good. ``findings`` are the worst ones; ``held`` counts
+    all that were taken out.
     """
 
     policy: str
     files: int = 0
     decided: int = 0
     unseen: int = 0
+    rejected: int = 0
     held: int = 0
     actions: Counter[Action] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
@@ -86,9 +88,11 @@ def moderate_stored(
     files, pictures = _files(parts, scope)
     states = parts.records.reviews.states(scope, [file.content_hash for file in files.values()])
     allowed = {key for key, file in files.items() if states.get(file.content_hash) == "allowed"}
+    rejected = {key for key, file in files.items() if states.get(file.content_hash) == "rejected"}
+    decided = allowed | rejected
     seen: set[str] = set()
     judged: dict[str, Judged] = {}
-    for rows in _rows(parts, scope, [item for item, file in pictures.items() if file not in allowed]):
+    for rows in _rows(parts, scope, [item for item, file in pictures.items() if file not in decided]):
         verdicts = moderator.of_images(np.stack([r.image_vector for r in rows if r.image_vector is not None]))
         for row, verdict in zip(rows, verdicts, strict=True):
             file = pictures[row.item.id]
@@ -97,8 +101,8 @@ def moderate_stored(
                 found = Judged(verdict, place(row.item) if row.item.parent_id else "")
                 judged[file] = worst([judged.get(file, found), found])
         on_page()
-    report.files, report.decided = len(seen), len(allowed)
-    report.unseen = len(set(pictures.values()) - seen - allowed)
+    report.files, report.decided, report.rejected = len(seen), len(allowed), len(rejected)
+    report.unseen = len(set(pictures.values()) - seen - decided)
     report.actions.update({"allow": len(seen) - len(judged)})
     for key, one in sorted(judged.items(), key=lambda pair: _severity(pair[1].verdict)):
         finding = Finding(key, files[key].source, one.verdict, one.place)
@@ -107,6 +111,9 @@ def moderate_stored(
             on_page()
         report.actions[one.verdict.action] += 1
         report.add(finding)
+    for key in sorted(rejected) if apply else ():
+        _remove(parts, scope, key)
+        on_page()
     return report
 
 
@@ -131,13 +138,17 @@ def settle(parts: Parts, scope: Scope, decided: Review) -> list[str]:
     """
     jobs = []
     if decided.state == "rejected":
-        with suppress(NotFound):  # it was kept out from the beginning, or is gone already
-            remove(parts, scope, "item", decided.item_id)
+        _remove(parts, scope, decided.item_id)
     elif decided.held:
         jobs = _brought_back(parts, scope, decided)
     if decided.held:
         parts.records.reviews.release(scope.tenant, decided.id)
     return jobs
+
+
+def _remove(parts: Parts, scope: Scope, item_id: str) -> None:
+    with suppress(NotFound):  # it was kept out from the beginning, or is gone already
+        remove(parts, scope, "item", item_id)
 
 
 def _brought_back(parts: Parts, scope: Scope, decided: Review) -> list[str]:

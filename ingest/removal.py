@@ -66,6 +66,7 @@ def finish_removals(parts: Parts, scope: Scope | None = None) -> int:
         with parts.records.writing_to(removal.scope):
             if removal not in removals.unfinished(removal.scope):
                 continue  # another process did it meanwhile
+            removal = _whole(parts, removal)
             _carry_out(parts, removal)
         _end(parts, removal)
         finished += 1
@@ -104,6 +105,17 @@ def _contents(parts: Parts, scope: Scope, target: str, name: str) -> set[str] | 
     items = [item for kind in KINDS for item in parts.store.get(scope, kind, [name])]
     contents = {item.content_hash for item in items} | _originals(parts, scope, [name])
     return contents or None
+
+
+def _whole(parts: Parts, removal: Removal) -> Removal:
+    """With all originals that it concerns: who rejects a review puts down that of the item alone."""
+    if removal.target != "item":
+        return removal
+    found = _contents(parts, removal.scope, removal.target, removal.name) or set()
+    if found <= set(removal.contents):
+        return removal
+    contents = sorted(found | set(removal.contents))
+    return parts.records.removals.begin(removal.scope, "item", removal.name, contents)
 
 
 def _originals(parts: Parts, scope: Scope, item_ids: list[str]) -> set[str]:
@@ -155,6 +167,7 @@ def _without_item(parts: Parts, scope: Scope, item_id: str) -> int:
     delete_parts(parts.store, scope, [item_id])
     gone = sum(parts.store.delete(scope, kind, [item_id]) for kind in KINDS)
     parts.records.edits.forget(scope, [item_id])
+    parts.records.reviews.release_items(scope, [item_id])
     _forget(parts, scope, [item_id])
     return gone
 

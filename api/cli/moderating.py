@@ -61,13 +61,13 @@ def _collection(name: str, policy: str, *, apply: bool, as_json: bool) -> None:
         raise InvalidInput(f"{name} is no file, and no name of a collection")
     with open_backend(load_settings()) as backend:
         found = backend.moderate_collection(name, policy, apply=apply)
-    if not found.files + found.decided + found.unseen:
+    if not found.files + found.decided + found.unseen + found.rejected:
         raise InvalidInput(f"{name} is no file, and no collection with pictures")
     if as_json:
         show.as_json(found)
     else:
         _show(found)
-    if found.findings and not apply:
+    if (found.findings or found.rejected) and not apply:
         raise typer.Exit(3)
 
 
@@ -82,6 +82,9 @@ def _show(found: ModeratedOut) -> None:
     show.console().print(show.moderated(found.files, found.actions.get("flag", 0), found.held, kept) + more)
     if found.decided:
         show.console().print(f"{found.decided} were not judged: a person allowed them")
+    if found.rejected:
+        done = "deleted" if found.applied else "--apply deletes them"
+        show.console().print(f"{found.rejected} are stored though a person rejected them: {done}")
     if found.unseen:
         show.console().print(f"{found.unseen} have no vector of their picture, and were not judged")
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rag.errors import NotFound
 from rag.records.database import Database
-from rag.records.schema import decisions, reviews
+from rag.records.schema import decisions, removals, reviews
 from rag.types import Scope
 
 State: TypeAlias = Literal["pending", "allowed", "rejected"]
@@ -138,6 +138,14 @@ class Reviews:
         with self._database.writing() as connection:
             connection.execute(update(reviews).where(mine).values(held=False))
 
+    def release_items(self, scope: Scope, item_ids: Sequence[str]) -> None:
+        """The same of all that is said of these items."""
+        within = (reviews.c.tenant == scope.tenant) & (reviews.c.collection == scope.collection)
+        with self._database.writing() as connection:
+            for start in range(0, len(item_ids), CHUNK):
+                some = within & reviews.c.item_id.in_(list(item_ids[start : start + CHUNK]))
+                connection.execute(update(reviews).where(some).values(held=False))
+
     def get(self, tenant: str, key: str) -> Review:
         """Raises NotFound."""
         with self._database.reading() as connection:
@@ -174,13 +182,18 @@ class Reviews:
         return [_review(row, of.get(row["id"], [])) for row in found]
 
     def decide(self, tenant: str, key: str, decision: Decision, *, by: str = "", note: str = "") -> Review:
-        """Keep a decision beside those of before; the last one counts. Raises NotFound."""
-        self.get(tenant, key)
+        """Keep a decision beside those of before; the last one counts. Raises NotFound.
+
+        With a rejection it is put down that its item goes: broken off after this, it is finished later.
+        """
+        kept = self.get(tenant, key)
         row = {"review": key, "tenant": tenant, "decision": decision, "by": by, "note": note[:NOTE]}
         with self._database.writing() as connection:
             connection.execute(insert(decisions).values(row | {"at": self._clock()}))
             mine = (reviews.c.tenant == tenant) & (reviews.c.id == key)
             connection.execute(update(reviews).where(mine).values(state=AFTER[decision]))
+            if decision == "reject":
+                connection.execute(insert(removals).values(_removal(tenant, kept, self._clock())))
         return self.get(tenant, key)
 
     def forget_collection(self, scope: Scope) -> None:
@@ -194,6 +207,17 @@ def review_id(scope: Scope, sha256: str) -> str:
     """32 hex digits: a content in a collection has one review."""
     seed = "\0".join(("review", scope.tenant, scope.collection or "", sha256))
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
+
+
+def _removal(tenant: str, review: Review, now: float) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "collection": review.collection,
+        "target": "item",
+        "name": review.item_id,
+        "contents": [review.sha256],
+        "created_at": now,
+    }
 
 
 def _review(row: Mapping[Any, Any], made: Sequence[Mapping[Any, Any]]) -> Review:

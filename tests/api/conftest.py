@@ -34,7 +34,9 @@ from rag.records.answers import Recent
 from rag.records.classifiers import Classifiers
 from rag.records.feedback import Feedbacks
 from rag.records.load import Load
+from rag.records.places import Places
 from rag.records.records import Records
+from rag.records.removals import Removals
 from rag.records.reviews import Reviews
 from rag.records.threads import Threads
 from rag.records.types import Job
@@ -315,6 +317,14 @@ class FakeRecords:
     @property
     def reviews(self) -> Reviews:
         return self.kept.reviews
+
+    @property
+    def removals(self) -> Removals:
+        return self.kept.removals
+
+    @property
+    def places(self) -> Places:
+        return self.kept.places
 
     @property
     def feedback(self) -> Feedbacks:

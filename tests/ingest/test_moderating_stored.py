@@ -16,7 +16,7 @@ from ingest.run import drain, ingest
 from ingest.sources import walk
 from rag.records.reviews import Decision, Review
 from rag.types import content_hash, item_id
-from rag.vision.moderation import Action
+from rag.vision.moderation import Action, Moderator
 from tests.clips import clip
 from tests.ingest.conftest import SCOPE, FakeParts, Run, picture, save, statuses
 from tests.ingest.test_moderating import BAD, policy
@@ -35,7 +35,11 @@ def stored(parts: FakeParts, photos: Path, run: Run) -> FakeParts:
 
 
 def swept(parts: FakeParts, action: Action, *, apply: bool = True) -> Moderated:
-    return moderate_stored(parts, SCOPE, policy(action), apply=apply)
+    return swept_with(parts, policy(action), apply=apply)
+
+
+def swept_with(parts: FakeParts, moderator: Moderator, *, apply: bool = True) -> Moderated:
+    return moderate_stored(parts, SCOPE, moderator, apply=apply)
 
 
 def decide(parts: FakeParts, decision: Decision) -> list[str]:
@@ -162,6 +166,35 @@ def test_an_item_that_is_held_can_be_deleted_as_others(stored: FakeParts) -> Non
     remove(stored, SCOPE, "item", ID)
     assert not stored.blobs.exists(content_hash(picture(BAD)))
     assert decide(stored, "allow") == []
+
+
+def test_a_rejection_that_is_broken_off_is_carried_out_by_the_next_command(tmp_path: Path) -> None:
+    parts = FakeParts(tmp_path / "watched", video_seconds=0.2)
+    ingest(parts, SCOPE, walk([save(tmp_path / "photos" / "clip.mp4", clip())]))
+    (second,) = (row.item for row in parts.store.saved.values() if row.item.part == "frame-2")
+    assert swept_with(parts, policy("flag", parts.blobs.get(second.content_hash))).held == 0
+    parts.records.reviews.decide(SCOPE.tenant, only(parts).id, "reject")  # and killed, before anything went
+    assert len(parts.store.saved) == 3
+    assert reconcile(parts, repair=True).counts == {"unfinished-deletion": 1}
+    assert parts.store.saved == {}
+    assert set(parts.blobs.hashes()) == set()
+    assert not only(parts).held
+    assert reconcile(parts).clean
+    parts.records.close()
+
+
+def test_what_was_rejected_and_is_stored_all_the_same_is_told_and_deleted(stored: FakeParts) -> None:
+    swept(stored, "flag")
+    decided = stored.records.reviews.decide(SCOPE.tenant, only(stored).id, "reject")
+    (removal,) = stored.records.removals.unfinished(SCOPE)
+    stored.records.removals.end(removal)  # as an earlier version left it
+    told = swept(stored, "reject", apply=False)
+    assert (told.files, told.rejected, told.held, told.findings) == (2, 1, 0, [])
+    assert ID in stored.store.saved
+    assert swept(stored, "reject").rejected == 1
+    assert ID not in stored.store.saved
+    assert not stored.blobs.exists(decided.sha256)
+    assert swept(stored, "reject").rejected == 0
 
 
 def test_a_video_is_held_and_comes_back_as_a_whole(tmp_path: Path) -> None:
