@@ -13,9 +13,13 @@ from rag.errors import InvalidInput
 from rag.types import Calibration, Fingerprint, LegWeights
 
 NAME: Final = "calibration.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""One more whenever the file, or what a leg means or its scale, changes: weights fitted before fit no more.
+
+2: ``named`` tells what a picture shows by the classes its vector was mixed of.
+"""
 STALE: Final = (
-    "the calibration in {} was fitted for another encoder and is left aside: run `olhar calibrate` again, or "
+    "the calibration in {} was fitted for {} and is left aside: run `olhar calibrate` again, or "
     "`olhar calibrate --forget`"
 )
 
@@ -42,15 +46,18 @@ def save(
 def load(folder: Path, image: Fingerprint, text: Fingerprint) -> tuple[Calibration | None, str]:
     """The calibration of a data folder, or None, and what the user should be told; empty for nothing.
 
-    One of other encoders is left aside with a warning. Raises InvalidInput when the file is damaged.
+    One of other encoders, or of another version of Olhar, is left aside with a warning. Raises InvalidInput
+    when the file is damaged.
     """
     path = folder / NAME
     if not path.is_file():
         return None, ""
     try:
         told = json.loads(path.read_text("utf-8"))
-        if told["format"] != FORMAT or [told["image"], told["text"]] != [asdict(image), asdict(text)]:
-            return None, STALE.format(path)
+        if told["format"] != FORMAT:
+            return None, STALE.format(path, "another version of Olhar")
+        if [told["image"], told["text"]] != [asdict(image), asdict(text)]:
+            return None, STALE.format(path, "another encoder")
         parts = dict(told["calibration"])
         fitted = bool(parts.pop("fitted"))
         weights = {case: LegWeights(**{k: float(v) for k, v in one.items()}) for case, one in parts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from rag.errors import InvalidInput
 from rag.models import GENERIC
 from rag.retrieval.calibration import fit_order, fit_relevance, rescaled
-from rag.retrieval.calibration_file import NAME, forget, load, save
+from rag.retrieval.calibration_file import FORMAT, NAME, forget, load, save
 from rag.retrieval.fusion import LegScores, calibrated
 from rag.types import Calibration, Fingerprint
 
@@ -84,10 +85,20 @@ def test_one_of_another_encoder_is_left_aside_and_said(tmp_path: Path) -> None:
     for image, text in ((replace(PRINT, weights="new"), PRINT), (PRINT, replace(PRINT, weights="new"))):
         kept, told = load(tmp_path, image, text)
         assert kept is None
+        assert "another encoder" in told
         assert "olhar calibrate" in told
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', "null"])
+def test_one_of_legs_that_meant_something_else_is_left_aside_and_said(tmp_path: Path) -> None:
+    path = save(tmp_path, GENERIC, PRINT, PRINT, {})
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    kept, told = load(tmp_path, PRINT, PRINT)
+    assert kept is None
+    assert "another version of Olhar" in told
+    assert "olhar calibrate" in told
+
+
+@pytest.mark.parametrize("content", ["", "[]", json.dumps({"format": FORMAT}), "null"])
 def test_a_damaged_file_names_itself_and_the_remedy(tmp_path: Path, content: str) -> None:
     (tmp_path / NAME).write_text(content)
     with pytest.raises(InvalidInput, match=r"calibration\.json.*olhar calibrate"):
