@@ -47,7 +47,9 @@ class Track:
 def track(
     data: bytes, name: str, most: int, seconds: float = math.inf, clock: Callable[[], float] = time.monotonic
 ) -> Track:
-    """At most ``most`` windows of ten seconds, at even distances; those in which all is still are left out.
+    """At most ``most`` windows of ten seconds; those in which all is still are left out.
+
+    Of more they are chosen among those that can be heard, at distances that differ by a factor of 2 at most.
 
     Ends after ``seconds`` with what there is by then. Raises BadVideo when the file cannot be opened.
     """
@@ -87,10 +89,12 @@ class _Listening:
         return Track(tuple(found), tuple(self._problems))
 
     def _listen(self) -> None:
-        step = 1
+        step, audible = 1, 0
         for place, window in enumerate(windows(self._container)):
-            if place % step == 0 and _audible(window) and (len(window) >= LEAST or not self._kept):
-                self._kept.append((place, window))
+            if _audible(window) and (len(window) >= LEAST or not audible):
+                if audible % step == 0:
+                    self._kept.append((place, window))
+                audible += 1
             if len(self._kept) >= 2 * self._most:
                 self._kept, step = self._kept[::2], 2 * step
             if self._clock() > self._until:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count, pairwise
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from ingest.sounds import tracks
 from ingest.sounds.decoding import WINDOW, heard
 from ingest.sounds.tracks import packed, track
 from rag.errors import BadVideo
 from rag.types import SOUND_RATE
 from tests.clips import clip, film
+
+SILENT = film([0], seconds=1)
+"""What stands for longer videos, whose windows are made here."""
 
 
 def pitch(data: bytes) -> float:
@@ -41,6 +48,38 @@ def test_of_too_many_windows_some_at_even_distances_are_kept() -> None:
     seconds = [window.seconds for window in found.windows]
     assert len(seconds) <= 3
     assert len({round(two - one) for one, two in pairwise(seconds)}) == 1
+
+
+RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 60)), min_size=1, max_size=12)
+
+
+@example([(False, 1), (True, 1)] * 100, 32)
+@example([(False, 1), (True, 99)], 4)
+@given(RUNS, st.integers(1, 12))
+def test_what_is_kept_is_spread_over_all_that_can_be_heard(
+    runs: Sequence[tuple[bool, int]], most: int
+) -> None:
+    loud = [one for one, length in runs for _ in range(length)]
+    audible = [place for place, one in enumerate(loud) if one]
+    kept = [audible.index(place) for place in places_kept(loud, most)]
+    assert len(kept) == min(most, len(audible))
+    assert kept[:1] == [0][: len(audible)]
+    gaps = [two - one for one, two in pairwise(kept)]
+    assert max(gaps, default=1) <= 2 * min(gaps, default=1)
+    if gaps:
+        assert len(audible) - kept[-1] <= 2 * min(gaps), "the end is as near as any other"
+
+
+def places_kept(loud: Sequence[bool], most: int) -> list[int]:
+    """Which windows are kept of a sound that is loud in some of them, and silent in the others."""
+    sounds = [np.full(WINDOW // 100, 2_000 if one else 0, np.int16) for one in loud]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracks, "windows", lambda _: iter(sounds))
+        patch.setattr(tracks, "packed", lambda _: b"")
+        patch.setattr(tracks, "LEAST", 1)
+        patch.setattr(tracks, "_start", lambda _: 0.0)
+        found = tracks.track(SILENT, "a.mp4", most)
+    return [round(window.seconds / 10) for window in found.windows]
 
 
 def test_a_video_without_sound_has_none_and_what_is_no_video_says_so() -> None:
