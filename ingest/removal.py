@@ -173,7 +173,8 @@ def _without_item(parts: Parts, scope: Scope, item_id: str) -> int:
 
 
 def _without_held(parts: Parts, scope: Scope, item_id: str) -> int:
-    if not parts.records.reviews.held(scope, [item_id]):
+    # Decided meanwhile, it is taken out all the same: what is half there does not come back as a whole.
+    if not parts.records.reviews.held(scope, [item_id], decided=True):
         return 0
     delete_parts(parts.store, scope, [item_id])
     gone = parts.store.delete(scope, "image", [item_id])

@@ -120,10 +120,13 @@ class Reviews:
                 found.update((row.sha256, row.state) for row in connection.execute(asked))
         return found
 
-    def held(self, scope: Scope, item_ids: Sequence[str]) -> dict[str, str]:
-        """Of those of these items that are held and not decided yet: the review, by the item's id."""
+    def held(self, scope: Scope, item_ids: Sequence[str], *, decided: bool = False) -> dict[str, str]:
+        """Of those of these items that are held and not decided yet: the review, by the item's id.
+
+        With ``decided`` also those that are decided and not released yet.
+        """
         waiting = (reviews.c.tenant == scope.tenant) & (reviews.c.collection == scope.collection)
-        waiting &= reviews.c.held & (reviews.c.state == "pending")
+        waiting &= reviews.c.held if decided else reviews.c.held & (reviews.c.state == "pending")
         found: dict[str, str] = {}
         with self._database.reading() as connection:
             for start in range(0, len(item_ids), CHUNK):

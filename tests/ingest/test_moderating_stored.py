@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ingest.removal import HELD, finish_removals, remove
 from ingest.run import drain, ingest
 from ingest.sources import walk
 from rag.records.reviews import Decision, Review
-from rag.types import content_hash, item_id
+from rag.types import Kind, Scope, content_hash, item_id
 from rag.vision.moderation import Action, Moderator
 from tests.clips import clip
 from tests.ingest.conftest import SCOPE, FakeParts, Run, picture, save, statuses
@@ -166,6 +167,38 @@ def test_an_item_that_is_held_can_be_deleted_as_others(stored: FakeParts) -> Non
     remove(stored, SCOPE, "item", ID)
     assert not stored.blobs.exists(content_hash(picture(BAD)))
     assert decide(stored, "allow") == []
+
+
+def test_a_hold_that_is_broken_off_and_then_allowed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(scope: Scope, kind: Kind, ids: Sequence[str]) -> int:
+        if whole.id in ids:
+            raise Killed
+        return delete(scope, kind, ids)
+
+    parts = FakeParts(tmp_path / "watched", video_seconds=0.2)
+    ingest(parts, SCOPE, walk([save(tmp_path / "photos" / "clip.mp4", clip())]))
+    before, originals = dict(parts.store.saved), set(parts.blobs.hashes())
+    (whole,) = (row.item for row in before.values() if not row.item.parent_id)
+    (second,) = (row.item for row in before.values() if row.item.part == "frame-2")
+    delete = parts.store.delete
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store, "delete", killed)
+        with pytest.raises(Killed):
+            swept_with(parts, policy("quarantine", parts.blobs.get(second.content_hash)))
+    assert set(parts.store.saved) == {whole.id}, "its frames are gone, and it is not"
+    (job,) = decide(parts, "allow")
+    with Desk(parts) as desk:
+        drain(desk)
+    assert parts.records.jobs.get(SCOPE.tenant, job).counts == {"indexed": 1}
+    assert set(parts.store.saved) == set(before)
+    assert set(parts.blobs.hashes()) == originals
+    assert reconcile(parts).clean
+    parts.records.close()
 
 
 def test_a_rejection_that_is_broken_off_is_carried_out_by_the_next_command(tmp_path: Path) -> None:
