@@ -8,6 +8,8 @@ from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictO
 from ingest.moderating_stored import moderate_stored, settle
 from ingest.removal import finish_removals
 from rag.build import OFF, Olhar
+from rag.errors import NotFound
+from rag.records.places import FIGURE
 from rag.records.reviews import Decision, State
 from rag.types import Item, Pixels, Scope
 from rag.vision.moderation import Moderator
@@ -47,8 +49,16 @@ class Moderation:
         return ReviewsOut(reviews=[ReviewOut.of(one) for one in found[:limit]], next=more)
 
     def shown(self, review: str) -> Item:
-        """The item that a review is about, as far as the review knows it. Raises NotFound."""
+        """The item that a review is about, as far as the review knows it.
+
+        Raises NotFound also where it is neither stored nor held here: others may have the same bytes.
+        """
         kept = self._olhar.records.reviews.get(self._tenant, review)
+        scope = Scope(self._tenant, kept.collection)
+        noted = self._olhar.records.places.sources_of(scope, [kept.item_id]).get(kept.item_id, [])
+        held = any(not source.startswith(FIGURE) for source in noted)
+        if not held and not self._olhar.store.get(scope, "image", [kept.item_id]):
+            raise NotFound(f"of the review {review} no file is kept: look at its source, {kept.source!r}")
         return Item(
             id=kept.item_id,
             tenant=self._tenant,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from api.query_schemas import OR_NONE
 from api.routes.forms import FILE, form_body, form_schema, is_multipart, json_body, json_schema
 from api.routes.originals import ORIGINAL, THUMBNAIL, original_of, thumbnail_of
 from api.routes.pictures import only_file, opened, picture_bytes, pixels_of
-from api.security.needs import READ, WRITE
+from api.security.needs import AUDITED_WRITE, READ, WRITE
 from api.serving import serve
 from api.turns import one_at_a_time
 from rag.build import Olhar
@@ -34,6 +34,8 @@ from rag.types import Pixels, Scope
 
 router = APIRouter(tags=["moderation"])
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+DECIDES: Final = [AUDITED_WRITE, READ]
+"""What is held is shown to those alone who may decide about it and read; the audit log says who looked."""
 
 
 async def _moderation(request: Request, olhar: System, who: Who) -> Moderation:
@@ -99,38 +101,41 @@ def moderate_collection(
     return found if who.may("read") else found.model_copy(update={"findings": []})
 
 
-@router.get("/v1/moderation", operation_id="reviews", dependencies=[READ])
+@router.get("/v1/moderation", operation_id="reviews", dependencies=DECIDES)
 def reviews(
     moderation: Moderates,
     state: Annotated[Literal["pending", "allowed", "rejected"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     before: Annotated[str, Query(pattern=OR_NONE)] = "",
 ) -> ReviewsOut:
-    """Pictures that a policy flagged or kept out, newest first, with what was decided about them."""
+    """Pictures that a policy flagged or kept out, newest first, with what was decided about them.
+
+    This and their files need a key with `read` and `write`.
+    """
     return moderation.reviews(state=state, limit=limit, before=before)
 
 
 @router.get(
     "/v1/moderation/{review_id}/original",
     operation_id="review_original",
-    dependencies=[READ],
+    dependencies=DECIDES,
     response_class=Response,
     responses=ORIGINAL,
 )
 def original(review_id: Id, request: Request, moderation: Moderates, olhar: System) -> Response:
-    """The file that waits for a decision, where it is or was stored; what never was is not kept."""
+    """The file that waits for a decision, where it is stored or held; of what never was nothing is kept."""
     return serve(request, original_of(olhar, moderation.shown(review_id)))
 
 
 @router.get(
     "/v1/moderation/{review_id}/thumbnail",
     operation_id="review_thumbnail",
-    dependencies=[READ],
+    dependencies=DECIDES,
     response_class=Response,
     responses=THUMBNAIL,
 )
 def thumbnail(review_id: Id, request: Request, moderation: Moderates, olhar: System) -> Response:
-    """A small picture of what waits for a decision, where it is or was stored; what never was is not kept."""
+    """A small picture of what waits for a decision, where it is stored or held."""
     return serve(request, thumbnail_of(olhar, moderation.shown(review_id)))
 
 

@@ -41,9 +41,12 @@ class Ledger:
         self._threads = CapacityLimiter(THREADS)
         self._tidied_at = float("-inf")
 
-    async def begin(self, request: Request, who: Principal) -> None:
-        """Put it down, if it is to change something; before it is begun. Raises RecordsUnavailable."""
-        if request.method in SAFE:
+    async def begin(self, request: Request, who: Principal, *, looking: bool = False) -> None:
+        """Put it down, if it is to change something, or with ``looking`` in any case; before it is begun.
+
+        Raises RecordsUnavailable.
+        """
+        if request.method in SAFE and not looking:
             return
         olhar: Olhar = request.app.state.olhar
         route, params = request.scope.get("route"), dict(request.path_params)

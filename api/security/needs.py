@@ -18,18 +18,19 @@ class Needs:
     """A dependency that lets pass only who may do ``right``; None: anybody who is known.
 
     What is to change something is put down in the audit log, also when it is refused; ``audited`` says so of
-    a route by itself, else it is what asks for more than ``read``. Raises Refused (403) with the right
-    that is missing (RFC 6750, 3.1).
+    a route by itself, else it is what asks for more than ``read`` and is no GET.
+    Raises Refused (403) with the right that is missing (RFC 6750, 3.1).
     """
 
     def __init__(self, right: Right | None, *, audited: bool | None = None) -> None:
         self.right = right
+        self._looking = audited is True
         self._audited = right != "read" if audited is None else audited
 
     async def __call__(self, request: Request) -> None:
         who = principal_of(request)
         if self._audited:
-            await request.app.state.ledger.begin(request, who)
+            await request.app.state.ledger.begin(request, who, looking=self._looking)
         if self.right is not None and not who.may(self.right):
             raise Refused(
                 403,
@@ -50,6 +51,8 @@ AUDITED_READ: Final = Depends(Needs("read", audited=True))
 """As READ, but what comes of it stays: an opinion, or a link that is good without a key."""
 WRITE: Final = Depends(Needs("write"))
 """Changes items and jobs."""
+AUDITED_WRITE: Final = Depends(Needs("write", audited=True))
+"""As WRITE, of what is only looked at: who did is put down as well."""
 ADMIN: Final = Depends(Needs("admin"))
 """Deletes collections, repairs, manages keys, reads the audit log."""
 KNOWN: Final = Depends(Needs(None))
@@ -74,8 +77,8 @@ def declared(route: APIRoute) -> Right | None:
     if not is_open(route):
         raise RuntimeError(
             f"the route {route.operation_id or route.path} does not say what it needs: "
-            "give it dependencies=[READ], [AUDITED_READ], [WRITE], [ADMIN], [KNOWN] or [OPEN] of "
-            "api.security.needs"
+            "give it dependencies=[READ], [AUDITED_READ], [WRITE], [AUDITED_WRITE], [ADMIN], [KNOWN] or "
+            "[OPEN] of api.security.needs"
         )
     return None
 

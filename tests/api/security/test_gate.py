@@ -32,6 +32,8 @@ READ_BY_POST = {
 }  # fmt: skip
 """What changes nothing but one's own opinion, though its request has a body."""
 OPENAI = re.compile(r"/v1/(models|responses|embeddings|rerank|chat/)|/v2/rerank")
+FOR_DECIDERS = {"reviews", "review_original", "review_thumbnail"}
+"""What is looked at by those alone who may decide about it."""
 BEARER = 'Bearer realm="olhar"'
 
 
@@ -80,9 +82,21 @@ def test_every_route_asks_for_a_key_with_its_scope(light: Light) -> None:
 def test_whatever_changes_something_needs_more_than_to_read(light: Light) -> None:
     for operation, (method, _) in operations(light.app).items():
         right = needed()[operation]
-        assert (method == "GET") <= (right != "write"), operation
+        assert (method == "GET" and right == "write") == (operation in FOR_DECIDERS), operation
         if method != "GET" and right in ("read", "open"):
             assert operation in READ_BY_POST
+
+
+def test_what_moderation_holds_is_shown_to_whoever_may_read_and_decide(light: Light) -> None:
+    allowed = {("read",): False, ("write",): False, ("read", "write"): True, ("admin",): True}
+    for rights, may in allowed.items():
+        with light.client(light.key(*rights)[1]) as client:  # type: ignore[arg-type]  # they are rights
+            for path in ("", f"/{'0' * 32}/original", f"/{'0' * 32}/thumbnail"):
+                status = client.get(f"/v1/moderation{path}").status_code
+                assert status == ((404 if path else 200) if may else 403), (rights, path)
+    with light.client(light.key("admin")[1]) as client:
+        entries = client.get("/v1/audit", params={"limit": 1000}).json()["entries"]
+    assert "review_original" in {entry["operation"] for entry in entries}
 
 
 def test_the_description_says_what_each_route_needs(light: Light) -> None:

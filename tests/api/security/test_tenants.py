@@ -16,8 +16,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from rag.build import Olhar, build
+from rag.records.types import Place
 from rag.settings import Settings
-from rag.types import Draft, Scope
+from rag.types import Draft, Scope, content_hash, item_id
 from tests.api.conftest import FakeGenerator, problem
 from tests.api.security.conftest import operations
 from tests.clips import tone
@@ -251,6 +252,23 @@ def test_reconciling_with_a_key_is_about_its_tenant_alone(two: Two) -> None:
         assert two.ana.get("/v1/reconcile").json()["counts"] == {"no-place": 1}
     finally:
         assert two.ana.post("/v1/reconcile?repair=true").json()["left"] == 0
+
+
+def test_a_review_of_bytes_that_another_tenant_has_shows_nothing(two: Two) -> None:
+    sha256 = content_hash(picture(1))
+    scope = Scope("ben", "photos")
+    review = two.olhar.records.reviews.put(
+        scope, sha256, item_id=item_id(scope, sha256), source="guess.png", action="reject", policy="default",
+        flagged=[], scores={},
+    )  # fmt: skip
+    for form in ("original", "thumbnail"):
+        assert two.ana.get(f"/v1/items/{two.names['item_id']}/{form}").status_code == 200
+        problem(two.ben.get(f"/v1/moderation/{review}/{form}"), 404)
+    two.olhar.records.places.put(scope, [Place("guess.png", item_id(scope, sha256), sha256)])
+    try:
+        assert two.ben.get(f"/v1/moderation/{review}/original").content == picture(1)
+    finally:
+        two.olhar.records.places.forget(scope, ["guess.png"])
 
 
 def test_a_bucket_that_the_server_could_read_is_not_read_for_a_key(two: Two) -> None:
