@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api import invalid_parts
 from api.telemetry.request_ids import HEADER, REQUEST_ID
 from rag.errors import (
     BadImage,
@@ -74,7 +75,7 @@ class ModelNotFound(NotFound):
 
 def speaks_openai(path: str) -> bool:
     """Whether errors of this path have OpenAI's shape."""
-    return path in OPENAI or path.startswith(("/v1/models/", "/v1/chat/"))
+    return path in OPENAI or path.startswith(("/v1/models/", "/v1/chat/", "/v1/responses/"))
 
 
 def failure(
@@ -116,10 +117,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
-def invalid(error: ValidationError, *where: str) -> RequestValidationError:
-    """The same error, as one of the request; ``where`` names the part that was validated."""
+def invalid(error: ValidationError, *where: str, body: object = None) -> RequestValidationError:
+    """The same error, as one of the request; ``where`` names the part that was validated, ``body`` is what
+    was sent.
+    """
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**e, "loc": (*where, *e["loc"])} for e in details])
+    return RequestValidationError([{**e, "loc": (*where, *e["loc"])} for e in details], body=body)
 
 
 def status_of(error: type[OlharError]) -> int:
@@ -131,12 +134,17 @@ def told(path: str, error: OlharError) -> Response:
     """The response for an error of the library, in the shape of its path."""
     status = status_of(type(error))
     headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
-    detail = str(error)
-    if isinstance(error, RecordsUnavailable):  # it names the database, which is nobody's business here
-        # What cannot be written down as it is, a lone surrogate, stops no log.
-        logger.error("the records are away: %s", str(error).encode(errors="backslashreplace").decode())
-        detail = AWAY
-    return failure(path, status, detail, kind=kebab(type(error).__name__), headers=headers)
+    return failure(path, status, detail_of(error), kind=kebab(type(error).__name__), headers=headers)
+
+
+def detail_of(error: OlharError) -> str:
+    """What clients are told of an error of the library."""
+    if not isinstance(error, RecordsUnavailable):
+        return str(error)
+    # It names the database, which is nobody's business here. What cannot be written down, a lone surrogate,
+    # stops no log.
+    logger.error("the records are away: %s", str(error).encode(errors="backslashreplace").decode())
+    return AWAY
 
 
 async def _on_olhar_error(request: Request, error: Exception) -> Response:
@@ -159,7 +167,10 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     details = error.errors()
-    errors = [{"where": _where(e["loc"]), "message": e["msg"]} for e in details[:SHOWN_ERRORS]]
+    errors = [
+        {"where": invalid_parts.path(e["loc"], e["type"], error.body), "message": e["msg"]}
+        for e in details[:SHOWN_ERRORS]
+    ]
     first = f"{errors[0]['where']}: {errors[0]['message']}".removeprefix(": ")
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return failure(request.url.path, 422, first + more, kind="invalid-input", errors=errors)
@@ -211,10 +222,6 @@ def _response(
     # Here too: what breaks inside is answered outside of what tells it with other answers.
     known = {HEADER: request_id} if (request_id := REQUEST_ID.get()) else {}
     return Response(content, status, {**SAFE_HEADERS, **known, **(headers or {})}, media_type)
-
-
-def _where(location: Sequence[int | str]) -> str:
-    return ".".join(str(part) for part in location if part != "body")
 
 
 def kebab(name: str) -> str:

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from api.conversations import Conversations
-from api.errors import ModelNotFound, kebab, openai_error, status_of
+from api.errors import ModelNotFound, detail_of, kebab, openai_error, status_of
 from api.routes.answering import Ahead, Answering, while_there
 from api.routes.chat_schemas import (
     ChatChunk,
@@ -140,7 +140,7 @@ async def _events(opened: Opened, pieces: Ahead) -> AsyncIterator[str]:
             )
         yield DONE
     except OlharError as error:
-        yield _failure(status_of(type(error)), str(error), kebab(type(error).__name__))
+        yield _failure(status_of(type(error)), detail_of(error), kebab(type(error).__name__))
     except Exception:  # the status is sent already: say it in the stream
         logger.exception("an answer broke while it was streamed")
         yield _failure(500, "something broke inside; the server's log says what")

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -67,11 +68,23 @@ async def json_body(request: Request, model: type[Model]) -> Model:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise HTTPException(415, f"the body is {media_type or 'of no type'}; send application/json")
     body = await request.body()
+    # Off the event loop: a picture in base64 is many megabytes.
+    return await run_in_threadpool(_validated, body, model)
+
+
+def _validated(body: bytes, model: type[Model]) -> Model:
     try:
-        # Off the event loop: a picture in base64 is many megabytes.
-        return await run_in_threadpool(model.model_validate_json, body)
+        return model.model_validate_json(body)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, body=_read(body)) from None
+
+
+def _read(body: bytes) -> object:
+    """What was sent, or None where it is no JSON."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return None
 
 
 @asynccontextmanager

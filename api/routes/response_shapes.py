@@ -11,6 +11,8 @@ from api.schemas import AskOut
 from rag.types import Usage
 
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete", "failed"]
+FailureCode: TypeAlias = Literal["server_error", "rate_limit_exceeded"]
+"""Those of OpenAI's that are said here."""
 
 
 class OutputText(BaseModel):
@@ -66,7 +68,7 @@ class Incomplete(BaseModel):
 
 
 class FailureOut(BaseModel):
-    code: str
+    code: FailureCode
     message: str
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 
-from api.errors import kebab
+from api.errors import detail_of, kebab
 from api.routes.answering import Ahead
 from api.routes.chat_schemas import EvidenceListOut
 from api.routes.chat_stream import Chat, Opened
 from api.routes.response_schemas import ResponseIn
 from api.routes.response_shapes import (
+    FailureCode,
     FailureOut,
     Incomplete,
     OutputMessage,
@@ -27,7 +28,7 @@ from api.routes.response_shapes import (
     TextOut,
 )
 from api.schemas import AskOut, EvidenceOut
-from rag.errors import OlharError
+from rag.errors import Busy, OlharError
 from rag.types import Answer
 
 logger = logging.getLogger(__name__)
@@ -130,10 +131,10 @@ async def _written(opened: Opened, responding: Responding, pieces: Ahead) -> Asy
         for text in _ended(opened.told(piece), responding, event):
             yield text
     except OlharError as error:
-        yield _failed(event, responding, kebab(type(error).__name__).replace("-", "_"), str(error))
+        yield _failed(event, responding, _failure(error))
     except Exception:  # the status is sent already: say it in the stream
         logger.exception("an answer broke while it was streamed")
-        yield _failed(event, responding, "server_error", BUG)
+        yield _failed(event, responding, FailureOut(code="server_error", message=BUG))
     finally:
         await pieces.close()
 
@@ -160,6 +161,12 @@ def _ended(answer: Answer, responding: Responding, event: _Events) -> tuple[str,
     )
 
 
-def _failed(event: _Events, responding: Responding, code: str, message: str) -> str:
-    failed = responding.response("failed", error=FailureOut(code=code, message=message))
-    return event("response.failed", response=failed)
+def _failure(error: OlharError) -> FailureOut:
+    """OpenAI's clients know its own codes only: ours stands in the message."""
+    kind = kebab(type(error).__name__).replace("-", "_")
+    code: FailureCode = "rate_limit_exceeded" if isinstance(error, Busy) else "server_error"
+    return FailureOut(code=code, message=f"{kind}: {detail_of(error)}")
+
+
+def _failed(event: _Events, responding: Responding, failure: FailureOut) -> str:
+    return event("response.failed", response=responding.response("failed", error=failure))

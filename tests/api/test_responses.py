@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,21 @@ import pytest
 from openai import OpenAI
 from pydantic import BaseModel
 
-from rag.errors import Busy, ModelUnavailable
-from rag.types import JSON, GenerationOptions, Scope, Turn
+from api.errors import AWAY
+from rag.errors import Busy, ModelUnavailable, RecordsUnavailable
+from rag.types import JSON, Answer, GenerationOptions, Scope, Turn
 from tests.api.conftest import ANSWER, FakeSystem, png
 
 URI = "data:image/png;base64," + base64.b64encode(png()).decode()
+
+
+def broken_by(error: Exception) -> Callable[[], None]:
+    """What fails between two pieces of an answer."""
+
+    def broken() -> None:
+        raise error
+
+    return broken
 
 
 @pytest.fixture
@@ -132,8 +142,32 @@ def test_the_helper_for_streams_understands_the_events(client_of_openai: OpenAI)
         assert stream.get_final_response().output_text == ANSWER.text
 
 
-def test_every_event_has_just_the_fields_that_openai_gives_it(client: httpx.Client) -> None:
-    text = client.post("/v1/responses", json={"model": "olhar", "input": "what", "stream": True}).text
+NOTHING = replace(ANSWER, text="This is not there.", citations=(), evidence=(), abstained=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "last"),
+    [
+        (ANSWER, None, "completed"),
+        (replace(ANSWER, finish="length"), None, "incomplete"),
+        (NOTHING, None, "completed"),
+        (ANSWER, Busy("later"), "failed"),
+        (ANSWER, ModelUnavailable("the model is away"), "failed"),
+        (ANSWER, RuntimeError("x"), "failed"),
+    ],
+)
+def test_every_event_has_just_the_fields_that_openai_gives_it(
+    client: httpx.Client, system: FakeSystem, answer: Answer, error: Exception | None, last: str
+) -> None:
+    system.pipeline.answer = answer
+    if error is not None:
+        system.pipeline.between = broken_by(error)
+    asked = {
+        "model": "olhar", "input": "what", "stream": True, "text": {"format": {"type": "json_object"}}
+    }  # fmt: skip
+    text = client.post("/v1/responses", json=asked).text
+    assert f"event: response.{last}\n" in text
+    assert ("response.refusal.delta" in text) == (answer is NOTHING)
     lines = [event.split("\n") for event in text.strip().split("\n\n")]
     known = {event.type: event for event in map(_as_openais, lines)}
     for name, data in lines:
@@ -183,19 +217,22 @@ def test_what_fails_before_an_answer_has_a_status(client_of_openai: OpenAI, syst
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
-    [(ModelUnavailable("the model is away"), "model_unavailable"), (RuntimeError("x"), "server_error")],
+    ("error", "code", "message"),
+    [
+        (ModelUnavailable("it is away"), "server_error", "model_unavailable: it is away"),
+        (Busy("later"), "rate_limit_exceeded", "busy: later"),
+        (RecordsUnavailable("postgresql://secret"), "server_error", f"records_unavailable: {AWAY}"),
+        (RuntimeError("x"), "server_error", "something broke inside; the server's log says what"),
+    ],
 )
 def test_what_fails_within_a_stream_is_its_last_event(
-    client_of_openai: OpenAI, system: FakeSystem, error: Exception, code: str
+    client_of_openai: OpenAI, system: FakeSystem, error: Exception, code: str, message: str
 ) -> None:
-    def broken() -> None:
-        raise error
-
-    system.pipeline.between = broken
+    system.pipeline.between = broken_by(error)
     *_, last = ask(client_of_openai, stream=True)
     assert last.type == "response.failed"
     assert (last.response.status, last.response.error.code) == ("failed", code)
+    assert last.response.error.message == message
     assert system.pipeline.ended == 1
 
 
@@ -223,6 +260,36 @@ def test_what_is_not_understood_is_refused_by_name(
 ) -> None:
     with pytest.raises(openai.BadRequestError, match=why):
         ask(client_of_openai, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ([{"role": "user", "content": {}}], "input[0].content"),
+        ([{"role": "user", "content": [{"text": "x"}]}], "input[0].content[0].type"),
+        ([{"role": "user", "content": "x"}, {"role": "nobody", "content": "x"}], "input[1].role"),
+        (5, "input"),
+    ],
+)
+def test_what_is_invalid_is_named_by_the_path_that_was_sent(
+    client: httpx.Client, given: object, param: str
+) -> None:
+    response = client.post("/v1/responses", json={"model": "olhar", "input": given})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
+    assert error["message"].startswith(f"{param}: ")
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [("GET", "resp_1"), ("DELETE", "resp_1"), ("POST", "resp_1/cancel"), ("POST", "input_tokens")],
+)
+def test_what_openai_has_below_and_is_not_here_is_refused_in_its_form(
+    client: httpx.Client, method: str, rest: str
+) -> None:
+    response = client.request(method, f"/v1/responses/{rest}")
+    assert response.status_code == 404
+    assert response.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_parameters_without_effect_are_said(client_of_openai: OpenAI) -> None:
