@@ -29,7 +29,7 @@ from rag.evaluation.rankings import blocks
 from rag.evaluation.reliability import auroc, reliability
 from rag.evaluation.scoring import Gallery
 from rag.retrieval.calibration import first_hits as hits_of_half
-from rag.retrieval.fusion import LegScores, calibrated
+from rag.retrieval.fusion import LegScores, calibrated, relevance_of
 from rag.retrieval.insight import Insight
 from rag.settings import load_settings
 from rag.types import Calibration
@@ -126,13 +126,13 @@ def of_captions(dev: Prepared, weights: Calibration) -> tuple[Floats, NDArray[np
 def first_hits(legs: LegScores, weights: Calibration) -> tuple[Floats, NDArray[np.intp]]:
     """Relevance and place of the first hit of each query."""
     scores = calibrated(legs, weights)
-    return 1 / (1 + np.exp(-np.clip(scores.max(axis=1), -700, 700))), scores.argmax(axis=1)
+    return relevance_of(scores.max(axis=1), weights), scores.argmax(axis=1)
 
 
 def without_half(asked: Questions, weights: Calibration) -> tuple[Floats, NDArray[np.bool_]]:
     """As if half of the right photos, drawn at random, were not there."""
     scores, right = hits_of_half(asked.legs, asked.right, weights, np.random.default_rng(1))
-    return 1 / (1 + np.exp(-scores)), right
+    return relevance_of(scores, weights), right
 
 
 def threshold(relevance: Floats, share: float) -> float:

@@ -1,4 +1,5 @@
-"""Fit what turns scores of ``compact`` into a probability, and its factor from cosine to logit.
+"""Fit the weight of what a question names, of questions that are pictures, and ``compact``'s factor from
+cosine to logit.
 
     python -m benchmarks.fit_calibration PHOTOS OBJECTS [--cache FOLDER]
 
@@ -8,13 +9,9 @@ folder of photos with one label each; every other label is used, the others are 
 - LOGIT_SCALE of ``rag/encoders/compact/encoder.py``;
 - for weights of ``named`` where a picture is all that is known: how well relevance tells labels whose photo
   is among a random half of OBJECTS from the others, and recall@1 of captions among pictures, which pays;
-- ``full``, ``image_only`` and ``text_only`` for the row of ``rag/models.py``, from those that are there:
-  their order stays, their log-odds become those of the first hit being right among THOUSAND photos, when
-  the photo that is asked for is among them;
 - the weights of ``image_query``.
 
-The photos held back are fewer than a thousand: how likelihood falls with the logarithm of their number is
-fitted on draws of them, and carried on to THOUSAND.
+What relevance a score stands for is fitted by ``benchmarks/fit_relevance.py``.
 """
 
 from __future__ import annotations
@@ -37,20 +34,17 @@ from benchmarks.cached_encoders import CachedEncoders
 from rag.build import build
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.protocols import plan
-from rag.evaluation.reliability import auroc, reliability
+from rag.evaluation.reliability import auroc
 from rag.evaluation.scoring import Gallery
 from rag.images import resize
 from rag.protocols import ImageEncoder
-from rag.retrieval.calibration import rescaled
-from rag.retrieval.fusion import LegScores, Scores, calibrated
+from rag.retrieval.fusion import LegScores, calibrated
 from rag.retrieval.insight import Insight
 from rag.settings import load_settings
 from rag.training.compact import Plan
 from rag.training.datasets import load, read_photos
 from rag.types import Calibration, Matrix, Pixels
 
-SIZES: Final = (20, 40, 80, 150, 300)
-THOUSAND: Final = 1000
 HALVES: Final = range(11)
 WEIGHTS: Final = (0, 4, 6, 8, 10, 12, 16, 24)
 
@@ -84,17 +78,15 @@ def main() -> None:
         print("LOGIT_SCALE, captions", slope(asked, held.images))
         bare = scores(held, encoders, captions=False)
         naming(encoders, read_dataset(given.objects), weights, held, bare)
-        relevance(weights, held, scores(held, encoders, captions=True))
         pixels = [load(photo) for photo in read_photos(given.photos).photos if photo.path in paths(photos)]
         show("image_query", *image_query(olhar.encoder, held.images, pixels))
 
 
-def held_back(folder: Path) -> Dataset:
-    """The validation photos of a training run with the default seed and share."""
-    photos = read_photos(folder).photos
-    plan = Plan(folder, folder)
-    count = round(plan.validation * len(photos))
-    order = np.random.default_rng(plan.recipe.seed).permutation(len(photos))
+def held_back(folder: Path, share: float | None = None, seed: int | None = None) -> Dataset:
+    """The validation photos of a training run, unless told otherwise one with the default share and seed."""
+    photos, plan = read_photos(folder).photos, Plan(folder, folder)
+    count = round((plan.validation if share is None else share) * len(photos))
+    order = np.random.default_rng(plan.recipe.seed if seed is None else seed).permutation(len(photos))
     chosen = {photos[n].path for n in order[:count]}
     dataset = read_dataset(folder)
     return replace(dataset, photos=tuple(photo for photo in dataset.photos if photo.path in chosen))
@@ -148,43 +140,6 @@ def naming(
             found.append(auroc(first[::2], there[::2]) or 0.0)
         recall = (calibrated(bare, tried).argmax(axis=1) == held.right).mean()
         print(f"image_only named {weight}: AUROC {np.mean(found):.3f}, captions recall@1 {recall:.3f}")
-
-
-def relevance(weights: Calibration, held: Held, legs: LegScores) -> None:
-    """Bias and slope, fitted over sizes, and how far off the weights are as they are."""
-    fused, rng = calibrated(legs, weights), np.random.default_rng(0)
-    inputs, truth = [], []
-    for size in SIZES:
-        first, right = drawn(fused, held.right, size, rng)
-        inputs += [[score, np.log(size / THOUSAND)] for score in first]
-        truth += right.tolist()
-        said = reliability(1 / (1 + np.exp(-first)), right)
-        print(f"{size} photos: said {said.relevance:.3f}, right {said.right:.3f}, ECE {said.ece:.3f}")
-    model = LogisticRegression(C=1e4).fit(np.array(inputs), np.array(truth))
-    bias, factor = float(model.intercept_[0]), float(model.coef_[0][0])
-    by_size = float(model.coef_[0][1])
-    print(f"log-odds = {bias:.2f} + {factor:.3f} × score, and {by_size:.2f} × log(photos / {THOUSAND})")
-    fitted = rescaled(weights, bias, factor)
-    text = weights.text_only
-    print("full", fitted.full)
-    print("image_only", fitted.image_only)
-    print(
-        "text_only",
-        replace(text, bias=bias + factor * text.bias, caption=factor * text.caption, bm25=factor * text.bm25),
-    )
-
-
-def drawn(
-    fused: Scores, right: NDArray[np.intp], size: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], Truth]:
-    """The score of the first of ``size`` photos, and whether it is the right one, which is among them."""
-    best, correct = np.empty(len(right)), np.empty(len(right), np.bool_)
-    for query, place in enumerate(right):
-        others = rng.choice(fused.shape[1], size, replace=False)
-        others = np.append(others[others != place][: size - 1], place)
-        first = others[fused[query, others].argmax()]
-        best[query], correct[query] = fused[query, first], first == place
-    return best, correct
 
 
 def _columns(legs: LegScores, chosen: NDArray[np.intp]) -> LegScores:

@@ -202,6 +202,7 @@ ENCODERS: tuple[EncoderRow, ...] = (
             image_only=LegWeights(bias=-4.05, image=6.91, named=6.0),
             text_only=LegWeights(bias=-3.91, caption=6.58, bm25=0.99),
             image_query=LegWeights(bias=-9.5, image=15.5),
+            lines=((1.6, 2.0), (0.16, 0.579)),
         ),
         moderation={"en": ModerationScales(6.0, 5.5), "pt": ModerationScales(3.5, 3.0)},
         labels=LabelCalibration(scale=29.0, none=0.29, slope=10.4, bias=-4.9, spread=1.4),

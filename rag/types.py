@@ -222,8 +222,10 @@ class Calibration:
     """How one encoder's scores become a probability; which weights apply depends on what is known.
 
     One set of weights for each case: an item with text, an item known by its pixels alone, an item known by
-    its text alone, and a query that is a picture. ``fitted`` says that they follow logistic regressions on
-    captioned photos (``benchmarks/fit_calibration.py``, rounded); otherwise they are a guess.
+    its text alone, and a query that is a picture. What weights give is in order, but too sure or not sure
+    enough: the log-odds that are told for a text are the least of ``lines``, (bias, slope > 0) each, at what
+    the weights give. ``fitted`` says that all follow logistic regressions on captioned photos
+    (``benchmarks/fit_calibration.py``, ``fit_relevance.py``, rounded); otherwise they are a guess.
     """
 
     full: LegWeights
@@ -231,6 +233,7 @@ class Calibration:
     text_only: LegWeights
     image_query: LegWeights
     fitted: bool = True
+    lines: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True, slots=True)

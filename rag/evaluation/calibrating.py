@@ -19,7 +19,7 @@ from rag.evaluation.reliability import Reliability, reliability
 from rag.evaluation.scoring import Gallery
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.retrieval.calibration import Floats, first_hits, fit_order, fit_relevance, rescaled
-from rag.retrieval.fusion import LegScores, calibrated
+from rag.retrieval.fusion import LegScores, calibrated, relevance_of
 from rag.retrieval.insight import Insight
 from rag.types import Calibration, Matrix
 
@@ -175,7 +175,7 @@ def _fit(asked: Questions, before: Calibration, seed: int) -> Calibration:
     scores, right = first_hits(asked.legs, asked.right, order, np.random.default_rng(seed))
     fitted = rescaled(order, *fit_relevance(scores, right))
     # Without captions nothing was learned of them: those weights stay as they were.
-    return fitted if asked.captions else replace(before, image_only=fitted.image_only)
+    return fitted if asked.captions else replace(before, image_only=fitted.image_only, lines=fitted.lines)
 
 
 def _judged(
@@ -183,7 +183,7 @@ def _judged(
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     found = calibrated(asked.legs, calibration).argmax(axis=1) == asked.right
     scores, right = first_hits(asked.legs, asked.right, calibration, np.random.default_rng(seed + 1))
-    return found.astype(np.float64), 1 / (1 + np.exp(-np.clip(scores, -700, 700))), right
+    return found.astype(np.float64), relevance_of(scores, calibration), right
 
 
 def _figures(found: Floats, relevance: Floats, right: NDArray[np.bool_]) -> Figures:

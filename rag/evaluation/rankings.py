@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rag.evaluation.measures import Floats, Truth
 from rag.evaluation.scoring import alone
 from rag.evaluation.stopwatch import Stopwatch
-from rag.retrieval.fusion import CALIBRATED, FUSIONS, LegScores, Scores
+from rag.retrieval.fusion import CALIBRATED, FUSIONS, LegScores, Scores, relevance_of
 from rag.types import Calibration, Leg
 
 RankingKind: TypeAlias = Literal["leg", "fusion", "reranked", "stored"]
@@ -81,7 +81,7 @@ class Fused:
         scores = FUSIONS[self.name](block.legs, self.calibration)
         if self.name != CALIBRATED:
             return Ranked(scores)
-        return Ranked(scores, 1 / (1 + np.exp(-np.clip(scores.max(axis=1), -700, 700))))
+        return Ranked(scores, relevance_of(scores.max(axis=1), self.calibration))
 
     def notes(self) -> Mapping[str, str | int]:
         return {}

@@ -13,7 +13,7 @@ from rag.evaluation.items import item, place_of
 from rag.evaluation.prepared import Prepared
 from rag.evaluation.rankings import Block, Fused, Ranked, RankingKind
 from rag.protocols import Reranker
-from rag.retrieval.fusion import CALIBRATED, LegScores, Scores, probability
+from rag.retrieval.fusion import CALIBRATED, LegScores, Scores, probability, told
 from rag.types import Calibration, Described, Hit, Legs
 
 
@@ -51,8 +51,8 @@ class Reranked:
 
     def notes(self) -> Mapping[str, str | int]:
         """Which reranker it was, and for how many queries it was applied; ``reason`` of what was not."""
-        told: dict[str, str | int] = {"reranker": self._reranker.name, "hits": self._depth, **self._states}
-        return told | ({"reason": self._reason} if self._reason else {})
+        state: dict[str, str | int] = {"reranker": self._reranker.name, "hits": self._depth, **self._states}
+        return state | ({"reason": self._reason} if self._reason else {})
 
     def rank(self, block: Block) -> Ranked:
         fused = self._fused.rank(block).scores
@@ -72,7 +72,7 @@ class Reranked:
     ) -> tuple[Hit, ...]:
         found = []
         for rank, place in enumerate(places, start=1):
-            score = float(fused[q, place])
+            score = float(told(fused[q, place], self._fused.calibration))
             one = Hit(rank, item(self._ready, place), score, probability(score), _legs(legs, q, place))
             found.append(Described(one, self._describe(one)))
         hits, state = self._reranker.rerank(query, found)

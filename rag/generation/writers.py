@@ -17,7 +17,7 @@ from rag.generation.prompts import inscriptions, labels_of, only_labels, small_m
 from rag.generation.speech import Speech, declines, only_declines
 from rag.types import NOT_FOUND, Draft, Evidence, Shown
 
-SURE = 0.32
+SURE = 0.43
 """The relevance from which evidence is quoted even when it shares no word with the question: questions of
 another wording about a passage or a caption have that much, and few that it does not answer."""
 

@@ -21,6 +21,8 @@ Floats: TypeAlias = NDArray[np.float64]
 
 FULL: Final = ("image", "caption", "bm25", "agreement", "named")
 ALONE: Final = ("image", "named")
+STRAIGHT: Final = ((0.0, 1.0),)
+"""The line of weights that are log-odds themselves."""
 STEPS: Final = 50
 LOOSENESS: Final = 0.5
 """How far a weight may go from that of before, as a share of it, before it costs half a nat."""
@@ -75,6 +77,7 @@ def rescaled(order: Calibration, bias: float, slope: float) -> Calibration:
             alone, bias=bias + slope * alone.bias, **{leg: slope * getattr(alone, leg) for leg in ALONE}
         ),
         fitted=True,
+        lines=STRAIGHT,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rag.errors import InvalidInput
+from rag.retrieval.calibration import STRAIGHT
 from rag.types import Calibration, Fingerprint, LegWeights
 
 NAME: Final = "calibration.json"
@@ -60,8 +61,9 @@ def load(folder: Path, image: Fingerprint, text: Fingerprint) -> tuple[Calibrati
             return None, STALE.format(path, "another encoder")
         parts = dict(told["calibration"])
         fitted = bool(parts.pop("fitted"))
+        lines = tuple((float(bias), float(slope)) for bias, slope in parts.pop("lines", STRAIGHT))
         weights = {case: LegWeights(**{k: float(v) for k, v in one.items()}) for case, one in parts.items()}
-        return Calibration(**weights, fitted=fitted), ""
+        return Calibration(**weights, fitted=fitted, lines=lines), ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"{path} cannot be read ({error}): delete it, or run `olhar calibrate` again"

@@ -73,6 +73,17 @@ def calibrated(legs: LegScores, calibration: Calibration) -> Scores:
     return _ranked(fused, legs)
 
 
+def told(scores: Scores, calibration: Calibration) -> Scores:
+    """The log-odds that relevance stands for, of what ``calibrated`` gives: any shape, same order."""
+    lines = [bias + slope * np.asarray(scores) for bias, slope in calibration.lines]
+    return np.asarray(np.min(lines, axis=0))
+
+
+def relevance_of(scores: Scores, calibration: Calibration) -> Scores:
+    """In [0, 1], of what ``calibrated`` gives; see ``told``."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(told(scores, calibration), -700, 700))))
+
+
 def z_scores(legs: LegScores, _: Calibration) -> Scores:
     """The sum over the legs of how many standard deviations an item lies above the mean of the query's items.
 
@@ -133,7 +144,7 @@ def log_odds(legs: Legs, calibration: Calibration, *, image_query: bool = False)
     """Log-odds that an item with these scores answers the query; ``-inf`` when it has no score at all."""
     if image_query:
         return float(image_query_log_odds(_row([legs.image]), calibration)[0, 0])
-    return float(calibrated(LegScores.of([legs]), calibration)[0, 0])
+    return float(told(calibrated(LegScores.of([legs]), calibration), calibration)[0, 0])
 
 
 def image_query_log_odds(cosines: Scores, calibration: Calibration) -> Scores:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from rag.retrieval.fusion import LegScores, Scores, calibrated, image_query_log_odds, probability
+from rag.retrieval.fusion import LegScores, Scores, calibrated, image_query_log_odds, probability, told
 from rag.retrieval.legs import Scored
 from rag.types import Calibration, Item, Legs
 
@@ -19,10 +19,12 @@ UNWANTED: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate in its place. ``window`` counts how much deeper than at first was looked for it."""
+    """A candidate in its place. ``score`` is what it is ordered by, ``log_odds`` what its relevance stands
+    for, in the same order; ``window`` counts how much deeper than at first was looked for it."""
 
     scored: Scored
     score: float
+    log_odds: float
     window: int
     negative: float | None = None
 
@@ -45,10 +47,12 @@ def ranked(scored: Sequence[Scored], calibration: Calibration, window: int = 0) 
     if scored[0].negative:
         unwanted, speaks_for = _unwanted(scored, calibration)
         scores -= UNWANTED * speaks_for.sum(axis=0)
-        chances = [probability(value) for value in unwanted.max(axis=0).tolist()]
+        chances = [probability(value) for value in told(unwanted.max(axis=0), calibration).tolist()]
+    by_words = all(one.picture is None and one.like is None for one in scored)
+    odds = told(scores, calibration) if by_words else scores  # pictures have odds of their own
     found = [
-        Ranked(one, score, window, chance)
-        for one, score, chance in zip(scored, scores.tolist(), chances, strict=True)
+        Ranked(one, score, log_odds, window, chance)
+        for one, score, log_odds, chance in zip(scored, scores.tolist(), odds.tolist(), chances, strict=True)
         if score > -math.inf
     ]
     return sorted(found, key=lambda one: one.key)

@@ -193,8 +193,8 @@ def _hits(listed: Sequence[Grouped], before: int) -> list[Hit]:
         Hit(
             rank,
             one.ranked.item,
-            one.ranked.score,
-            probability(one.ranked.score),
+            one.ranked.log_odds,
+            probability(one.ranked.log_odds),
             shown(one.ranked.scored),
             duplicates=one.duplicates,
             more_parts=one.more_parts,
@@ -209,9 +209,8 @@ def _following(hits: Sequence[Hit], page: _Page, digest: str, until: int) -> str
     """The cursor after these hits; empty where no page follows."""
     if not page.more or not hits or hits[-1].rank >= paging.MAX_HITS:
         return ""
-    last = hits[-1]
-    window = page.listed[len(hits) - 1].ranked.window
-    return str(Cursor(digest, last.rank, window, last.score, last.item.id, until))
+    last = page.listed[len(hits) - 1].ranked
+    return str(Cursor(digest, hits[-1].rank, last.window, last.score, last.item.id, until))
 
 
 def _narrowed(where: Filter | None, query: Query, cursor: Cursor | None) -> Filter | None:

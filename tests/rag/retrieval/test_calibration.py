@@ -67,17 +67,27 @@ def test_relevance_is_how_often_it_is_right() -> None:
 def test_a_new_scale_keeps_the_order() -> None:
     legs, right = world(20)
     order = fit_order(legs, right, GENERIC)
-    scaled = rescaled(order, -1.0, 0.3)
+    scaled = rescaled(replace(order, lines=((1.0, 2.0), (0.2, 0.5))), -1.0, 0.3)
+    assert scaled.lines == ((0.0, 1.0),)
     np.testing.assert_allclose(calibrated(legs, scaled), -1.0 + 0.3 * calibrated(legs, order), atol=1e-9)
     assert scaled.fitted
 
 
 def test_what_is_kept_comes_back_and_can_be_forgotten(tmp_path: Path) -> None:
-    save(tmp_path, GENERIC, PRINT, PRINT, {})
-    assert load(tmp_path, PRINT, PRINT) == (GENERIC, "")
+    bent = replace(GENERIC, lines=((1.0, 2.0), (0.2, 0.5)))
+    save(tmp_path, bent, PRINT, PRINT, {})
+    assert load(tmp_path, PRINT, PRINT) == (bent, "")
     assert forget(tmp_path)
     assert not forget(tmp_path)
     assert load(tmp_path, PRINT, PRINT) == (None, "")
+
+
+def test_one_that_was_kept_before_there_were_lines_is_straight(tmp_path: Path) -> None:
+    path = save(tmp_path, GENERIC, PRINT, PRINT, {})
+    kept = json.loads(path.read_text())
+    del kept["calibration"]["lines"]
+    path.write_text(json.dumps(kept))
+    assert load(tmp_path, PRINT, PRINT) == (GENERIC, "")
 
 
 def test_one_of_another_encoder_is_left_aside_and_said(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def hit(
     name: str, score: float, image: Vector | None, caption: Vector | None = None, window: int = 0
 ) -> Ranked:
     row = Row(Item(name, "t", "c", "h", (name,)), image, caption)
-    return Ranked(Scored(row, Legs(), None, None), score, window)
+    return Ranked(Scored(row, Legs(), None, None), score, score, window)
 
 
 def names(hits: Iterable[Grouped]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.models import ENCODERS
-from rag.retrieval.fusion import FUSIONS, LegScores, log_odds, probability
+from rag.retrieval.calibration import STRAIGHT
+from rag.retrieval.fusion import FUSIONS, LegScores, log_odds, probability, relevance_of, told
 from rag.types import Legs
 
 COMPACT = ENCODERS[0].calibration
@@ -45,6 +47,17 @@ def test_an_item_without_any_score_is_never_found() -> None:
 def test_an_item_known_by_its_pixels_alone_can_reach_the_threshold() -> None:
     assert probability(log_odds(Legs(image=0.8), COMPACT)) > 0.5
     assert probability(log_odds(Legs(image=0.2), COMPACT)) < 0.5
+
+
+def test_what_is_told_is_the_least_line_and_keeps_the_order() -> None:
+    bent = replace(COMPACT, lines=((1.0, 2.0), (0.2, 0.5)))
+    scores = np.array([-np.inf, -3.0, -1.0, 0.0, 4.0])
+    np.testing.assert_allclose(told(scores, bent), [-np.inf, -5.0, -1.0, 0.2, 2.2])
+    assert relevance_of(scores, bent).tolist() == [
+        pytest.approx(probability(value)) for value in told(scores, bent)
+    ]
+    legs = Legs(image=0.5, caption=0.6, bm25=0.5)
+    assert log_odds(legs, bent) == told(np.array(log_odds(legs, replace(COMPACT, lines=STRAIGHT))), bent)
 
 
 @pytest.mark.parametrize("name", FUSIONS)

@@ -25,6 +25,23 @@ def sources(found: SearchResult) -> list[str]:
     return [hit.item.source for hit in found.hits]
 
 
+def test_words_have_lines_of_relevance_and_pictures_odds_of_their_own(store: MilvusStore) -> None:
+    store.upsert([row("red", RED, "a red dog"), row("green", GREEN, "a green cat"), row("blue", BLUE)])
+    toy = ToyEncoder()
+    bent = replace(TOY, lines=((1.0, 2.0), (0.2, 0.5)))
+    for query, lines in (
+        (Query("dog"), bent.lines),
+        (Query(images=(RED,)), TOY.lines),
+        (Query("dog", RED), TOY.lines),
+    ):
+        straight = search(store, query)
+        found = Retriever(store, toy, toy, bent, candidates=50).search(SCOPE, query)
+        assert sources(found) == sources(straight)
+        for hit, before in zip(found.hits, straight.hits, strict=True):
+            assert hit.score == pytest.approx(min(bias + slope * before.score for bias, slope in lines))
+            assert hit.relevance == pytest.approx(1 / (1 + np.exp(-hit.score)))
+
+
 def test_several_pictures_ask_for_what_is_like_all(store: MilvusStore) -> None:
     store.upsert(
         [row("red", RED), row("yellow", colour(250, 250, 0)), row("green", GREEN), row("blue", BLUE)]
