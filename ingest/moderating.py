@@ -14,6 +14,7 @@ import numpy as np
 from ingest.steps import Task
 from ingest.system import Parts
 from rag.pipeline.evidence import place
+from rag.records.places import FIGURE
 from rag.records.reviews import State
 from rag.types import Scope, Vector
 from rag.vision.moderation import Verdict
@@ -32,11 +33,13 @@ def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
     moderator = parts.moderator
     pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _pictures(task))]
     states = keep_out_decided(parts, scope, [task for task, _ in pictured])
+    noted = _noted(parts, scope, [task.item_id for task, _ in pictured])
     for task, pictures in pictured:
         if task.receipt is None and moderator is not None and states.get(task.sha256) != "allowed":
             verdicts = moderator.of_images(np.stack([vector for _, vector in pictures]))
             places = [place for place, _ in pictures]
-            _judged(parts, scope, task, worst([Judged(*one) for one in zip(verdicts, places, strict=True)]))
+            judged = worst([Judged(*one) for one in zip(verdicts, places, strict=True)])
+            _judged(parts, scope, task, judged, was_stored=task.item_id in noted)
 
 
 def keep_out_decided(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> dict[str, State]:
@@ -100,11 +103,19 @@ def put_down(
     )
 
 
-def _judged(parts: Parts, scope: Scope, task: Task, judged: Judged) -> None:
+def _noted(parts: Parts, scope: Scope, item_ids: Sequence[str]) -> set[str]:
+    """Those that were stored before: their sources are noted, and their originals are kept."""
+    sources = parts.records.places.sources_of(scope, item_ids)
+    return {one for one, names in sources.items() if any(not name.startswith(FIGURE) for name in names)}
+
+
+def _judged(parts: Parts, scope: Scope, task: Task, judged: Judged, *, was_stored: bool) -> None:
+    """What was stored and is not there any more is held: allowed, it comes back by itself."""
     verdict = judged.verdict
     if verdict.action == "allow":
         return
-    review = put_down(parts, scope, task.sha256, task.item_id, task.file.source, judged)
+    held = was_stored and verdict.kept_out
+    review = put_down(parts, scope, task.sha256, task.item_id, task.file.source, judged, held=held)
     said = f"by the moderation policy {verdict.policy} ({judged.told}); review {review}"
     if verdict.kept_out:
         kept_out = "rejected" if verdict.action == "reject" else "kept out"

@@ -201,6 +201,30 @@ def test_a_hold_that_is_broken_off_and_then_allowed_loses_nothing(
     parts.records.close()
 
 
+@pytest.mark.parametrize("decision", ["allow", "reject"])
+def test_what_was_stored_before_the_policy_and_lost_its_row_is_held_when_it_is_read_again(
+    stored: FakeParts, decision: Decision
+) -> None:
+    edit_item(stored, SCOPE, ID, Change(caption="a toy"))
+    stored.moderator = policy("quarantine")
+    del stored.store.saved[ID]
+    for counts in ({"no-item": 1}, {}):
+        assert reconcile(stored, repair=True).counts == counts
+        with Desk(stored) as desk:
+            drain(desk)
+    assert (only(stored).held, only(stored).state) == (True, "pending")
+    assert stored.blobs.exists(content_hash(picture(BAD)))
+    jobs = decide(stored, decision)
+    with Desk(stored) as desk:
+        drain(desk)
+    assert len(jobs) == (decision == "allow") == (ID in stored.store.saved)
+    assert stored.blobs.exists(content_hash(picture(BAD))) == (decision == "allow")
+    assert not only(stored).held
+    if jobs:
+        assert stored.store.saved[ID].item.caption == "a toy"
+    assert reconcile(stored).clean
+
+
 def test_a_rejection_that_is_broken_off_is_carried_out_by_the_next_command(tmp_path: Path) -> None:
     parts = FakeParts(tmp_path / "watched", video_seconds=0.2)
     ingest(parts, SCOPE, walk([save(tmp_path / "photos" / "clip.mp4", clip())]))
