@@ -15,7 +15,7 @@ from ingest.sounds.tracks import Track, Window
 from ingest.steps import Task
 from rag.blobs import Blobs
 from rag.encoders.senses import hears
-from rag.errors import OlharError
+from rag.errors import Crashed, InvalidInput
 from rag.protocols import ImageEncoder
 from rag.settings import Settings
 from rag.types import AUDIO, JSON, Item
@@ -24,18 +24,22 @@ TRACK: Final = "ingest.sounds.tracks:track"
 SILENCE: Final = Track()
 
 
-def listened(task: Task, encoder: ImageEncoder, sandbox: Sandbox, settings: Settings) -> Track:
-    """What is heard of a video: nothing where the encoder does not hear, or OLHAR_VIDEO_SOUNDS is 0.
+def listened(task: Task, encoder: ImageEncoder, sandbox: Sandbox, most: int, left: float) -> Track:
+    """What is heard of a video, ``most`` windows: nothing where the encoder does not hear, or that is 0.
 
-    A sound that cannot be read is no reason to refuse the video: its problems say so.
+    It may take as many seconds as are ``left`` of the video's deadline. A sound that cannot be read is no
+    reason to refuse the video: its problems say so. Raises Crashed, since another try may go well.
     """
-    most, deadline = settings.video_sounds, settings.parse_seconds
     if not (most and hears(encoder)):
         return SILENCE
     try:
-        found: Track = sandbox.call(TRACK, task.data, task.name, most, SHARE * deadline, deadline=deadline)
-    except OlharError as error:
+        found: Track = sandbox.call(TRACK, task.data, task.name, most, SHARE * left, deadline=left)
+    except InvalidInput as error:
         return Track(problems=(f"its sound was not heard: {error}",))
+    except Crashed as error:
+        raise Crashed(
+            f"{error}, over its sound; OLHAR_VIDEO_SOUNDS=0 leaves that of all videos out"
+        ) from None
     return found
 
 

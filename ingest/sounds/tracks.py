@@ -72,35 +72,39 @@ class _Listening:
         self._most = most
         self._until = until
         self._clock = clock
-        self._kept: list[tuple[int, Samples]] = []
+        self._start = _start(container)
+        self._kept: list[Window] = []
+        self._whole = 0  # windows that were read
         self._problems: list[str] = []
 
     def track(self) -> Track:
         try:
             self._listen()
         except (FFmpegError, ValueError) as error:
-            after = moment((self._kept[-1][0] + 1) * WINDOW / SOUND_RATE) if self._kept else "0:00"
-            self._problems.append(f"its sound is damaged after {after} ({_detail(error)})")
-        start = _start(self._container)
-        found = [
-            Window(round(start + place * WINDOW / SOUND_RATE, 2), packed(window))
-            for place, window in evenly(self._kept, self._most)
-        ]
-        return Track(tuple(found), tuple(self._problems))
+            self._problems.append(f"its sound is damaged after {self._after()} ({_detail(error)})")
+        return Track(tuple(evenly(self._kept, self._most)), tuple(self._problems))
 
     def _listen(self) -> None:
         step, audible = 1, 0
-        for place, window in enumerate(windows(self._container)):
+        for window in windows(self._container):
             if _audible(window) and (len(window) >= LEAST or not audible):
                 if audible % step == 0:
-                    self._kept.append((place, window))
+                    # Packed at once: that takes time too, of which none may be left afterwards.
+                    self._kept.append(Window(self._seconds(), packed(window)))
                 audible += 1
             if len(self._kept) >= 2 * self._most:
                 self._kept, step = self._kept[::2], 2 * step
+            self._whole += 1
             if self._clock() > self._until:
-                after = moment((place + 1) * WINDOW / SOUND_RATE)
-                self._problems.append(f"its sound after {after} was left out: it took too long")
+                self._problems.append(f"its sound after {self._after()} was left out: it took too long")
                 break
+
+    def _seconds(self) -> float:
+        """When the next window begins, after the start of the video."""
+        return round(self._start + self._whole * WINDOW / SOUND_RATE, 2)
+
+    def _after(self) -> str:
+        return moment(self._seconds())
 
 
 def packed(window: Samples) -> bytes:

@@ -6,6 +6,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
@@ -52,11 +53,13 @@ def film(
     Ends after ``seconds`` with what there is by then; what is damaged or missing is in its problems. Raises
     BadVideo when no frame can be had.
     """
+    began = clock()
     with _opened(data, name) as container:
         try:
-            return _Reading(container, data, sampling, max_pixels, clock() + seconds, clock).film()
+            found = _Reading(container, data, sampling, max_pixels, began + seconds, clock).film()
         except (FFmpegError, ValueError) as error:
             raise BadVideo(f"the video is damaged: {_detail(error)}") from None
+    return replace(found, took=clock() - began)
 
 
 def _opened(data: bytes, name: str) -> InputContainer:

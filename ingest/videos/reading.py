@@ -51,7 +51,7 @@ def read(
     args = (task.data, task.name, sampling(settings), settings.max_pixels, SHARE * deadline)
     try:
         film: Film = sandbox.call(FILM, *args, deadline=deadline)
-        track = listened(task, encoder, sandbox, settings)
+        track = listened(task, encoder, sandbox, settings.video_sounds, deadline - film.took)
         stills = film.stills if sees(encoder) else ()
         if not (stills or track.windows):
             raise BadVideo("; ".join((NOTHING, *track.problems)))

@@ -33,10 +33,12 @@ class Still:
 class Film:
     """What was read of a video: its length in ``seconds``, stills in their order, problems for people.
 
-    ``taken_at``: when it was made, in Unix seconds, 0 when it does not say.
+    ``taken_at``: when it was made, in Unix seconds, 0 when it does not say. ``took``: seconds that reading it
+    took.
     """
 
     seconds: float
     stills: tuple[Still, ...]
     problems: tuple[str, ...] = ()
     taken_at: int = 0
+    took: float = 0.0

@@ -89,3 +89,8 @@ def die_of_frames(data: bytes, wanted: object, max_pixels: int, seconds: float) 
 def die_of_video(data: bytes, name: str, sampling: object, max_pixels: int, seconds: float) -> None:
     del data, name, sampling, max_pixels, seconds
     die()
+
+
+def die_of_sound(data: bytes, name: str, most: int, seconds: float) -> None:
+    del data, name, most, seconds
+    die()

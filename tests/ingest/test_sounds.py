@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,12 @@ from ingest.reindex import ReindexReport, reindex
 from ingest.removal import remove
 from ingest.retrying import Patience
 from ingest.run import ingest
+from ingest.sandbox import Sandbox
 from ingest.sounds.decoding import heard
+from ingest.sounds.of_videos import TRACK
 from ingest.sources import SourceFile, walk
+from ingest.videos.reading import FILM
+from ingest.videos.records import Film
 from rag.build import Olhar, build
 from rag.encoders.clap import ClapEncoder
 from rag.encoders.imagebind import ImageBindEncoder
@@ -201,6 +206,37 @@ def test_who_does_not_see_hears_a_video_and_who_does_not_hear_sees_it(
     remove(parts, SCOPE, "item", found["film.mp4"].item_id)
     parts.fake = FakeEncoder()
     assert run().files[0].reason == "2 frames of 0:04"
+
+
+def test_the_sound_of_a_video_has_the_time_that_its_pictures_left(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.fake = Ears()
+    given: dict[str, tuple[object, float]] = {}
+    real = Sandbox.call
+
+    def call(sandbox: Sandbox, function: str, *args: object, deadline: float) -> object:
+        given[function] = args[-1], deadline
+        found = real(sandbox, function, *args, deadline=deadline)
+        return replace(found, took=200) if isinstance(found, Film) else found
+
+    monkeypatch.setattr(Sandbox, "call", call)
+    save(photos / "film.mp4", film([500], seconds=2))
+    run()
+    assert [given[FILM], given[TRACK]] == [(240, 300), (80, 100)]
+
+
+def test_a_sound_that_kills_who_reads_it_fails_the_video_and_another_try_may_go_well(
+    parts: FakeParts, photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.fake = Ears()
+    save(photos / "film.mp4", film([500], seconds=2))
+    with monkeypatch.context() as broken:
+        broken.setattr("ingest.sounds.of_videos.TRACK", "tests.ingest.sandbox_tasks:die_of_sound")
+        (receipt,) = run().files
+    assert receipt.status == "failed"
+    assert "over its sound; OLHAR_VIDEO_SOUNDS=0" in receipt.reason
+    assert run().files[0].reason == "1 frame and 1 sound of 0:02"
 
 
 def test_a_setting_leaves_the_sound_of_videos_out(tmp_path: Path) -> None:

@@ -95,6 +95,19 @@ def test_what_is_whole_is_kept_when_the_rest_is_damaged_or_takes_too_long() -> N
     assert late.problems == ("its sound after 0:20 was left out: it took too long",)
 
 
+def test_making_files_of_windows_counts_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+
+    def slowly(_: object) -> bytes:
+        made.append(b"")
+        return b""
+
+    monkeypatch.setattr(tracks, "packed", slowly)
+    late = track(film([500] * 4), "a.mp4", 32, seconds=25, clock=lambda: 10.0 * len(made))
+    assert len(late.windows) == 3
+    assert late.problems == ("its sound after 0:30 was left out: it took too long",)
+
+
 def test_the_same_samples_give_the_same_file_of_the_same_length() -> None:
     window = (8_000 * np.sin(np.arange(WINDOW) / 20)).astype(np.int16)
     assert packed(window) == packed(window)
