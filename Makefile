@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 3
 CHECKED := rag ingest api tests benchmarks
 
-.PHONY: demo test install lint types unit chaos clients fuzz api-docs serve clean
+.PHONY: demo test install lint types unit chaos clients again fuzz api-docs serve clean
 
 demo: install  ## set up, then ingest real photos and answer questions about them
 	$(BIN)/olhar demo
@@ -55,7 +55,9 @@ $(CLIENTS)/llamaindex/.installed: $(TRIED)/llamaindex.txt | install
 	$(PIP) install -q --no-deps --no-compile --target $(@D) -r $<
 	touch $@
 
-$(CLIENTS)/npm/.installed: $(TRIED)/package.json $(TRIED)/package-lock.json $(TRIED)/node.txt $(TRIED)/npm.sh | install
+# Its Node may be a link to one that was taken away since: then it is fetched again.
+$(CLIENTS)/npm/.installed: $(TRIED)/package.json $(TRIED)/package-lock.json $(TRIED)/node.txt $(TRIED)/npm.sh \
+  $(shell test -x $(CLIENTS)/npm/node || echo again) | install
 	sh $(TRIED)/npm.sh $(@D) $(PIP)
 
 fuzz: install  ## 3,000 odd requests to a real server, made from its OpenAPI document; takes some minutes

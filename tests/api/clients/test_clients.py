@@ -241,7 +241,7 @@ def test_llamaindexs_clients(url: str, system: FakeSystem) -> None:
 
 @pytest.mark.npm
 @pytest.mark.skipif(
-    not (NPM / ".installed").exists(),
+    not ((NPM / ".installed").exists() and (NPM / "node").exists()),
     reason="`make clients` fetches OpenAI's client for JavaScript, where npm's registry can be reached",
 )
 def test_openais_client_for_javascript(url: str, system: FakeSystem, tmp_path: Path) -> None:
