@@ -19,7 +19,7 @@ from ingest.parts import DOCUMENT, scanned
 from ingest.reconcile.again import Again
 from ingest.removal import finish_removals, hold, remove
 from ingest.system import Parts
-from rag.errors import NotFound
+from rag.errors import Conflict, NotFound
 from rag.pipeline.evidence import place
 from rag.records.places import FIGURE
 from rag.records.reviews import Review
@@ -133,8 +133,8 @@ def moderate_all(parts: Parts) -> list[tuple[Scope, Moderated]]:
 def settle(parts: Parts, scope: Scope, decided: Review) -> list[str]:
     """Carry out a decision about something that was stored; the jobs that bring it back, if it was held.
 
-    What is rejected goes with its original. Raises what store and records raise; a decision that is repeated
-    is carried out again.
+    What is rejected goes with its original. Raises what store and records raise, and Conflict where what is
+    allowed can be had from nowhere; a decision that is repeated is carried out again.
     """
     jobs = []
     if decided.state == "rejected":
@@ -153,9 +153,15 @@ def _remove(parts: Parts, scope: Scope, item_id: str) -> None:
 
 def _brought_back(parts: Parts, scope: Scope, decided: Review) -> list[str]:
     finish_removals(parts, scope)  # what was half deleted before is not what comes back
+    if parts.store.get(scope, "image", [decided.item_id]):
+        return []  # somebody put it in again
     noted = parts.records.places.sources_of(scope, [decided.item_id]).get(decided.item_id, [])
     again = Again(parts, scope)
-    again.add([source for source in noted if not source.startswith(FIGURE)], decided.sha256)
+    if not again.add_same([name for name in noted if not name.startswith(FIGURE)], decided.sha256):
+        raise Conflict(
+            f"{decided.source} is allowed, and cannot come back by itself: its original is gone, and no file "
+            "has its bytes any more; ingest it again from wherever it is"
+        )
     return again.submit()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ class Again:
         self._parts = parts
         self._scope = scope
         self._wanted: dict[str, str] = {}
+        self._same: set[str] = set()
         # Who sends a file from elsewhere says what its source is: it names no file of this machine.
         self._trusted = not parts.settings.asks_for_keys
 
@@ -38,6 +40,17 @@ class Again:
         """These are to be ingested again."""
         for source in sources:
             self._wanted[source] = self._wanted.get(source) or sha256
+
+    def add_same(self, sources: Iterable[str], sha256: str) -> bool:
+        """As ``add``, but these very bytes alone: the original, or the file while it has them.
+
+        False where neither is there.
+        """
+        kept = self._parts.blobs.exists(sha256)
+        found = [source for source in sources if kept or self._has(source, sha256)]
+        self._same.update(found)
+        self.add(found, sha256)
+        return bool(found)
 
     def wants(self, source: str) -> bool:
         """Whether that was said of this one."""
@@ -61,6 +74,9 @@ class Again:
     def _file(self, source: str, sha256: str) -> NewFile | None:
         parts, row = self._parts, self._last(source)
         path = _path(source, row, trusted=self._trusted)
+        same = source in self._same
+        if same and parts.blobs.exists(sha256) and (row is not None or not self._has(source, sha256)):
+            path = None  # the file may have other bytes, or be given some before it is read
         if path is not None and row is None:
             (file,) = (file for file in walk([path]) if file.path == path)
             return put_down(file, parts.staged, parts.settings.max_bytes)
@@ -77,13 +93,24 @@ class Again:
             name = secrets.token_hex(32)
             parts.staged.put(name, data)
             return NewFile(source, {STAGED: name}, description, replaces, len(data), name)
-        if _remains(row):
+        if _remains(row) and not same:
             return NewFile(source, row.locator, description, replaces)
         return None
 
     def _found(self, source: str) -> bool:
         row = self._last(source)
         return _path(source, row, trusted=self._trusted) is not None or _remains(row)
+
+    def _has(self, source: str, sha256: str) -> bool:
+        """Whether the file of a source is there and has these bytes."""
+        path = _path(source, self._last(source), trusted=self._trusted)
+        try:
+            if path is None:
+                return False
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
 
     def _last(self, source: str) -> FileRow | None:
         return self._parts.records.receipts.last(self._scope, source)

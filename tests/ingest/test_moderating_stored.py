@@ -15,6 +15,7 @@ from ingest.reconcile import reconcile
 from ingest.removal import HELD, finish_removals, remove
 from ingest.run import drain, ingest
 from ingest.sources import walk
+from rag.errors import Conflict
 from rag.records.reviews import Decision, Review
 from rag.types import Kind, Scope, content_hash, item_id
 from rag.vision.moderation import Action, Moderator
@@ -121,6 +122,49 @@ def test_what_is_allowed_comes_back_with_all_that_was_said_of_it(stored: FakePar
     assert after.item.caption == "a toy"
     assert (after.image_vector == before.image_vector).all()  # type: ignore[union-attr]  # it has one
     assert reconcile(stored).clean
+
+
+def test_what_is_allowed_comes_back_though_its_file_is_another_one_by_now(
+    stored: FakeParts, photos: Path
+) -> None:
+    before = stored.store.saved[ID].item
+    swept(stored, "quarantine")
+    save(photos / f"{BAD}.png", picture(77))
+    (job,) = decide(stored, "allow")
+    with Desk(stored) as desk:
+        drain(desk)
+    assert stored.records.jobs.get(SCOPE.tenant, job).counts == {"indexed": 1}
+    assert stored.store.saved[ID].item.sources == before.sources
+    assert stored.store.saved[ID].item.caption == before.caption
+    assert len(stored.store.saved) == 3
+    assert stored.blobs.exists(content_hash(picture(BAD)))
+
+
+def test_what_is_allowed_comes_back_from_its_file_where_the_original_is_gone(
+    stored: FakeParts, photos: Path
+) -> None:
+    swept(stored, "quarantine")
+    stored.blobs.delete(content_hash(picture(BAD)))
+    save(photos / f"{BAD}.png", picture(77))
+    with pytest.raises(Conflict, match="cannot come back by itself"):
+        decide(stored, "allow")
+    assert only(stored).held
+    assert len(stored.records.jobs.latest(SCOPE.tenant)) == 1, "a job without a file was put down"
+    save(photos / f"{BAD}.png", picture(BAD))
+    assert len(decide(stored, "allow")) == 1
+    with Desk(stored) as desk:
+        drain(desk)
+    assert ID in stored.store.saved
+    assert not only(stored).held
+
+
+def test_what_was_put_in_again_meanwhile_is_held_no_more(stored: FakeParts, run: Run) -> None:
+    swept(stored, "quarantine")
+    stored.records.reviews.decide(SCOPE.tenant, only(stored).id, "allow")  # and killed
+    run()
+    assert ID in stored.store.saved
+    assert decide(stored, "allow") == []
+    assert not only(stored).held
 
 
 def test_what_is_rejected_goes_with_its_original_and_is_kept_out_without_a_policy_too(
