@@ -23,6 +23,8 @@ SIGNATURES: Final[Mapping[tuple[int, bytes], str]] = {
     **{(4, b"ftyp" + brand): "video/mp4" for brand in (b"iso", b"mp4", b"avc1", b"M4V", b"3gp", b"dash")},
 }
 """Place and bytes of each type. Matroska and AVI are none that browsers show: they are downloaded."""
+_HEARD: Final[Mapping[str, str]] = {"video/mp4": "audio/mp4", "video/webm": "audio/webm"}
+"""What those are that hold sound alone."""
 SIGNED: Final = 64
 """First bytes of a file that tell its type."""
 _EBML: Final = b"\x1aE\xdf\xa3"
@@ -30,8 +32,13 @@ _WEBM: Final = b"\x42\x82\x84webm"
 """The element DocType of Matroska (RFC 8794), four bytes long."""
 
 
-def shown_type(data: bytes) -> str | None:
-    """The media type of what a browser may show; None for all else."""
+def shown_type(data: bytes, *, heard: bool = False) -> str | None:
+    """The media type of what a browser may show; None for all else. ``heard``: it is sound alone."""
+    found = _by_signature(data)
+    return _HEARD.get(found, found) if heard and found else found
+
+
+def _by_signature(data: bytes) -> str | None:
     if data.startswith(_EBML):
         return "video/webm" if _WEBM in data[:SIGNED] else None
     found = (name for (place, sign), name in SIGNATURES.items() if data.startswith(sign, place))

@@ -55,7 +55,7 @@ class BadVideo(InvalidInput):
 
 
 class SoundAlone(BadVideo):
-    """A file built like a video that has sound and no picture: for an encoder that hears, a sound."""
+    """A file built like a video that has sound and no picture: a sound."""
 
 
 class BadSound(InvalidInput):

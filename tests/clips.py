@@ -85,7 +85,14 @@ def sound() -> bytes:
 def tone(kind: str = "wav", pitch: float = 440.0, seconds: float = 1.0, rate: int = 16_000) -> bytes:
     """A sound of one pitch in hertz; ``kind`` is FFmpeg's name of the format."""
     out = io.BytesIO()
-    codec = {"wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "mp3": "libmp3lame", "ipod": "aac"}[kind]
+    codec = {
+        "wav": "pcm_s16le",
+        "flac": "flac",
+        "ogg": "libopus",
+        "mp3": "libmp3lame",
+        "ipod": "aac",
+        "mp4": "aac",
+    }[kind]
     wave = np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
     with av.open(out, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=rate, layout="mono")

@@ -25,7 +25,7 @@ from rag.errors import BadImage, NotFound
 from rag.images import thumbnail as small
 from rag.images import working_picture
 from rag.settings import Name
-from rag.types import Item, Kind, Scope
+from rag.types import AUDIO, Item, Kind, Scope
 
 router = APIRouter(tags=["items"])
 
@@ -160,7 +160,8 @@ def original_of(olhar: Olhar, item: Item, more: Mapping[str, str] = NO_HEADERS) 
     """What an item was made of. Raises NotFound where that is not kept."""
     sha256 = item.content_hash
     size = olhar.blobs.size(sha256)
-    shown = shown_type(b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED))))
+    head = b"".join(olhar.blobs.pieces(sha256, 0, min(size, SIGNED)))
+    shown = shown_type(head, heard=item.modality == AUDIO)
     name = safe_name(item.source, item.id, shown)
     return File(
         sha256,

@@ -6,11 +6,11 @@ from typing import Final, Literal, TypeAlias
 
 Format: TypeAlias = Literal["wav", "flac", "ogg", "mp3", "mov"]
 """As FFmpeg names them; no other of its readers is ever opened."""
-EXTENSIONS: Final = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a"))
+EXTENSIONS: Final = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b"))
 """Endings, lower case with the dot, by which a file may be a sound."""
 _SIGNS: Final[dict[bytes, Format]] = {b"fLaC": "flac", b"OggS": "ogg", b"ID3": "mp3"}
 _MP4_OF_SOUND: Final = frozenset((b"M4A ", b"M4B "))
-"""Brands of MP4 files that hold sound alone."""
+"""Brands of MP4 files that hold sound alone. Those of others may too: their reader says (``SoundAlone``)."""
 
 
 def format_of(data: bytes) -> Format | None:

@@ -13,7 +13,7 @@ from ingest.sounds.of_videos import listened, sound_parts
 from ingest.steps import Task
 from ingest.videos.records import Choice, Film, Sampling, Still
 from rag.blobs import Blobs
-from rag.encoders.senses import hears, sees
+from rag.encoders.senses import sees
 from rag.errors import BadVideo, OlharError, SoundAlone
 from rag.images import thumbnail, working_picture
 from rag.protocols import ImageEncoder
@@ -43,9 +43,8 @@ def read(
 ) -> None:
     """Bytes to the parts of the video ``item``; stills and windows of its sound are kept beside the original.
 
-    An encoder that does not see has no use for stills; for one that hears, a video that is sound alone is a
-    sound. ``claim`` is told the hashes before, so that nobody
-    takes them for unused.
+    An encoder that does not see has no use for stills. A file like a video that is sound alone is read as a
+    sound. ``claim`` is told the hashes before, so that nobody takes them for unused.
     """
     deadline = settings.parse_seconds
     args = (task.data, task.name, sampling(settings), settings.max_pixels, SHARE * deadline)
@@ -64,11 +63,11 @@ def read(
         blobs.put(task.sha256, task.data)
         first = working_picture(film.stills[0].data, max_pixels=settings.max_pixels)
         blobs.put_thumbnail(task.sha256, thumbnail(first.pixels, settings.thumbnail))
+    except SoundAlone:
+        sounds.read(task, encoder, sandbox, blobs, settings)
+        return
     except OlharError as error:
-        if isinstance(error, SoundAlone) and hears(encoder):
-            sounds.read(task, encoder, sandbox, blobs, settings)
-        else:
-            task.refused(error)
+        task.refused(error)
         return
     task.data = b""
     task.taken_at = film.taken_at if task.file_metadata else 0

@@ -32,8 +32,13 @@ from tests.loopback import running
 from tests.rag.encoders.tiny_models import tiny_imagebind
 
 PICTURES = {f"{seed}.png": picture(seed) for seed in range(3)}
-SOUNDS = {"high.wav": tone(pitch=4000), "low.flac": tone("flac", pitch=300), "memo.m4a": tone("ipod")}
-TYPES = {"high.wav": "audio/wav", "low.flac": "audio/flac", "memo.m4a": "audio/mp4"}
+SOUNDS = {
+    "high.wav": tone(pitch=4000),
+    "low.flac": tone("flac", pitch=300),
+    "memo.m4a": tone("ipod"),
+    "talk.m4a": tone("mp4", pitch=900),
+}
+TYPES = {"high.wav": "audio/wav", "low.flac": "audio/flac", "memo.m4a": "audio/mp4", "talk.m4a": "audio/mp4"}
 ALL = {**PICTURES, **SOUNDS}
 
 

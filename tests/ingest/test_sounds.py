@@ -68,8 +68,15 @@ def test_a_sound_is_an_item_of_its_own_modality(parts: FakeParts, photos: Path, 
     assert not parts.store.saved
 
 
-def test_a_file_like_a_video_that_is_sound_alone_is_a_sound(parts: FakeParts, photos: Path, run: Run) -> None:
-    save(photos / "memo.mp4", sound())
+@pytest.mark.parametrize(
+    ("name", "brand"),
+    [("memo.mp4", b"isom"), ("memo.m4a", b"mp42"), ("memo.m4a", b"3gp4"), ("book.m4b", b"M4B ")],
+)
+def test_a_file_like_a_video_that_is_sound_alone_is_a_sound(
+    parts: FakeParts, photos: Path, run: Run, name: str, brand: bytes
+) -> None:
+    data = sound()
+    save(photos / name, data[:8] + brand + data[12:])
     parts.fake = Ears()
     (receipt,) = run().files
     assert (receipt.status, receipt.reason) == ("indexed", "0:01 of sound")

@@ -77,7 +77,7 @@ def test_what_cannot_be_used_is_quarantined_and_hurts_no_other(
     (picture,) = add(photos, 1)
     save(photos / "picture.avi", picture.read_bytes())
     found = {Path(file.source).name: file for file in run().files}
-    assert found["sound.mp4"].reason == "it has sound and no picture"
+    assert "a sound, which the encoder cannot hear: choose one" in found["sound.mp4"].reason
     assert "damaged or missing" in found["cut.mp4"].reason
     assert found["empty.mkv"].reason == "the file is empty"
     assert {name: file.status for name, file in found.items() if name.endswith(("mp4", "mkv"))} == {
