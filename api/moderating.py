@@ -9,7 +9,6 @@ from ingest.moderating_stored import moderate_stored, settle
 from ingest.removal import finish_removals
 from rag.build import OFF, Olhar
 from rag.errors import NotFound
-from rag.records.places import FIGURE
 from rag.records.reviews import Decision, State
 from rag.types import Item, Pixels, Scope
 from rag.vision.moderation import Moderator
@@ -55,8 +54,7 @@ class Moderation:
         """
         kept = self._olhar.records.reviews.get(self._tenant, review)
         scope = Scope(self._tenant, kept.collection)
-        noted = self._olhar.records.places.sources_of(scope, [kept.item_id]).get(kept.item_id, [])
-        held = any(not source.startswith(FIGURE) for source in noted)
+        held = self._olhar.records.places.sourced(scope, [kept.item_id])
         if not held and not self._olhar.store.get(scope, "image", [kept.item_id]):
             raise NotFound(f"of the review {review} no file is kept: look at its source, {kept.source!r}")
         return Item(

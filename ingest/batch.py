@@ -255,6 +255,16 @@ class BatchRun:
         self._parts.records.edits.forget(scope, self._writer.gone)
         self._unused |= {sha256 for task in lost for sha256 in task.figures}
         self._forget_kept_out(written)
+        self._forget_held(before)
+
+    def _forget_held(self, before: Sequence[Place]) -> None:
+        """What moderation holds goes with its last source, as what is stored does."""
+        scope, records = self.batch.scope, self._parts.records
+        moved = {place.item_id for place in before} - {task.item_id for task in self._tasks}
+        held = records.reviews.held(scope, sorted(moved), decided=True).keys()
+        left = sorted(held - records.places.sourced(scope, sorted(held)))
+        records.edits.forget(scope, left)
+        records.reviews.release_items(scope, left)
 
     def _forget_kept_out(self, written: Sequence[Task]) -> None:
         """Pictures of documents that were refused before they were written are used by nothing."""

@@ -14,7 +14,6 @@ import numpy as np
 from ingest.steps import Task
 from ingest.system import Parts
 from rag.pipeline.evidence import place
-from rag.records.places import FIGURE
 from rag.records.reviews import State
 from rag.types import Scope, Vector
 from rag.vision.moderation import Verdict
@@ -33,7 +32,8 @@ def moderate(parts: Parts, scope: Scope, tasks: Sequence[Task]) -> None:
     moderator = parts.moderator
     pictured = [(task, found) for task in tasks if task.plan == "index" and (found := _pictures(task))]
     states = keep_out_decided(parts, scope, [task for task, _ in pictured])
-    noted = _noted(parts, scope, [task.item_id for task, _ in pictured])
+    # These were stored before: their sources are noted, and their originals are kept.
+    noted = parts.records.places.sourced(scope, [task.item_id for task, _ in pictured])
     for task, pictures in pictured:
         if task.receipt is None and moderator is not None and states.get(task.sha256) != "allowed":
             verdicts = moderator.of_images(np.stack([vector for _, vector in pictures]))
@@ -101,12 +101,6 @@ def put_down(
         held=held,
         place=judged.place,
     )
-
-
-def _noted(parts: Parts, scope: Scope, item_ids: Sequence[str]) -> set[str]:
-    """Those that were stored before: their sources are noted, and their originals are kept."""
-    sources = parts.records.places.sources_of(scope, item_ids)
-    return {one for one, names in sources.items() if any(not name.startswith(FIGURE) for name in names)}
 
 
 def _judged(parts: Parts, scope: Scope, task: Task, judged: Judged, *, was_stored: bool) -> None:

@@ -196,6 +196,7 @@ def _without_source(parts: Parts, scope: Scope, source: str) -> int:
     rows = [_without(row, source) for row in parts.store.rows(scope, "image", ids)]
     kept = [row for row in rows if row.item.sources]
     lost = [row.item.id for row in rows if not row.item.sources]
+    lost += _away(parts, scope, source, set(ids) - {row.item.id for row in rows})
     parts.store.upsert(kept)
     for row in kept:
         if has_beneath(row.item):
@@ -203,6 +204,15 @@ def _without_source(parts: Parts, scope: Scope, source: str) -> int:
     gone = sum(_without_item(parts, scope, item_id) for item_id in lost)
     parts.records.places.forget(scope, [source])
     return gone
+
+
+def _away(parts: Parts, scope: Scope, source: str, item_ids: set[str]) -> list[str]:
+    """Of items that are not there, those without another source: with them goes what was said of them."""
+    noted = parts.records.places.sources_of(scope, sorted(item_ids))
+    others = {
+        one: [n for n in names if n != source and not n.startswith(FIGURE)] for one, names in noted.items()
+    }
+    return [one for one in sorted(item_ids) if not others.get(one)]
 
 
 def _forget(parts: Parts, scope: Scope, item_ids: list[str]) -> None:

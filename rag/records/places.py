@@ -101,6 +101,11 @@ class Places:
                     found.setdefault(row["item_id"], []).append(row["source"])
         return found
 
+    def sourced(self, scope: Scope, item_ids: Sequence[str]) -> set[str]:
+        """Those of these items that some file holds; that they have pictures inside does not count."""
+        found = self.sources_of(scope, item_ids)
+        return {one for one, names in found.items() if any(not name.startswith(FIGURE) for name in names)}
+
     def under(self, scope: Scope, prefix: str) -> Iterator[Place]:
         """Sources that begin with ``prefix``, in order."""
         after = ("", "")

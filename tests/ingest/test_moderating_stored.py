@@ -298,6 +298,32 @@ def test_what_was_rejected_and_is_stored_all_the_same_is_told_and_deleted(stored
     assert swept(stored, "reject").rejected == 0
 
 
+@pytest.mark.parametrize("how", ["forgotten", "replaced"])
+def test_what_is_held_goes_with_its_last_source_and_all_that_was_said_of_it(
+    stored: FakeParts, run: Run, photos: Path, how: str
+) -> None:
+    also = save(photos / "also.png", picture(BAD))
+    run()
+    edit_item(stored, SCOPE, ID, Change(caption="a toy"))
+    swept(stored, "quarantine")
+
+    def left(path: Path) -> None:
+        if how == "forgotten":
+            remove(stored, SCOPE, "source", str(path))
+        else:
+            save(path, picture(70 + len(path.name)))
+            run()
+
+    left(also)
+    assert stored.records.edits.of(SCOPE, [ID])
+    assert only(stored).held
+    left(photos / f"{BAD}.png")
+    assert stored.records.edits.of(SCOPE, [ID]) == {}
+    assert not only(stored).held
+    assert not stored.blobs.exists(content_hash(picture(BAD)))
+    assert decide(stored, "allow") == []
+
+
 def test_a_video_is_held_and_comes_back_as_a_whole(tmp_path: Path) -> None:
     parts = FakeParts(tmp_path / "watched", video_seconds=0.2)
     path = save(tmp_path / "photos" / "clip.mp4", clip())
