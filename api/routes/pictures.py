@@ -27,7 +27,8 @@ Ts = TypeVarTuple("Ts")
 
 ITEM = "olhar:"
 """Begins the name of a stored picture: ``olhar:<item id>``."""
-FORMS = "a data URI in base64 (data:image/jpeg;base64,…), olhar:<item id>, or a URL of http or https"
+FORMS = "a data URI in base64 (data:{};base64,…), olhar:<item id>, or a URL of http or https"
+EXAMPLES = {"picture": "image/jpeg", "sound": "audio/wav"}
 
 
 async def opened(apart: Apart, uris: Iterable[str | None], work: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -70,7 +71,7 @@ def _is_remote(uri: str) -> bool:
 def _inline(uri: str, what: str, bad: type[InvalidInput]) -> bytes:
     head, comma, content = uri.partition(",")
     if not comma or not head.lower().startswith("data:") or not head.lower().endswith(";base64"):
-        raise bad(f"a {what} has to be {FORMS}")
+        raise bad(f"a {what} has to be {FORMS.format(EXAMPLES[what])}")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):

@@ -171,7 +171,7 @@ def test_what_is_no_sound_is_refused(place: Place) -> None:
     told = problem(place.client.post("/v1/search", **form(b"no sound")), 422)
     assert "not a sound in a known format" in told["detail"]
     told = problem(place.client.post("/v1/search", json={"sound": "a.wav"}), 422)
-    assert "a sound has to be a data URI" in told["detail"]
+    assert "a sound has to be a data URI in base64 (data:audio/wav;base64,…)" in told["detail"]
     two = [("sound", ("a.wav", tone())), ("sound", ("b.wav", tone()))]
     told = problem(place.client.post("/v1/search", files=two), 422)
     assert "2 sounds; one is allowed" in told["detail"]
