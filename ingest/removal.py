@@ -12,10 +12,10 @@ from rag.errors import NotFound
 from rag.records.places import FIGURE
 from rag.records.types import Removal
 from rag.types import Kind, Row, Scope
+from rag.types import item_id as id_of
 
 KINDS: Final[tuple[Kind, ...]] = ("image", "passage")
 PAGE: Final = 500
-HELD: Final = "taken out of search by moderation since, until it is decided"
 
 
 def remove(
@@ -130,7 +130,8 @@ def _carry_out(parts: Parts, removal: Removal) -> int:
     scope, records = removal.scope, parts.records
     if removal.target == "item":
         gone = _without_item(parts, scope, removal.name)
-        records.receipts.deleted(scope, item_id=removal.name)
+        made_of = next((one for one in removal.contents if id_of(scope, one) == removal.name), "")
+        records.receipts.deleted(scope, item_id=removal.name, sha256=made_of)
         return gone
     if removal.target == "hold":
         return _without_held(parts, scope, removal.name)
@@ -178,7 +179,7 @@ def _without_held(parts: Parts, scope: Scope, item_id: str) -> int:
         return 0
     delete_parts(parts.store, scope, [item_id])
     gone = parts.store.delete(scope, "image", [item_id])
-    parts.records.receipts.deleted(scope, item_id=item_id, reason=HELD)
+    parts.records.receipts.held(scope, item_id)
     # They are read from the original again, should it come back.
     parts.records.places.forget_figures(scope, [item_id])
     return gone

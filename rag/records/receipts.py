@@ -16,6 +16,7 @@ from rag.types import Scope
 CHUNK: Final = 500
 STORED: Final = ("indexed", "duplicate", "unchanged")
 DELETED: Final = "deleted since"
+HELD: Final = "taken out of search by moderation since, until it is decided"
 
 
 class Receipts:
@@ -57,15 +58,27 @@ class Receipts:
                 found.update(connection.execute(asked).scalars())
         return found
 
-    def deleted(self, scope: Scope, *, item_id: str = "", source: str = "", reason: str = DELETED) -> None:
-        """An item, a source or (neither) all was deleted on purpose: let the receipts say so."""
-        meant = _of(scope) & (files.c.item_id != "")
+    def deleted(self, scope: Scope, *, item_id: str = "", sha256: str = "", source: str = "") -> None:
+        """An item, a source or (neither) all was deleted on purpose: let the receipts say so.
+
+        ``sha256``: of what the item was made; receipts of what is held name it by that alone.
+        """
+        held = files.c.reason == HELD
+        meant = _of(scope) & ((files.c.item_id != "") | held)
         if item_id:
-            meant &= files.c.item_id == item_id
+            meant &= (files.c.item_id == item_id) | (
+                held & (files.c.sha256 == sha256) & (files.c.sha256 != "")
+            )
         if source:
             meant &= files.c.source == source
         with self._database.writing() as connection:
-            connection.execute(update(files).where(meant).values(item_id="", reason=reason))
+            connection.execute(update(files).where(meant).values(item_id="", reason=DELETED))
+
+    def held(self, scope: Scope, item_id: str) -> None:
+        """Moderation took it out of search: let the receipts say so."""
+        meant = _of(scope) & (files.c.item_id == item_id)
+        with self._database.writing() as connection:
+            connection.execute(update(files).where(meant).values(item_id="", reason=HELD))
 
     def _read(self, *conditions: ColumnElement[bool]) -> list[FileRow]:
         with self._database.reading() as connection:

@@ -12,10 +12,11 @@ from ingest.editing import Change, edit_item
 from ingest.moderating import REJECTED
 from ingest.moderating_stored import Moderated, moderate_all, moderate_stored, settle
 from ingest.reconcile import reconcile
-from ingest.removal import HELD, finish_removals, remove
+from ingest.removal import finish_removals, remove
 from ingest.run import drain, ingest
 from ingest.sources import walk
 from rag.errors import Conflict
+from rag.records.receipts import DELETED, HELD
 from rag.records.reviews import Decision, Review
 from rag.types import Kind, Scope, content_hash, item_id
 from rag.vision.moderation import Action, Moderator
@@ -175,6 +176,7 @@ def test_what_is_rejected_goes_with_its_original_and_is_kept_out_without_a_polic
     assert not stored.blobs.exists(content_hash(picture(BAD)))
     assert len(sources(stored)) == 2
     assert not only(stored).held
+    assert stored.records.receipts.last(SCOPE, only(stored).source).reason == DELETED  # type: ignore[union-attr]
     assert [file.reason for file in run().files if file.status == "quarantined"] == [REJECTED]
     assert reconcile(stored).clean
 
@@ -322,6 +324,17 @@ def test_what_is_held_goes_with_its_last_source_and_all_that_was_said_of_it(
     assert not only(stored).held
     assert not stored.blobs.exists(content_hash(picture(BAD)))
     assert decide(stored, "allow") == []
+
+
+def test_the_receipt_of_what_is_held_tells_that_its_source_was_deleted(stored: FakeParts) -> None:
+    swept(stored, "quarantine")
+    kept = receipt(stored)
+    remove(stored, SCOPE, "source", only(stored).source.replace(f"{BAD}.png", "1.png"))
+    assert receipt(stored) == kept == ("", HELD)
+    remove(stored, SCOPE, "source", only(stored).source)
+    row = stored.records.receipts.last(SCOPE, only(stored).source)
+    assert row is not None
+    assert (row.item_id, row.reason) == ("", DELETED)
 
 
 def test_a_video_is_held_and_comes_back_as_a_whole(tmp_path: Path) -> None:
