@@ -308,7 +308,8 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A ranked item. ``relevance`` is a calibrated probability in [0, 1]; ``score`` is its log-odds.
+    """A ranked item. ``score`` is what it is ordered by, in log-odds; ``relevance`` the probability in [0, 1]
+    that was found to stand behind such a score (``Calibration.lines``), never less for a higher one.
 
     ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too, and are not
     listed. ``negative`` is the probability that it is about what was not wanted; None where nothing was said.

@@ -13,7 +13,7 @@ from rag.evaluation.items import item, place_of
 from rag.evaluation.prepared import Prepared
 from rag.evaluation.rankings import Block, Fused, Ranked, RankingKind
 from rag.protocols import Reranker
-from rag.retrieval.fusion import CALIBRATED, LegScores, Scores, probability, told
+from rag.retrieval.fusion import CALIBRATED, LegScores, Scores, relevance_of
 from rag.types import Calibration, Described, Hit, Legs
 
 
@@ -72,8 +72,9 @@ class Reranked:
     ) -> tuple[Hit, ...]:
         found = []
         for rank, place in enumerate(places, start=1):
-            score = float(told(fused[q, place], self._fused.calibration))
-            one = Hit(rank, item(self._ready, place), score, probability(score), _legs(legs, q, place))
+            score = float(fused[q, place])
+            sure = float(relevance_of(fused[q, place], self._fused.calibration))
+            one = Hit(rank, item(self._ready, place), score, sure, _legs(legs, q, place))
             found.append(Described(one, self._describe(one)))
         hits, state = self._reranker.rerank(query, found)
         self._states[state.state] += 1

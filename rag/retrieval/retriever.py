@@ -193,7 +193,7 @@ def _hits(listed: Sequence[Grouped], before: int) -> list[Hit]:
         Hit(
             rank,
             one.ranked.item,
-            one.ranked.log_odds,
+            one.ranked.score,
             probability(one.ranked.log_odds),
             shown(one.ranked.scored),
             duplicates=one.duplicates,

@@ -18,7 +18,7 @@ def scored(*said: tuple[str, float]) -> tuple[Evidence, ...]:
 
 
 def test_the_words_of_the_question_weigh_and_so_does_the_score() -> None:
-    by_words = scored(("A dog runs.", 0.6), ("A dog runs on a beach.", 0.0))
+    by_words = scored(("A dog runs.", 1.0), ("A dog runs on a beach.", 0.0))
     assert best("Which dog runs on a beach?", by_words) is by_words[1]
     far = scored(("A dog runs.", 9.0), ("A dog runs on a beach.", 0.0))
     assert best("Which dog runs on a beach?", far) is far[0]

@@ -38,8 +38,9 @@ def test_words_have_lines_of_relevance_and_pictures_odds_of_their_own(store: Mil
         found = Retriever(store, toy, toy, bent, candidates=50).search(SCOPE, query)
         assert sources(found) == sources(straight)
         for hit, before in zip(found.hits, straight.hits, strict=True):
-            assert hit.score == pytest.approx(min(bias + slope * before.score for bias, slope in lines))
-            assert hit.relevance == pytest.approx(1 / (1 + np.exp(-hit.score)))
+            told = min(bias + slope * hit.score for bias, slope in lines)
+            assert hit.score == pytest.approx(before.score)
+            assert hit.relevance == pytest.approx(1 / (1 + np.exp(-told)))
 
 
 def test_several_pictures_ask_for_what_is_like_all(store: MilvusStore) -> None:
