@@ -62,7 +62,7 @@ class LabelOut(BaseModel):
 
 
 class HitOut(BaseModel):
-    """A ranked item. ``score``, in log-odds, is what it is ordered by, ``relevance`` the probability in [0, 1].
+    """A ranked item. ``score``, in log-odds, is what orders it; ``relevance`` is a probability in [0, 1].
 
     ``modality``: of an item of the kind ``image`` whether it is one, or a sound (``audio``), or another.
     ``duplicates`` pictures that look like it and ``more_parts`` of its document were found too and are not
