@@ -10,7 +10,7 @@ import numpy as np
 
 from api.classify_schemas import ClassifiedOut, ClassifyIn, WaysIn
 from api.teaching_schemas import ClassifierOut, ClassifiersOut, SortedOut, SortIn, TeachIn
-from ingest.classifying import sort_collection
+from ingest.classifying import PHOTOS, sort_collection
 from rag.build import Olhar
 from rag.errors import Conflict, FingerprintMismatch, NotFound
 from rag.protocols import WordByWord
@@ -85,7 +85,7 @@ class Classification:
         examples = {label: [places[one] for one in some] for label, some in wanted.examples.items()}
         templates = templates_of(wanted.language)
         words = label_vectors(encoder, [Wanted(label) for label in examples], templates)
-        seen = sample(self._olhar.store, scope, SEEN).vectors
+        seen = sample(self._olhar.store, scope, SEEN, where=PHOTOS).vectors  # those that it is to sort
         learned = learn(examples, vectors, words, prior=PRIOR if wanted.words else 0.0, seen=seen)
         counts = {label: len(set(some)) for label, some in examples.items()}
         kept = self._olhar.records.classifiers.put(

@@ -14,12 +14,14 @@ from ingest.origins import MODEL, PERSON, TAGS_ORIGIN, from_model, tags_origin
 from ingest.parts import follow, has_beneath, scanned
 from ingest.system import Parts
 from rag.errors import StoreUnavailable
-from rag.types import JSON, Item, Matrix, Row, Scope
+from rag.types import JSON, AllOf, Item, Matrix, Row, Scope, Where
 from rag.vision.zero_shot import Classified
 
 PAGE: Final = 256
 READ_BACKS: Final = 5
 READ_BACK_S: Final = 0.05
+PHOTOS: Final = AllOf((Where("modality", "eq", "image"), Where("parent_id", "eq", "")))
+"""What is sorted: no figures, pages and frames, and not what they are in."""
 Classify = Callable[[Matrix], Sequence[Classified]]
 
 
@@ -45,7 +47,7 @@ def sort_collection(
     """
     counts: Counter[str] = Counter()
     pictures = none = tagged = kept = 0
-    ids = [item.id for item in scanned(parts.store, scope, "image", None) if _photo(item)]
+    ids = [item.id for item in scanned(parts.store, scope, "image", PHOTOS)]
     for start in range(0, len(ids), PAGE):
         found = _found(parts, scope, ids[start : start + PAGE], classify, multi, threshold)
         pictures += len(found)
@@ -55,10 +57,6 @@ def sort_collection(
             written, stayed = _write(parts, scope, found, f"{MODEL}{name}")
             tagged, kept = tagged + written, kept + stayed
     return Sorted(pictures, dict(counts.most_common()), none, tagged, kept)
-
-
-def _photo(item: Item) -> bool:
-    return item.modality == "image" and not item.parent_id
 
 
 def _found(

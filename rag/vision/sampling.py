@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from rag.protocols import Store
-from rag.types import AUDIO, VIDEO, Item, Matrix, Not, Row, Scope, Where
+from rag.types import AUDIO, VIDEO, Filter, Item, Matrix, Not, Row, Scope, Where
 
 PAGE: Final = 200
 PICTURES: Final = Not(Where("modality", "in", ("document", VIDEO, AUDIO)))
@@ -43,22 +43,28 @@ class Sample:
 
 
 def sample(
-    store: Store, scope: Scope, limit: int, seed: int = 0, on_page: Callable[[], None] = lambda: None
+    store: Store,
+    scope: Scope,
+    limit: int,
+    seed: int = 0,
+    on_page: Callable[[], None] = lambda: None,
+    where: Filter = PICTURES,
 ) -> Sample:
-    """At most ``limit`` pictures of a scope. Ids are hashes of contents, so that those which follow an id
-    that the seed names, and after the last one the first ones, are drawn at random.
+    """At most ``limit`` pictures of a scope: all kinds, or those that ``where`` names. Ids are
+    hashes of contents, so that those which follow an id that the seed names, and after the last one the
+    first ones, are drawn at random.
 
     Raises what the store raises, and what ``on_page`` raises before a page is read.
     """
-    total = store.count(scope, "image", PICTURES)
-    return Sample(tuple(islice(_rows(store, scope, seed, on_page), limit)), total)
+    total = store.count(scope, "image", where)
+    return Sample(tuple(islice(_rows(store, scope, seed, on_page, where), limit)), total)
 
 
-def _rows(store: Store, scope: Scope, seed: int, on_page: Callable[[], None]) -> Iterator[Row]:
+def _rows(store: Store, scope: Scope, seed: int, on_page: Callable[[], None], where: Filter) -> Iterator[Row]:
     start = hashlib.sha256(f"sample {seed}".encode()).hexdigest()[:32]
     for after, until in ((start, "~"), ("", start)):
         last = after
-        while page := store.scan(scope, "image", where=PICTURES, after=last, limit=PAGE):
+        while page := store.scan(scope, "image", where=where, after=last, limit=PAGE):
             on_page()
             last = page[-1].id
             ids = [item.id for item in page if item.id <= until]

@@ -24,7 +24,7 @@ from rag.settings import Settings
 from rag.store import MilvusStore
 from rag.types import Fingerprint, Matrix, Pixels
 from tests.api.conftest import FakeSystem, png, problem
-from tests.rag.vision.conftest import Drawn, drawn_store, rows
+from tests.rag.vision.conftest import AXES, Drawn, drawn_row, drawn_store, rows
 
 __all__ = ["drawn_store"]
 ROUTE = "/v1/collections/drawn"
@@ -74,6 +74,23 @@ def test_a_taught_classifier_sorts_a_collection(client: httpx.Client, url: str, 
         assert [one.name for one in local.classifiers("drawn").classifiers] == ["things"]
     by_words = client.post(f"{ROUTE}/classify", json={"labels": list(NAMES.values()), "none": False}).json()
     assert sum(by_words["labels"].values()) >= 85
+
+
+def test_how_common_a_label_is_comes_from_what_is_sorted_and_not_from_the_frames_of_a_film(
+    client: httpx.Client, system: FakeSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shares = teach(client).json()["shares"]
+    film = drawn_row("film", np.eye(AXES)[0], modality="video")
+    frames = [
+        drawn_row(f"9{n:03}", np.eye(AXES)[0], parent_id=film.item.id, part=f"frame-{n}") for n in range(300)
+    ]
+    store = MilvusStore.open(str(tmp_path / "x.db"), image=Drawn.fingerprint, text=Drawn.fingerprint)
+    store.upsert([*rows(), film, *frames])
+    monkeypatch.setattr(system, "store", store)
+    assert teach(client).json()["shares"] == pytest.approx(shares)
+    told = client.post(f"{ROUTE}/classify", json={"classifier": "things"}).json()
+    assert told["pictures"] == 91
+    store.close()
 
 
 def test_pictures_may_be_sent_as_examples(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from rag.protocols import Captioner
 from rag.records.records import Records
 from rag.settings import Settings
 from rag.types import (
+    AllOf,
     AnyOf,
     CollectionInfo,
     Filter,
@@ -138,6 +139,10 @@ def _seen(item: Item, scope: Scope, kind: Kind) -> bool:
 def _matches(item: Item, where: Filter | None) -> bool:
     if where is None:
         return True
+    if isinstance(where, AllOf):
+        return all(_matches(item, part) for part in where.parts)
+    if isinstance(where, Where) and where.op == "eq":
+        return bool(getattr(item, where.field) == where.value)
     if isinstance(where, Where):
         assert (where.field, where.op) == ("parent_id", "in")
         assert isinstance(where.value, Sequence)
