@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from api.moderation_schemas import ModeratedOut, ReviewOut, ReviewsOut, VerdictOut
 from ingest.moderating_stored import moderate_stored, settle
-from ingest.removal import finish_removals
+from ingest.removal import KINDS, finish_removals
 from rag.build import OFF, Olhar
 from rag.errors import NotFound
 from rag.records.reviews import Decision, State
@@ -80,8 +80,12 @@ class Moderation:
         return ReviewOut.of(kept.get(self._tenant, review), jobs)
 
     def of_collection(self, collection: str, policy: str = "", *, apply: bool = False) -> ModeratedOut:
-        """What a policy says of what is stored; with ``apply`` it is carried out."""
+        """What a policy says of what is stored; with ``apply`` it is carried out. Raises NotFound."""
         scope = Scope(self._tenant, collection)
+        store, places = self._olhar.store, self._olhar.records.places
+        # All of it may be held: then its sources alone are noted.
+        if not any(store.count(scope, kind) for kind in KINDS) and not places.sources(scope, "", limit=1):
+            raise NotFound(f"there is no collection {collection!r}")
         found = moderate_stored(self._olhar, scope, self._moderator(policy), apply=apply)
         return ModeratedOut.of(collection, found, applied=apply)
 

@@ -23,7 +23,7 @@ from rag.errors import Conflict, NotFound
 from rag.pipeline.evidence import place
 from rag.records.places import FIGURE
 from rag.records.reviews import Review
-from rag.types import VIDEO, Item, Row, Scope
+from rag.types import VIDEO, Row, Scope
 from rag.vision.moderation import Action, Moderator, Verdict
 from rag.vision.moderation.policy import ACTIONS
 
@@ -165,14 +165,14 @@ def _brought_back(parts: Parts, scope: Scope, decided: Review) -> list[str]:
     return again.submit()
 
 
-def _applied(parts: Parts, scope: Scope, file: Item, judged: Judged, finding: Finding) -> Finding:
+def _applied(parts: Parts, scope: Scope, file: _File, judged: Judged, finding: Finding) -> Finding:
     kept: list[str] = []
     out = judged.verdict.kept_out
 
     def noted() -> None:
-        kept.append(put_down(parts, scope, file.content_hash, file.id, file.source, judged, held=out))
+        kept.append(put_down(parts, scope, file.content_hash, file.item_id, file.source, judged, held=out))
 
-    held = out and hold(parts, scope, file.id, noted)
+    held = out and hold(parts, scope, file.item_id, noted)
     if not out:
         noted()
     return replace(finding, review="".join(kept), held=held)
@@ -183,13 +183,22 @@ def _severity(verdict: Verdict) -> tuple[int, float]:
     return -ACTIONS.index(verdict.action), verdict.confidence
 
 
-def _files(parts: Parts, scope: Scope) -> tuple[dict[str, Item], dict[str, str]]:
-    """The items of whole files, by id, and of each picture the file that it belongs to."""
-    files: dict[str, Item] = {}
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is kept in memory of each file of a collection."""
+
+    item_id: str
+    source: str
+    content_hash: str
+
+
+def _files(parts: Parts, scope: Scope) -> tuple[dict[str, _File], dict[str, str]]:
+    """Whole files by the id of their item, and of each picture the file that it belongs to."""
+    files: dict[str, _File] = {}
     pictures: dict[str, str] = {}
     for item in scanned(parts.store, scope, "image", None):
         if not item.parent_id:
-            files[item.id] = item
+            files[item.id] = _File(item.id, item.source, item.content_hash)
         if item.modality not in (DOCUMENT, VIDEO):
             pictures[item.id] = item.parent_id or item.id
     return files, {item: file for item, file in pictures.items() if file in files}

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from api.cli import show
 from api.cli.classifying import NAME
-from rag.errors import InvalidInput
+from rag.errors import InvalidInput, NotFound
 from rag.settings import load_settings
 
 if TYPE_CHECKING:
@@ -59,10 +59,14 @@ def _collection(name: str, policy: str, *, apply: bool, as_json: bool) -> None:
 
     if not NAME.fullmatch(name):
         raise InvalidInput(f"{name} is no file, and no name of a collection")
+    nothing = f"{name} is no file, and no collection with pictures"
     with open_backend(load_settings()) as backend:
-        found = backend.moderate_collection(name, policy, apply=apply)
+        try:
+            found = backend.moderate_collection(name, policy, apply=apply)
+        except NotFound:
+            raise InvalidInput(nothing) from None
     if not found.files + found.decided + found.unseen + found.rejected:
-        raise InvalidInput(f"{name} is no file, and no collection with pictures")
+        raise InvalidInput(nothing)
     if as_json:
         show.as_json(found)
     else:

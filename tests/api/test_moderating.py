@@ -132,6 +132,8 @@ def test_a_stored_collection_is_judged_over_http_by_the_command_and_in_process(
     monkeypatch.setattr(system, "moderator_of", moderator_of)
     told = client.post("/v1/collections/drawn/moderate", json={}).json()
     assert (told["files"], told["applied"], told["held"]) == (91, False, 0)
+    missing = problem(client.post("/v1/collections/drawm/moderate", json={}), 404)
+    assert "drawm" in missing["detail"]
     with one_at_a_time("measuring"):
         busy = client.post("/v1/collections/drawn/moderate", json={})
     assert "moderating a collection" in problem(busy, 429)["detail"]
