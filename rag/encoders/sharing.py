@@ -19,6 +19,8 @@ A = TypeVar("A")
 
 MOST = 32
 """Inputs of a shared pass. A request of so many or more goes by itself, and holds nobody up."""
+FEW = 8
+"""The same where several passes run at a time: larger ones are no faster, and leave cores without one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,14 +36,17 @@ class _Request(Generic[A]):
 
 
 class SharedPasses(Generic[A]):
-    """``encode``, one pass at a time, with the inputs of all who wait. Safe to use from several threads."""
+    """``encode``, with the inputs of all who wait. Safe to use from several threads.
 
-    def __init__(self, encode: Callable[[Sequence[A]], Matrix], most: int = MOST) -> None:
+    ``lanes`` passes run at a time, for encoders that keep to one core each.
+    """
+
+    def __init__(self, encode: Callable[[Sequence[A]], Matrix], most: int = MOST, *, lanes: int = 1) -> None:
         self._encode = encode
         self._most = most
         self._waiting: list[_Request[A]] = []
         self._queue = threading.Lock()
-        self._device = threading.Lock()
+        self._device = threading.Semaphore(lanes)
 
     def __call__(self, inputs: Sequence[A]) -> Matrix:
         """The rows of ``inputs``. What ``encode`` raises for them is raised here, and for nobody else."""
@@ -52,8 +57,9 @@ class SharedPasses(Generic[A]):
             self._waiting.append(request)
         # Who gets the device works for all who wait; who finds their own rows made leaves it again.
         with self._device:
-            while not request.done.is_set():
-                self._serve(self._next())
+            while not request.done.is_set() and (some := self._next()):
+                self._serve(some)
+        request.done.wait()  # it may be in the pass of another lane
         if request.error is not None:
             raise request.error
         assert request.rows is not None
@@ -94,6 +100,11 @@ class SharedPasses(Generic[A]):
             self._serve([request])
 
 
+def lanes_of(encoder: ImageEncoder | TextEncoder) -> int:
+    """How many passes over texts an encoder does best at a time: one, unless it says more (``lanes``)."""
+    return int(getattr(encoder, "lanes", 1))
+
+
 class SharedImageEncoder(WrappedImageEncoder):
     """An ``ImageEncoder`` whose passes are shared by those who ask at the same time.
 
@@ -105,7 +116,8 @@ class SharedImageEncoder(WrappedImageEncoder):
         super().__init__(encoder)
         self._images: SharedPasses[Any] = SharedPasses(encoder.encode_images, most)
         self._queries: SharedPasses[Any] = SharedPasses(encoder.encode_image_queries, most)
-        self._texts = SharedPasses(encoder.encode_text_queries, most)
+        lanes = lanes_of(encoder)
+        self._texts = SharedPasses(encoder.encode_text_queries, FEW if lanes > 1 else most, lanes=lanes)
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
         return self._encoder.encode_images(images) if self.device == "cpu" else self._images(images)
@@ -122,7 +134,8 @@ class SharedTextEncoder(WrappedTextEncoder):
 
     def __init__(self, encoder: TextEncoder, most: int = MOST) -> None:
         super().__init__(encoder)
-        self._queries = SharedPasses(encoder.encode_queries, most)
+        lanes = lanes_of(encoder)
+        self._queries = SharedPasses(encoder.encode_queries, FEW if lanes > 1 else most, lanes=lanes)
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
         return self._queries(texts)

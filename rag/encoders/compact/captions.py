@@ -17,6 +17,7 @@ from rag.encoders.compact.encoder import LEARNED_DIMENSION, unit
 from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest, loaded
 from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, TextTower
+from rag.encoders.sessions import cores
 from rag.once import once
 from rag.types import Fingerprint, Matrix, Vector
 
@@ -34,6 +35,7 @@ class MiniLMEncoder:
     fingerprint = Fingerprint(MINILM, TEXT.sha256[:16], TEXT_PREPROCESSING, TEXT_DIMENSION)
     device = "cpu"
     max_tokens = MAX_TOKENS
+    lanes = cores()
 
     def __init__(self, tower: TextTower) -> None:
         self._tower = tower
@@ -57,6 +59,7 @@ class CompactTextEncoder:
 
     device = "cpu"
     max_tokens = MAX_TOKENS
+    lanes = cores()
 
     def __init__(self, tower: TextTower, *, heads: Path = PACKAGED) -> None:
         self._tower = tower

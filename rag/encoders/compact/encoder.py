@@ -24,6 +24,7 @@ from rag.encoders.compact.naming import Names
 from rag.encoders.compact.portuguese import digest as lexicon_digest
 from rag.encoders.compact.portuguese import not_understood
 from rag.encoders.compact.towers import MAX_TOKENS, TEXT_DIMENSION, Floats, ImageTower, TextTower
+from rag.encoders.sessions import cores
 from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels, Vector
 
@@ -63,6 +64,7 @@ class CompactEncoder:
     languages = ("en", "pt")
     device = "cpu"
     max_tokens = MAX_TOKENS
+    lanes = cores()
 
     def __init__(self, folder: Path, text: TextTower, *, heads: Path = PACKAGED) -> None:
         self._folder = folder

@@ -20,7 +20,7 @@ from rag.encoders.compact.compile import (
 )
 from rag.encoders.compact.portuguese import in_english
 from rag.encoders.lengths import overlong
-from rag.encoders.sessions import open_session
+from rag.encoders.sessions import cores, open_session, side_by_side
 from rag.errors import ModelUnavailable
 from rag.images import resize
 from rag.once import once
@@ -52,14 +52,17 @@ class ImageTower:
 
     def __call__(self, images: Sequence[Pixels]) -> tuple[Floats, Floats]:
         """Features, shape (n, 2960), and class logits, shape (n, 1000)."""
-        features, logits = [np.zeros((0, IMAGE_FEATURES), np.float32)], [np.zeros((0, 1000), np.float32)]
-        for start in range(0, len(images), IMAGE_BATCH):
-            batch = images[start : start + IMAGE_BATCH]
-            pixels = np.stack([resize(image, (IMAGE_SIDE, IMAGE_SIDE)) for image in batch])
-            one, other = self._session.run(None, {"pixels": pixels})
-            features.append(one)
-            logits.append(other)
+        size = min(IMAGE_BATCH, -(-len(images) // cores()))
+        batches = [images[start : start + size] for start in range(0, len(images), max(size, 1))]
+        found = side_by_side(self._run, batches)
+        features = [np.zeros((0, IMAGE_FEATURES), np.float32), *(one for one, _ in found)]
+        logits = [np.zeros((0, 1000), np.float32), *(other for _, other in found)]
         return np.concatenate(features), np.concatenate(logits)
+
+    def _run(self, images: Sequence[Pixels]) -> tuple[Floats, Floats]:
+        pixels = np.stack([resize(image, (IMAGE_SIDE, IMAGE_SIDE)) for image in images])
+        features, logits = self._session.run(None, {"pixels": pixels})
+        return features, logits
 
 
 class TextTower:
@@ -105,16 +108,20 @@ class TextTower:
         features = np.zeros((len(texts), TEXT_FEATURES), np.float32)
         # Texts of like length go together, so that little is spent on padding.
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        for start in range(0, len(order), TEXT_BATCH):
-            batch = order[start : start + TEXT_BATCH]
-            length = max(len(tokens[i]) for i in batch)
-            ids = np.zeros((len(batch), length), np.int64)
-            mask = np.zeros_like(ids)
-            for row, i in enumerate(batch):
-                ids[row, : len(tokens[i])] = tokens[i]
-                mask[row, : len(tokens[i])] = 1
-            features[batch] = np.concatenate(session.run(None, {"ids": ids, "mask": mask}), axis=1)
+        batches = [order[start : start + TEXT_BATCH] for start in range(0, len(order), TEXT_BATCH)]
+        found = side_by_side(lambda batch: _run(session, [tokens[i] for i in batch]), batches)
+        for batch, rows in zip(batches, found, strict=True):
+            features[batch] = rows
         return features
+
+
+def _run(session: InferenceSession, tokens: Sequence[Sequence[int]]) -> Floats:
+    ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
+    mask = np.zeros_like(ids)
+    for row, some in enumerate(tokens):
+        ids[row, : len(some)] = some
+        mask[row, : len(some)] = 1
+    return np.concatenate(session.run(None, {"ids": ids, "mask": mask}), axis=1)
 
 
 def _read(texts: Sequence[str]) -> list[str]:
@@ -123,6 +130,6 @@ def _read(texts: Sequence[str]) -> list[str]:
 
 def _session(path: Path) -> InferenceSession:
     try:
-        return open_session(path)
+        return open_session(path, threads=1)
     except Exception as error:  # ONNX Runtime raises classes of its own without a public base
         raise ModelUnavailable(f"{path} cannot be loaded ({error}); delete it and try again") from error

@@ -157,3 +157,35 @@ def test_pictures_share_passes_where_that_pays(device: str, sizes: list[int]) ->
         encoder.go.set()
         assert [future.result(10).shape for future in futures] == [(1, 1)] * 3
     assert encoder.sizes == sizes
+
+
+def test_with_two_lanes_two_passes_run_at_a_time_and_each_gets_its_own_rows() -> None:
+    both = threading.Barrier(2)
+
+    def encode(inputs: Sequence[int]) -> Matrix:
+        both.wait(10)
+        return np.array(inputs, np.float32).reshape(len(inputs), 1)
+
+    shared: SharedPasses[int] = SharedPasses(encode, 1 + 1, lanes=2)
+    with ThreadPoolExecutor(2) as pool:
+        assert [rows.tolist() for rows in pool.map(shared, ([3], [4]))] == [[[3.0]], [[4.0]]]
+
+
+def test_with_several_lanes_nobody_is_forgotten() -> None:
+    def encode(inputs: Sequence[int]) -> Matrix:
+        time.sleep(0.0005)
+        if 13 in inputs:
+            raise ValueError("bad luck")
+        return np.array(inputs, np.float32).reshape(len(inputs), 1)
+
+    shared: SharedPasses[int] = SharedPasses(encode, 4, lanes=3)
+
+    def ask(number: int) -> float | None:
+        try:
+            return float(shared([number])[0, 0])
+        except ValueError:
+            return None
+
+    with ThreadPoolExecutor(24) as pool:
+        found = list(pool.map(ask, range(300), timeout=60))
+    assert found == [None if number == 13 else float(number) for number in range(300)]
