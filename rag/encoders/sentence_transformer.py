@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from rag.once import once
 from rag.types import Fingerprint, Matrix, Pixels
 
 DEFAULT_BATCH = 32
+CPU_TEXTS = 8
+"""Texts of like length that go together on a processor: more are no faster, and have more padding."""
 DEFAULT_LOGIT_SCALE = 100.0
 """What CLIP's training converges to and is clipped at (Radford et al. 2021, section 2.5)."""
 NO_LIMIT = 10**6
@@ -59,6 +62,9 @@ class SentenceTransformerEncoder:
         self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
         self.languages = self._row.languages if languages is None else languages
         self._lock = threading.RLock()
+        # Torch starts threads of its own for every thread that asks it to compute, and those of the last one
+        # wait turning round: with many who ask in turn, passes take twice as long.
+        self._torch = ThreadPoolExecutor(1, thread_name_prefix="olhar-torch")
 
     @property
     def device(self) -> str:
@@ -132,18 +138,20 @@ class SentenceTransformerEncoder:
             if not inputs:
                 return np.zeros((0, self.fingerprint.dimension), np.float32)
             verb = model.encode_query if query else model.encode_document
+            texts = isinstance(inputs[0], str)
+            most = CPU_TEXTS if texts and self.device == "cpu" else len(inputs)
 
             def forward(batch: Sequence[Any]) -> Matrix:
                 vectors = verb(
                     list(batch),
                     prompt=prompt,
-                    batch_size=len(batch),
+                    batch_size=min(len(batch), most),
                     normalize_embeddings=True,
                     show_progress_bar=False,
                 )
                 return np.asarray(vectors, np.float32)
 
-            matrix = self._batches.encode(inputs, forward)
+            matrix = self._torch.submit(self._batches.encode, inputs, forward).result()
         self._check_dimension(matrix.shape[1])
         # Half precision leaves norms a few thousandths off one.
         norms = np.linalg.norm(matrix, axis=1, keepdims=True)

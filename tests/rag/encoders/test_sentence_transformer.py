@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,20 @@ def test_on_cuda_in_half_precision_the_vectors_stay_the_same(folder: Path) -> No
     slow = SentenceTransformerEncoder(str(folder), device="cpu")
     np.testing.assert_allclose(fast.encode_images(noise(4)), slow.encode_images(noise(4)), atol=1e-2)
     assert fast.device.startswith("cuda")
+
+
+def test_passes_of_many_threads_run_in_one(
+    encoder: SentenceTransformerEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set[int]()
+    encode = encoder._model.encode_query
+
+    def noted(*inputs: Any, **options: Any) -> Any:
+        threads.add(threading.get_ident())
+        return encode(*inputs, **options)
+
+    monkeypatch.setattr(encoder._model, "encode_query", noted)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(lambda n: encoder.encode_text_queries(["a"] * (n % 3 + 8)), range(12)))
+    assert len(threads) == 1
+    np.testing.assert_allclose(np.concatenate(rows), rows[0][:1].repeat(sum(map(len, rows)), 0), atol=1e-5)
