@@ -64,7 +64,7 @@ class SentenceTransformerEncoder:
         self._lock = threading.RLock()
         # Torch starts threads of its own for every thread that asks it to compute, and those of the last one
         # wait turning round: with many who ask in turn, passes take twice as long.
-        self._torch = ThreadPoolExecutor(1, thread_name_prefix="olhar-torch")
+        self._torch = ThreadPoolExecutor(1, thread_name_prefix="torch")
 
     @property
     def device(self) -> str:

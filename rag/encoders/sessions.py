@@ -49,4 +49,4 @@ def cores() -> int:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), thread_name_prefix="olhar-encode")
+    return ThreadPoolExecutor(cores(), thread_name_prefix="encode")

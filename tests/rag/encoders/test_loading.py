@@ -143,6 +143,8 @@ class Greedy:
     max_seq_length: int | None = None
     prompts: ClassVar[dict[str, str]] = {}
 
+    device = "cpu"
+
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
