@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from rag.encoders.batching import Batches
+from rag.encoders.batching import InOneThread
 from rag.encoders.lengths import overlong
 from rag.encoders.loading import first_line, folder_digest
+from rag.encoders.normalising import normalised
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.models import CLAP, encoder_row
 from rag.once import once
@@ -52,7 +53,7 @@ class ClapEncoder:
         self._place = name.removeprefix(CLAP)
         self._wanted_device = device
         self._setting = setting
-        self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
+        self._batches = InOneThread(batch or DEFAULT_BATCH, model=name, setting=setting)
         self.languages = encoder_row(name).languages
         self._lock = threading.RLock()
 
@@ -157,10 +158,7 @@ class ClapEncoder:
         return np.zeros((0, self.fingerprint.dimension), np.float32)
 
     def _unit(self, rows: Matrix) -> Matrix:
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise InvalidInput(f"{self._name} gave a vector that is zero or not finite; choose another model")
-        return np.asarray(rows / norms, np.float32)
+        return normalised(rows, self._name)
 
     @once
     def _parts(self) -> Parts:

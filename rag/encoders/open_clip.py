@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from rag.encoders.batching import Batches
+from rag.encoders.batching import InOneThread
 from rag.encoders.exported import digest
 from rag.encoders.lengths import overlong
 from rag.encoders.loading import first_line
+from rag.encoders.normalising import normalised
 from rag.encoders.overlap import overlapped
 from rag.encoders.sentence_transformer import usable
-from rag.errors import InvalidInput, ModelUnavailable
+from rag.errors import ModelUnavailable
 from rag.images import as_pillow
 from rag.models import OPEN_CLIP, encoder_row
 from rag.once import once
@@ -55,7 +56,7 @@ class OpenClipEncoder:
         self._place = name.removeprefix(OPEN_CLIP)
         self._wanted_device = device
         self._setting = setting
-        self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
+        self._batches = InOneThread(batch or DEFAULT_BATCH, model=name, setting=setting)
         self.languages = encoder_row(name).languages
         self._lock = threading.RLock()
 
@@ -123,14 +124,9 @@ class OpenClipEncoder:
             return len(inner(tokenizer.clean_fn(text))["input_ids"])
 
     def _unit(self, rows: Sequence[Matrix]) -> Matrix:
-        """Half precision leaves norms a few thousandths off one."""
         if not rows:
             return np.zeros((0, self.fingerprint.dimension), np.float32)
-        matrix = np.concatenate(rows)
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise InvalidInput(f"{self._name} gave a vector that is zero or not finite; choose another model")
-        return np.asarray(matrix / norms, np.float32)
+        return normalised(np.concatenate(rows), self._name)
 
     @once
     def _package(self) -> Any:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rag.encoders.batching import Batches
+from rag.encoders.batching import InOneThread
 from rag.encoders.lengths import overlong
 from rag.encoders.loading import load, revision, width
+from rag.encoders.normalising import normalised
 from rag.errors import InvalidInput, ModelUnavailable
 from rag.images import as_pillow
 from rag.models import EncoderRow, encoder_row
@@ -59,12 +59,9 @@ class SentenceTransformerEncoder:
         self._wanted_device = device
         self._setting = setting
         self._needs_images = needs_images
-        self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
+        self._batches = InOneThread(batch or DEFAULT_BATCH, model=name, setting=setting)
         self.languages = self._row.languages if languages is None else languages
         self._lock = threading.RLock()
-        # Torch starts threads of its own for every thread that asks it to compute, and those of the last one
-        # wait turning round: with many who ask in turn, passes take twice as long.
-        self._torch = ThreadPoolExecutor(1, thread_name_prefix="torch")
 
     @property
     def device(self) -> str:
@@ -151,13 +148,9 @@ class SentenceTransformerEncoder:
                 )
                 return np.asarray(vectors, np.float32)
 
-            matrix = self._torch.submit(self._batches.encode, inputs, forward).result()
+            matrix = self._batches.encode(inputs, forward)
         self._check_dimension(matrix.shape[1])
-        # Half precision leaves norms a few thousandths off one.
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise InvalidInput(f"{self._name} gave a vector that is zero or not finite; choose another model")
-        return np.asarray(matrix / norms, np.float32)
+        return normalised(matrix, self._name)
 
     def _check_dimension(self, dimension: int) -> None:
         """The row's dimension holds for pictures and texts alike; without a row, the first one seen."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rag.encoders.batching import Batches
+from rag.encoders.batching import InOneThread
 from rag.encoders.exported import digest
 from rag.encoders.imagebind.checkpoint import Network, network, tensors_of
 from rag.encoders.imagebind.files import files_of
@@ -21,9 +21,10 @@ from rag.encoders.imagebind.mel import CLIPS, clips
 from rag.encoders.imagebind.words import digest_of, tokenizer_in
 from rag.encoders.lengths import overlong
 from rag.encoders.loading import first_line
+from rag.encoders.normalising import normalised
 from rag.encoders.overlap import overlapped
 from rag.encoders.sentence_transformer import usable
-from rag.errors import InvalidInput, ModelUnavailable
+from rag.errors import ModelUnavailable
 from rag.images import resize
 from rag.models import IMAGEBIND, encoder_row
 from rag.once import once
@@ -63,7 +64,7 @@ class ImageBindEncoder:
         self._place = name.removeprefix(IMAGEBIND)
         self._wanted_device = device
         self._setting = setting
-        self._batches = Batches(batch or DEFAULT_BATCH, model=name, setting=setting)
+        self._batches = InOneThread(batch or DEFAULT_BATCH, model=name, setting=setting)
         row = encoder_row(name)
         self.languages, self.hears, self.sees = row.languages, row.sounds, row.images
         self._lock = threading.RLock()
@@ -160,11 +161,7 @@ class ImageBindEncoder:
     def _unit(self, rows: Sequence[Matrix]) -> Matrix:
         if not rows:
             return np.zeros((0, self.fingerprint.dimension), np.float32)
-        matrix = np.concatenate(rows)
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise InvalidInput(f"{self._name} gave a vector that is zero or not finite; choose another model")
-        return np.asarray(matrix / norms, np.float32)
+        return normalised(np.concatenate(rows), self._name)
 
     @once
     def _parts(self) -> Parts:
