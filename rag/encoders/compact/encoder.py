@@ -103,7 +103,7 @@ class CompactEncoder:
 
     def named(self, queries: Matrix, images: Matrix) -> Matrix:
         """What ``rag.protocols.Naming`` says."""
-        return self._names.named(_conse(queries), _unmixed(images) + self._classes.mean(axis=0))
+        return self._names.named(_conse(queries), _unmixed(images) + self._names.mean)
 
     @once
     def _heads(self) -> Heads:

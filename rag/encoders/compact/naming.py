@@ -35,12 +35,14 @@ SHOWN = 0.2
 class Names:
     """What is known by name: vectors of the classes and of kinds of them, unit rows around the mean class.
 
-    ``solving``, shape (classes, dim), takes a mix of class vectors to the least-squares shares of each.
+    ``solving``, shape (classes, dim), takes a mix of class vectors to the least-squares shares of each;
+    ``mean``, shape (dim,), is that of the classes, which a picture's vector has lost.
     """
 
     classes: Matrix
     kinds: Matrix
     solving: Matrix
+    mean: Matrix
 
     @classmethod
     def of(cls, classes: Matrix, kinds: Matrix) -> Self:
@@ -48,7 +50,7 @@ class Names:
         exact, mean = classes.astype(np.float64), classes.mean(axis=0)
         square = exact.T @ exact + RIDGE * np.eye(classes.shape[1])
         solving = np.asarray(np.linalg.solve(square, exact.T).T, np.float32)
-        return cls(_unit(classes - mean), _unit(kinds - mean), solving)
+        return cls(_unit(classes - mean), _unit(kinds - mean), solving, mean)
 
     def named(self, queries: Matrix, mixes: Matrix) -> Matrix:
         """In [-.8, .2], shape (queries, pictures); see ``rag.protocols.Naming``.
