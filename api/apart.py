@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final, TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter, to_thread
 
-from rag.errors import Busy
+from api.turns import Turns
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -26,26 +25,28 @@ HEARING_NEXT: Final = 8
 
 
 class Threads:
-    """At most so many at a time; ``waiting`` more wait in their order, and whoever comes then is refused.
+    """At most so many at a time; the rest wait in their order."""
 
-    ``what`` is told to them: what is being done for others.
-    """
-
-    def __init__(self, most: int, waiting: float = math.inf, what: str = "requests are under way") -> None:
+    def __init__(self, most: int) -> None:
         self._limiter = CapacityLimiter(most)
-        self._most = most + waiting
-        self._what = what
-        self._here = 0
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What ``work`` gives, in a thread. Raises what it raises, and Busy when too many wait already."""
-        if self._here >= self._most:
-            raise Busy(f"{self._here} {self._what} or wait for it; ask again later")
-        self._here += 1
-        try:
-            return await to_thread.run_sync(work, *args, limiter=self._limiter)
-        finally:
-            self._here -= 1
+        """What ``work`` gives, in a thread. Raises what it raises."""
+        return await to_thread.run_sync(work, *args, limiter=self._limiter)
+
+
+class Bounded(Threads):
+    """The same, with a bound on those who wait: whoever comes then is refused. ``what`` and ``remedy`` are
+    those of ``Turns``."""
+
+    def __init__(self, most: int, waiting: int, what: str, remedy: str) -> None:
+        super().__init__(most)
+        self._turns = Turns(most, waiting, what, remedy)
+
+    async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """As that of ``Threads``. Raises Busy when too many wait already."""
+        async with self._turns.taken():
+            return await super().run(work, *args)
 
 
 class Apart:
@@ -55,4 +56,4 @@ class Apart:
         self.encoding = Threads(ENCODING)
         self.reranking = Threads(RERANKING)
         self.fetching = Threads(FETCHING)
-        self.hearing = Threads(HEARING, HEARING_NEXT, "sounds are being read")
+        self.hearing = Bounded(HEARING, HEARING_NEXT, "sounds are being read", "OLHAR_DECODE_SECONDS")

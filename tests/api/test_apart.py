@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.apart import HEARING, HEARING_NEXT, Threads
+from api.apart import HEARING, HEARING_NEXT, Bounded
 from api.turns import of_searches
 from ingest.sounds import asking
 from ingest.sounds.decoding import Heard
@@ -42,7 +42,7 @@ def test_whoever_comes_when_too_many_wait_is_refused_and_the_rest_are_served_in_
         return number
 
     async def all_of_them() -> list[object]:
-        threads = Threads(2, 3, "sounds are being read")
+        threads = Bounded(2, 3, "sounds are being read", "OLHAR_DECODE_SECONDS")
         tasks = [asyncio.create_task(threads.run(work, number)) for number in range(6)]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         assert done == {tasks[5]}
@@ -53,7 +53,7 @@ def test_whoever_comes_when_too_many_wait_is_refused_and_the_rest_are_served_in_
 
     told = asyncio.run(all_of_them())
     assert isinstance(told[5], Busy)
-    assert str(told[5]) == "5 sounds are being read or wait for it; ask again later"
+    assert str(told[5]) == "5 sounds are being read or wait for it; ask again later (OLHAR_DECODE_SECONDS)"
     assert [*told[:5], told[6]] == [0, 1, 2, 3, 4, 6]
 
 
