@@ -45,7 +45,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     ending = Ending(settings.grace_seconds)
     with (
-        side_by_side(),
+        for_many(),
         bound(settings) as listener,
         ending.by_signals(),
         acquire(settings.data) as owner,
@@ -87,7 +87,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
 
 
 @contextmanager
-def side_by_side() -> Iterator[None]:
+def for_many() -> Iterator[None]:
     """The process for many requests at a time, in place of one that has it for itself.
 
     Linear algebra keeps to the thread that asks for it: threads of its own wait turning round. That holds for

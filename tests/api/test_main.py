@@ -14,7 +14,7 @@ import httpx
 import pytest
 from threadpoolctl import threadpool_info
 
-from api.main import serve, side_by_side
+from api.main import for_many, serve
 from api.owner import acquire, server_of
 from rag.errors import BadSettings, DataFolderBusy
 from rag.records.records import Records
@@ -247,7 +247,7 @@ def test_the_loopback_has_several_names(tmp_path: Path, host: str) -> None:
 
 def test_while_it_serves_threads_go_on_sooner_and_linear_algebra_starts_none() -> None:
     before, libraries = sys.getswitchinterval(), blas_threads()
-    with side_by_side():
+    with for_many():
         assert sys.getswitchinterval() < before
         assert set(blas_threads()) == {1}
     assert (sys.getswitchinterval(), blas_threads()) == (before, libraries)
