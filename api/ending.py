@@ -67,8 +67,9 @@ class Ending:
         else:
             self._done(0)
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            if not left:  # else the process is ending, and a second signal still ends it at once
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     def _done(self, code: int) -> None:
         """All is closed; the end of the process would wait for threads that nobody waits for any more."""

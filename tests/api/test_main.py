@@ -23,7 +23,7 @@ from rag.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 SERVE = """
-import sys, time, threading
+import atexit, sys, time, threading
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +52,7 @@ def build(settings):
     system.pipeline.between = lambda: time.sleep(3600 if "stuck" in sys.argv else 0.4)
     return system
 
+if "slow" in sys.argv: atexit.register(time.sleep, 3600)
 api.main.build = build
 settings = Settings(data=Path(sys.argv[1]), port=0, host=sys.argv[2])
 api.main.serve(settings, say=lambda line: print(line, flush=True))
@@ -143,7 +144,8 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with serving(tmp_path, "127.0.0.1", "stuck") as process:
         lines(process, "Olhar is at")
         with answering(tmp_path) as response:
-            next(response.iter_lines())
+            events = response.iter_lines()  # kept: without it the client would hang up
+            next(events)
             process.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.5)  # the answer is waited for
@@ -153,6 +155,17 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert "closed" not in process.stdout.read()
     with acquire(tmp_path):
         pass
+
+
+def test_a_second_signal_ends_it_at_once_after_all_is_closed(tmp_path: Path) -> None:
+    with serving(tmp_path, "127.0.0.1", "slow") as process:
+        lines(process, "Olhar is at")
+        process.send_signal(signal.SIGTERM)
+        lines(process, "closed")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
 
 
 def test_a_model_that_cannot_be_had_ends_the_start_and_frees_the_folder(tmp_path: Path) -> None:
