@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rag.encoders.compact import TextTower
-from rag.encoders.compact.classes import class_vectors, wording_mean
+from rag.encoders.compact.classes import Classes, class_vectors, wording_mean
 from rag.encoders.compact.towers import ImageTower
 from rag.training.compact import Judge, Plan, train_compact
 from rag.training.datasets import read_photos
@@ -19,7 +19,7 @@ class Bench:
     def __init__(self, models: Path, cache: Path) -> None:
         self._models, self._cache = models, cache
         self._image, self._text = ImageTower(models), TextTower(models)
-        self._judge = Judge(class_vectors(models, self._text), wording_mean(models, self._text))
+        self._judge = Judge(Classes.of(class_vectors(models, self._text)), wording_mean(models, self._text))
 
     def train(self, plan: Plan) -> Path:
         """The file of heads."""

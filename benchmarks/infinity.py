@@ -5,8 +5,9 @@
 PEER is the interpreter of an environment of its own that has `infinity-emb[torch,server,vision]`: its
 requirements contradict Olhar's. PHOTOS is a folder with a `captions.jsonl`. Both serve the same weights with
 torch on the processor, one text or picture a request, through the same form of OpenAI's embeddings; Olhar's
-export of the weights to ONNX is measured beside them. They take turns. Prints requests a second, and the
-median of the ratios of Olhar's to infinity's: more than 1 says that Olhar is faster.
+export of the weights to ONNX is measured beside them. They take turns, after a check that all give the same
+vectors. Prints requests a second, and the median of the ratios of Olhar's to infinity's: more than 1 says
+that Olhar is faster.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 from transformers import CLIPImageProcessorPil
 
 from benchmarks.embed_requests import Client, numbers
@@ -41,6 +44,8 @@ from rag.evaluation.datasets import Photo, read_dataset
 from rag.images import decode
 
 PEER_MODEL: Final = "clip"
+ALIKE: Final = 0.995
+"""Cosine; the two scale pictures by libraries of their own."""
 ALONE: Final = {"OLHAR_ENCODER_DEVICE": "cpu", "OLHAR_PREWARM": "false"}
 
 
@@ -69,6 +74,7 @@ def main() -> None:
                 Server("Olhar", Client(olhar.url), "/v1/embeddings", str(weights)),
                 Server("Olhar, ONNX", Client(onnx.url), "/v1/embeddings", str(exported)),
             ]
+            check_alike(servers, photos)
             compare("text", servers, lambda: [_text(photo) for photo in photos], pool, given.rounds)
             compare("image", servers, lambda: [_picture(photo) for photo in photos], pool, given.rounds)
 
@@ -82,11 +88,27 @@ class Server:
     path: str
     model: str
 
-    def send(self, modality: str, given: str) -> object:
+    def send(self, modality: str, given: str) -> bytes:
         """One text or picture, there and back."""
         own = {"modality": modality} if self.name == "infinity" else {}
         body = {"model": self.model, "input": [given], "encoding_format": "base64", **own}
         return self.client.post(self.path, json.dumps(body).encode(), "application/json")
+
+    def vector(self, modality: str, given: str) -> NDArray[np.float32]:
+        """Of length 1."""
+        told = json.loads(self.send(modality, given))["data"][0]["embedding"]
+        found = np.frombuffer(base64.b64decode(told), np.float32)
+        return np.asarray(found / np.linalg.norm(found), np.float32)
+
+
+def check_alike(servers: Sequence[Server], photos: Sequence[Photo]) -> None:
+    """That the longest text and the first picture have the same vector everywhere."""
+    longest = max((photo.captions[0] for photo in photos), key=len)
+    for modality, given in (("text", longest), ("image", _picture(photos[0]))):
+        expected = servers[0].vector(modality, given)
+        for server in servers[1:]:
+            if (found := float(server.vector(modality, given) @ expected)) < ALIKE:
+                raise SystemExit(f"{modality}: cosine of {server.name} to {servers[0].name} is {found:.4f}")
 
 
 def compare(
@@ -112,10 +134,16 @@ def compare(
 
 
 def _for_peer(weights: Path) -> Path:
-    """A copy as infinity's transformers (4) has it: the image processor in a file of its own."""
+    """A copy as infinity's transformers (4) has it: the image processor in a file of its own.
+
+    Infinity reads as many tokens of a text as ``max_length`` says: 20 without it, half of a caption or less.
+    """
     copy = weights.with_name("peer")
     shutil.copytree(weights, copy)
     (copy / "processor_config.json").unlink()
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    config["max_length"] = config["text_config"]["max_position_embeddings"]
+    (copy / "config.json").write_text(json.dumps(config))
     told = CLIPImageProcessorPil().to_dict() | {"image_processor_type": "CLIPImageProcessor"}
     (copy / "preprocessor_config.json").write_text(json.dumps(told, default=int))
     return copy

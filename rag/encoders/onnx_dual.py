@@ -26,7 +26,8 @@ TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
 IMAGE_BATCH = 8
 """Larger ones are little faster on CPUs, and what waits for them waits longer."""
-TEXT_BATCH = 32
+TEXT_BATCH = 8
+"""Texts of like length go together; in larger batches more is padding than speed is gained."""
 
 
 class OnnxDualEncoder:

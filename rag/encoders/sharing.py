@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rag.encoders.wrapping import WrappedImageEncoder, WrappedTextEncoder
+from rag.once import once
 from rag.protocols import ImageEncoder, TextEncoder
 from rag.types import Matrix, Pixels
 
@@ -19,20 +20,23 @@ A = TypeVar("A")
 
 MOST = 32
 """Inputs of a shared pass. A request of so many or more goes by itself, and holds nobody up."""
-FEW = 8
-"""The same where several passes run at a time: larger ones are no faster, and leave cores without one."""
+PICTURES = 8
+"""The same for pictures on a processor: more are hardly faster there, and who comes next waits for all."""
 
 
 @dataclass(eq=False, slots=True)
 class _Request(Generic[A]):
     inputs: Sequence[A]
-    done: threading.Event = field(default_factory=threading.Event)
+    woken: threading.Event = field(default_factory=threading.Event)
+    """It has ended, or there is a pass for its thread to make."""
+    shared_by: Sequence[_Request[A]] = ()
+    """The pass to make: itself, and those who waited behind it."""
     rows: Matrix | None = None
     error: BaseException | None = None
 
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        self.done.set()
+    def end(self, *, rows: Matrix | None = None, error: BaseException | None = None) -> None:
+        self.rows, self.error = rows, error
+        self.woken.set()
 
 
 class SharedPasses(Generic[A]):
@@ -46,7 +50,7 @@ class SharedPasses(Generic[A]):
         self._most = most
         self._waiting: list[_Request[A]] = []
         self._queue = threading.Lock()
-        self._device = threading.Semaphore(lanes)
+        self._free = lanes
 
     def __call__(self, inputs: Sequence[A]) -> Matrix:
         """The rows of ``inputs``. What ``encode`` raises for them is raised here, and for nobody else."""
@@ -55,24 +59,35 @@ class SharedPasses(Generic[A]):
         request = _Request(inputs)
         with self._queue:
             self._waiting.append(request)
-        # Who gets the device works for all who wait; who finds their own rows made leaves it again.
-        with self._device:
-            while not request.done.is_set() and (some := self._next()):
-                self._serve(some)
-        request.done.wait()  # it may be in the pass of another lane
+            if self._free:
+                self._free -= 1
+                self._call()
+        request.woken.wait()
+        # A thread makes one pass and hands the lane on. Those whose rows are made leave without it: did they
+        # wait for a lane first, they could not ask again meanwhile, and the next passes were nearly empty.
+        if request.shared_by:
+            try:
+                self._serve(request.shared_by)
+            finally:
+                with self._queue:
+                    self._call()
         if request.error is not None:
             raise request.error
         assert request.rows is not None
         return request.rows
 
-    def _next(self) -> list[_Request[A]]:
-        with self._queue:
-            taken, size = 0, 0
-            while taken < len(self._waiting) and (not taken or size < self._most):
-                size += len(self._waiting[taken].inputs)
-                taken += 1
-            some, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        return some
+    def _call(self) -> None:
+        """Give a lane to the first who waits, with those behind it. For whoever holds the queue."""
+        taken, size = 0, 0
+        while taken < len(self._waiting) and (not taken or size < self._most):
+            size += len(self._waiting[taken].inputs)
+            taken += 1
+        some, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        if some:
+            some[0].shared_by = some
+            some[0].woken.set()
+        else:
+            self._free += 1
 
     def _serve(self, requests: Sequence[_Request[A]]) -> None:
         try:
@@ -82,51 +97,57 @@ class SharedPasses(Generic[A]):
             return
         except BaseException as error:  # the process is being ended
             for request in requests:
-                request.fail(error)
+                request.end(error=error)
             raise
         start = 0
         for request in requests:
             # A copy: the rows of others are not the caller's to change, nor to keep alive.
-            request.rows = rows[start : start + len(request.inputs)].copy()
+            request.end(rows=rows[start : start + len(request.inputs)].copy())
             start += len(request.inputs)
-            request.done.set()
 
     def _serve_alone(self, requests: Sequence[_Request[A]], error: Exception) -> None:
         """One bad input is no reason for others to fail."""
         if len(requests) == 1:
-            requests[0].fail(error)
+            requests[0].end(error=error)
             return
         for request in requests:
             self._serve([request])
 
 
 def lanes_of(encoder: ImageEncoder | TextEncoder) -> int:
-    """How many passes over texts an encoder does best at a time: one, unless it says more (``lanes``)."""
+    """How many passes an encoder does best at a time: one, unless it says more (``lanes``)."""
     return int(getattr(encoder, "lanes", 1))
 
 
 class SharedImageEncoder(WrappedImageEncoder):
-    """An ``ImageEncoder`` whose passes are shared by those who ask at the same time.
-
-    Pictures share passes on a GPU only: on a CPU, eight who asked at a time were served half as fast together
-    as in passes of their own (``benchmarks/concurrent_requests.py``).
-    """
+    """An ``ImageEncoder`` whose passes are shared by those who ask at the same time."""
 
     def __init__(self, encoder: ImageEncoder, most: int = MOST) -> None:
         super().__init__(encoder)
-        self._images: SharedPasses[Any] = SharedPasses(encoder.encode_images, most)
-        self._queries: SharedPasses[Any] = SharedPasses(encoder.encode_image_queries, most)
-        lanes = lanes_of(encoder)
-        self._texts = SharedPasses(encoder.encode_text_queries, FEW if lanes > 1 else most, lanes=lanes)
+        self._most = most
+        self._texts = SharedPasses(encoder.encode_text_queries, most, lanes=lanes_of(encoder))
 
     def encode_images(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encoder.encode_images(images) if self.device == "cpu" else self._images(images)
+        return self._images(images)
 
     def encode_image_queries(self, images: Sequence[Pixels]) -> Matrix:
-        return self._encoder.encode_image_queries(images) if self.device == "cpu" else self._queries(images)
+        return self._queries(images)
 
     def encode_text_queries(self, texts: Sequence[str]) -> Matrix:
         return self._texts(texts)
+
+    @once
+    def _images(self) -> SharedPasses[Pixels]:
+        return self._of_pictures(self._encoder.encode_images)
+
+    @once
+    def _queries(self) -> SharedPasses[Pixels]:
+        return self._of_pictures(self._encoder.encode_image_queries)
+
+    def _of_pictures(self, encode: Callable[[Sequence[Pixels]], Matrix]) -> SharedPasses[Pixels]:
+        """Where they are encoded is known once the model is loaded."""
+        most = min(PICTURES, self._most) if self.device == "cpu" else self._most
+        return SharedPasses(encode, most, lanes=lanes_of(self._encoder))
 
 
 class SharedTextEncoder(WrappedTextEncoder):
@@ -134,8 +155,7 @@ class SharedTextEncoder(WrappedTextEncoder):
 
     def __init__(self, encoder: TextEncoder, most: int = MOST) -> None:
         super().__init__(encoder)
-        lanes = lanes_of(encoder)
-        self._queries = SharedPasses(encoder.encode_queries, FEW if lanes > 1 else most, lanes=lanes)
+        self._queries = SharedPasses(encoder.encode_queries, most, lanes=lanes_of(encoder))
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
         return self._queries(texts)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from rag.encoders.compact.classes import class_names, class_vectors, general_words, wording_mean
+from rag.encoders.compact.classes import Classes, class_names, class_vectors, general_words, wording_mean
 from rag.encoders.compact.compile import IMAGE, packaged
 from rag.encoders.compact.encoder import (
     HALVES,
@@ -109,7 +109,7 @@ def train_compact(
     torch.set_num_threads(1)  # more threads add up in another order: other figures for the same seed
     image, text = ImageTower(models), TextTower(models)
     found = _features(plan.data, VIEWS, plan, image, text, on_photos)
-    judge = Judge(class_vectors(models, text), wording_mean(models, text))
+    judge = Judge(Classes.of(class_vectors(models, text)), wording_mean(models, text))
     training, validation = split(found, plan.validation, plan.recipe.seed)
     replay = _features(plan.replay, VIEWS, plan, image, text, on_photos) if plan.replay else None
     start = _start(plan.start) if plan.start else None
@@ -183,7 +183,7 @@ class Judge:
     ``classes`` and ``wordings`` are those of ``rag.encoders.compact.classes``.
     """
 
-    def __init__(self, classes: Matrix, wordings: Vector) -> None:
+    def __init__(self, classes: Classes, wordings: Vector) -> None:
         self._classes, self._wordings = classes, wordings
 
     def recall(self, file: Path, found: Features) -> dict[str, float]:

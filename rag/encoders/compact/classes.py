@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -27,6 +29,21 @@ WORDINGS = (
 )
 """Ways to ask for something; what their embeddings have in common says nothing about what is asked for."""
 WORDED_CLASSES = slice(None, None, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """``class_vectors``, and what each picture and each text is compared with."""
+
+    vectors: Matrix
+    mean: Vector
+    apart: Matrix
+    """From the mean to each class, as unit vectors: what is common to all classes tells none from another."""
+
+    @classmethod
+    def of(cls, vectors: Matrix) -> Self:
+        mean = vectors.mean(axis=0)
+        return cls(vectors, mean, _normalised(vectors - mean))
 
 
 def class_vectors(folder: Path, text: TextTower) -> Matrix:

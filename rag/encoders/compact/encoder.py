@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.encoders.compact import hubs
-from rag.encoders.compact.classes import class_vectors, kind_vectors, wording_mean
+from rag.encoders.compact.classes import Classes, class_vectors, kind_vectors, wording_mean
 from rag.encoders.compact.compile import IMAGE, TEXT
 from rag.encoders.compact.heads import FORMAT, PACKAGED, Heads, digest, loaded
 from rag.encoders.compact.naming import Names
@@ -114,35 +114,35 @@ class CompactEncoder:
         return wording_mean(self._folder, self._text)
 
     @once
-    def _classes(self) -> Matrix:
-        return class_vectors(self._folder, self._text)
+    def _classes(self) -> Classes:
+        return Classes.of(class_vectors(self._folder, self._text))
 
     @once
     def _names(self) -> Names:
-        return Names.of(self._classes, kind_vectors(self._folder, self._text))
+        return Names.of(self._classes.vectors, kind_vectors(self._folder, self._text))
 
 
-def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
-    """Vectors of pictures, shape (n, 897), from what the image tower gives and ``class_vectors``."""
+def picture_vectors(heads: Heads, features: Floats, logits: Floats, classes: Classes) -> Matrix:
+    """Vectors of pictures, shape (n, 897), from what the image tower gives."""
     return heads.hubs.lowered(picture_halves(heads, features, logits, classes))
 
 
-def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
+def text_vectors(heads: Heads, features: Floats, wordings: Vector, classes: Classes) -> Matrix:
     """Vectors of texts, shape (n, 897), from ``TextTower.features`` and what they are compared with."""
     return heads.hubs.asking(text_halves(heads, features, wordings, classes))
 
 
-def picture_halves(heads: Heads, features: Floats, logits: Floats, classes: Matrix) -> Matrix:
+def picture_halves(heads: Heads, features: Floats, logits: Floats, classes: Classes) -> Matrix:
     """Both halves of pictures, shape (n, 896)."""
     # The mix of many unlike classes is near to their mean: what is left of it is short.
-    mixed = mix(logits, classes) - classes.mean(axis=0)
+    mixed = mix(logits, classes.vectors) - classes.mean
     return unit(np.concatenate([heads.image(features), PICTURE_LENGTH * mixed], axis=1))
 
 
-def text_halves(heads: Heads, features: Floats, wordings: Vector, classes: Matrix) -> Matrix:
+def text_halves(heads: Heads, features: Floats, wordings: Vector, classes: Classes) -> Matrix:
     """Both halves of texts, shape (n, 896)."""
     sentences = unit(features[:, :TEXT_DIMENSION] - WORDING_SHARE * wordings)
-    nearest = (sentences @ unit(classes - classes.mean(axis=0)).T).max(axis=1, keepdims=True)
+    nearest = (sentences @ classes.apart.T).max(axis=1, keepdims=True)
     length = TEXT_LENGTH * np.maximum(nearest, 0) ** NAMED
     return unit(np.concatenate([heads.text(features), length * sentences], axis=1))
 

@@ -144,19 +144,55 @@ class Encoder(ReadsAll):
         return np.ones((len(texts), 1), np.float32)
 
 
-@pytest.mark.parametrize(("device", "sizes"), [("cpu", [1, 1, 1]), ("cuda:0", [1, 2])])
-def test_pictures_share_passes_where_that_pays(device: str, sizes: list[int]) -> None:
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [1, 8, 4]), ("cuda:0", [1, 12])])
+def test_pictures_share_passes_smaller_ones_on_a_processor(device: str, sizes: list[int]) -> None:
     encoder = Encoder(device)
     shared = SharedImageEncoder(encoder)
     picture = np.zeros((2, 2, 3), np.uint8)
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(13) as pool:
         futures = [pool.submit(shared.encode_images, [picture])]
         assert encoder.begun.wait(10)
-        futures += [pool.submit(shared.encode_images, [picture]) for _ in range(2)]
-        wait_for(lambda: len(shared._images._waiting) + len(encoder.sizes) == 3)
+        futures += [pool.submit(shared.encode_images, [picture]) for _ in range(12)]
+        wait_for(lambda: len(shared._images._waiting) == 12)
         encoder.go.set()
-        assert [future.result(10).shape for future in futures] == [(1, 1)] * 3
+        assert [future.result(10).shape for future in futures] == [(1, 1)] * 13
     assert encoder.sizes == sizes
+
+
+def test_those_who_are_served_can_ask_again_at_once() -> None:
+    """Who asks time and again, as many do, finds company every time: nobody waits for a pass of others."""
+    sizes: list[int] = []
+
+    def encode(inputs: Sequence[int]) -> Matrix:
+        sizes.append(len(inputs))
+        time.sleep(0.01)
+        return np.array(inputs, np.float32).reshape(len(inputs), 1)
+
+    shared: SharedPasses[int] = SharedPasses(encode)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: shared([n]), range(320)))
+    assert len(sizes) < 100  # 40 or so: now one goes at once, then all the others
+
+
+def test_no_lane_is_lost() -> None:
+    together: list[bool] = []
+    running = threading.Semaphore(2)
+    both: threading.Barrier | None = None
+
+    def encode(inputs: Sequence[int]) -> Matrix:
+        together.append(running.acquire(blocking=False))
+        if both is not None:
+            both.wait(10)
+        time.sleep(0.0002)
+        running.release()
+        return np.array(inputs, np.float32).reshape(len(inputs), 1)
+
+    shared: SharedPasses[int] = SharedPasses(encode, 2, lanes=2)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: shared([n]), range(1000)))
+        both = threading.Barrier(2)
+        list(pool.map(lambda n: shared([n]), range(2)))
+    assert all(together)  # never more than two
 
 
 def test_with_two_lanes_two_passes_run_at_a_time_and_each_gets_its_own_rows() -> None:
