@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import grpc  # type: ignore[import-untyped]  # the package ships no type information
-from milvus_lite.db import MilvusLite
 from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
-from milvus_lite.server_manager import server_manager_instance
 from pymilvus import MilvusClient
 from pymilvus.exceptions import (
     ConnectionConfigException,
@@ -25,6 +23,7 @@ from pymilvus.exceptions import (
 )
 
 from rag.errors import InvalidInput, StoreUnavailable
+from rag.store.embedded import EmbeddedChannel
 from rag.store.recent import RecentRows
 from rag.urls import without_password
 
@@ -45,6 +44,7 @@ _TOO_LONG: Final = (
 )
 
 _files: Counter[str] = Counter()
+_channels: dict[str, EmbeddedChannel] = {}
 _recent: dict[str, RecentRows] = {}
 _files_lock = threading.Lock()
 
@@ -63,7 +63,7 @@ class Connection:
             _open_file(self._file)
         try:
             with translated(f"connecting to {uri} (OLHAR_MILVUS_URI)"):
-                self.client = MilvusClient(self._file or uri, token=token, timeout=CONNECT_SECONDS)
+                self.client = self._client(uri, token)
                 version = self.client.get_server_version(timeout=CONNECT_SECONDS)
         except BaseException:
             self._release()
@@ -72,8 +72,14 @@ class Connection:
         self.is_file = bool(self._file)
         self.recent = _recent[self._file] if self._file else None
 
+    def _client(self, uri: str, token: str) -> MilvusClient:
+        if not self._file:
+            return MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
+        channel = _channels[self._file]
+        return MilvusClient(channel.name, channel=channel, timeout=CONNECT_SECONDS)
+
     def close(self) -> None:
-        """Close the client, and the embedded server once nobody else in this process uses the file."""
+        """Close the client, and the embedded file once nobody else in this process uses the file."""
         self.client.close()
         self._release()
 
@@ -84,7 +90,7 @@ class Connection:
             _files[self._file] -= 1
             if not _files[self._file]:
                 _recent.pop(self._file, None)
-                server_manager_instance.release_server(self._file)
+                _channels.pop(self._file).end()
 
 
 def is_file(uri: str) -> bool:
@@ -133,27 +139,24 @@ def _plain(text: str) -> str:
 
 
 def _open_file(path: str) -> None:
-    """Start the embedded server ourselves: pymilvus would not say why it could not."""
+    """Once for all who use it. Raises StoreUnavailable with the reason."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"cannot make the folder of {path} (OLHAR_MILVUS_URI): {error}") from error
     with _files_lock:
+        if path not in _channels:
+            _channels[path] = _opened(path)
+            _recent[path] = RecentRows()
         _files[path] += 1
-        if server_manager_instance.start_and_get_uri(path) is not None:
-            _recent.setdefault(path, RecentRows())
-            return
-        _files[path] -= 1
-        raise _why_not(path)
 
 
-def _why_not(path: str) -> StoreUnavailable:
+def _opened(path: str) -> EmbeddedChannel:
     try:
-        MilvusLite(path).close()
-    except DataDirLockedError:
-        return StoreUnavailable(
+        return EmbeddedChannel(path)
+    except DataDirLockedError as error:
+        raise StoreUnavailable(
             f"{path} is open in another process; stop that one (perhaps `olhar serve`) or work through it"
-        )
+        ) from error
     except Exception as error:  # Whatever a damaged file makes of it, the reason is passed on.
-        return StoreUnavailable(f"cannot open the Milvus Lite file {path}: {_reason(error)}")
-    return StoreUnavailable(f"cannot open the Milvus Lite file {path} just now; try again")
+        raise StoreUnavailable(f"cannot open the Milvus Lite file {path}: {_reason(error)}") from error

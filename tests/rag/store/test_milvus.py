@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from milvus_lite.server_manager import server_manager_instance
 from pymilvus import MilvusClient
 
 from rag.errors import Conflict, FingerprintMismatch, InvalidInput, StoreUnavailable
@@ -161,11 +162,9 @@ def test_a_collection_of_somebody_else_is_not_touched(tmp_path: Path, open_file:
     client.create_collection("theirs", dimension=4)
     client.create_alias("theirs", "images")
     client.close()
+    server_manager_instance.release_server(path)
     with pytest.raises(Conflict, match="theirs was not made by Olhar"):
         open_file()
-    from milvus_lite.server_manager import server_manager_instance
-
-    server_manager_instance.release_server(path)
 
 
 def test_an_opening_cut_short_is_finished_by_the_next(

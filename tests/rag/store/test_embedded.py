@@ -1,0 +1,97 @@
+"""Milvus Lite without a server: no port, errors that tell their reason, a file that is closed in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+import pytest
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
+from milvus_lite.exceptions import MilvusLiteError
+from pymilvus import MilvusClient
+
+from rag.errors import StoreUnavailable
+from rag.store import MilvusStore, embedded
+from rag.store.embedded import EmbeddedChannel, Failed
+from rag.types import Scope
+from tests.rag.store.conftest import MakeRow
+
+Open = Callable[..., MilvusStore]
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Iterator[EmbeddedChannel]:
+    channel = EmbeddedChannel(str(tmp_path / "m.db"))
+    yield channel
+    channel.end()
+
+
+def test_nobody_else_on_the_machine_can_ask(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
+    before = listening()
+    store = open_file()
+    store.upsert([make_row("r1")])
+    assert store.search(scope, "image", "image", np.ones(16, np.float32), limit=1)
+    assert listening() == before
+
+
+def listening() -> set[object]:
+    return {c.laddr for c in psutil.Process().net_connections("inet") if c.status == psutil.CONN_LISTEN}
+
+
+def test_a_method_that_is_not_there_is_told_as_by_a_server(channel: EmbeddedChannel) -> None:
+    with pytest.raises(Failed) as failed:
+        channel.unary_unary("/milvus.proto.milvus.MilvusService/GetImportState")(None)
+    assert failed.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert failed.value.details() == "Method not implemented!"
+
+
+def test_what_breaks_inside_is_told_at_once(
+    open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    store = open_file()
+    for method, ask in (
+        ("Search", lambda: store.search(scope, "image", "image", np.ones(16, np.float32), limit=1)),
+        ("Upsert", lambda: store.upsert([make_row("r1")])),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(MilvusServicer, method, fail)
+            with pytest.raises(StoreUnavailable, match="by nothing"):
+                ask()
+    store.upsert([make_row("r1")])
+    assert store.search(scope, "image", "image", np.ones(16, np.float32), limit=1)
+
+
+def test_what_is_being_asked_ends_before_the_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = EmbeddedChannel(str(tmp_path / "m.db"))
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bool:
+        asked.set()
+        assert go.wait(10)
+        return channel._lite._closed is False
+
+    monkeypatch.setattr(channel._servicer, "GetVersion", slow)
+    call = channel.unary_unary("/milvus.proto.milvus.MilvusService/GetVersion")
+    monkeypatch.setattr(embedded, "END_SECONDS", 10.0)
+    with ThreadPoolExecutor(2) as pool:
+        answer = pool.submit(call, None)
+        assert asked.wait(10)
+        ending = pool.submit(channel.end)
+        with pytest.raises(TimeoutError):
+            ending.result(0.1)
+        go.set()
+        assert answer.result(10) is True
+        ending.result(10)
+    with pytest.raises(MilvusLiteError, match="closed"):
+        call(None)
+    MilvusClient(str(tmp_path / "m.db")).close()  # it can be opened again
