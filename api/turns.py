@@ -75,6 +75,12 @@ def of_answers(settings: Settings) -> Turns:
 
 
 def of_searches(settings: Settings) -> Turns:
-    """For encoder and Milvus. More at a time find no more a second, and each waits longer."""
-    running = settings.searches or os.cpu_count() or 1
-    return Turns(running, running, "searches are under way", "OLHAR_SEARCHES")
+    """For encoder and Milvus. More at a time find no more a second, and each waits longer.
+
+    A file is searched by this process, in which one thread at a time runs Python, but while a reranker looks.
+    """
+    cores = os.cpu_count() or 1
+    usual = 1 if settings.store_uri.endswith(".db") and settings.reranker == "none" else cores
+    return Turns(
+        settings.searches or usual, settings.searches or cores, "searches are under way", "OLHAR_SEARCHES"
+    )

@@ -9,6 +9,7 @@ their ratio, and the time that half of the requests and the slowest twentieth wa
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -46,20 +47,20 @@ def compare(
     name: str,
     alone: Callable[[Sequence[Any]], Matrix],
     shared: Callable[[Sequence[Any]], Matrix],
-    inputs: Sequence[Any],
+    inputs: Callable[[], Sequence[Any]],
     clients: int,
     rounds: int,
 ) -> None:
     """Print one line."""
     ways = {"alone": alone, "shared": shared}
     for way in ways.values():
-        way(inputs[:2])
+        way(inputs()[:2])
     took: dict[str, list[list[float]]] = {key: [] for key in ways}
     for _ in range(rounds):
         for key, way in ways.items():
-            took[key].append(waits(way, inputs, clients))
+            took[key].append(waits(way, inputs(), clients))
     rows = {key: np.array(values) for key, values in took.items()}
-    speed = {key: len(inputs) / np.median(row[:, -1]) for key, row in rows.items()}
+    speed = {key: REQUESTS / np.median(row[:, -1]) for key, row in rows.items()}
     slow = {key: np.quantile(row[:, :-1], [0.5, 0.95]) * 1e3 for key, row in rows.items()}
     ratio = np.quantile(rows["alone"][:, -1] / rows["shared"][:, -1], [0.25, 0.5, 0.75])
     print(
@@ -77,14 +78,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     files = [file for file in walk([options.folder]) if file.refused is None][:REQUESTS]
+    if len(files) < REQUESTS:
+        raise SystemExit(f"{options.folder} has {len(files)} photos; needed are {REQUESTS}")
     pictures = [decode(file.read(), max_pixels=10**9, max_side=1024) for file in files]
-    texts = [f"a photo of {i} dogs that run along a beach" for i in range(REQUESTS)]
+    numbers = itertools.count()
+
+    def texts() -> list[str]:
+        """Such as no cache knows."""
+        return [f"a photo of {next(numbers)} dogs that run along a beach" for _ in range(REQUESTS)]
+
     with tempfile.TemporaryDirectory() as folder, build(load_settings(data=Path(folder))) as olhar:
         image, text = olhar._bare_encoders
         images, sentences = SharedImageEncoder(image), SharedTextEncoder(text)
         for clients in (1, options.clients):
             compare("queries", text.encode_queries, sentences.encode_queries, texts, clients, options.rounds)
-            compare("pictures", image.encode_images, images.encode_images, pictures, clients, options.rounds)
+            compare(
+                "pictures",
+                image.encode_images,
+                images.encode_images,
+                lambda: pictures,
+                clients,
+                options.rounds,
+            )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from ingest.retrying import Patience
 from ingest.system import Parts
 from ingest.upkeep import Upkeep
 from ingest.workflows import PREFIX, QUEUE, enqueue, work_at
+from rag.courtesy import SEARCHES
 from rag.errors import OlharError
 
 APPLICATION: Final = "olhar"
@@ -30,6 +31,8 @@ VERSION: Final = "1"
 """Of the workflows' form. While it stays the same, a later Olhar goes on with what an earlier one began."""
 POLL_S: Final = 0.25
 QUEUE_POLL_S: Final = 0.1
+COURTESY_S: Final = 2.0
+"""While searches are under way, a batch is made so often: each costs as much time as some searches."""
 BEAT_S: Final = 5.0
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN: Final = 500
@@ -61,7 +64,7 @@ class Worker:
             threading.Thread(target=self._look_later, args=(one,), name="olhar-later", daemon=True)
             for one in self._passes
         ]
-        self._beaten = self._looked = 0.0
+        self._beaten = self._looked = self._formed = 0.0
 
     def start(self) -> None:
         """Finish deletions that were broken off, go on with batches in flight, and take up what waits."""
@@ -172,11 +175,18 @@ class Worker:
         for batch_id in unfinished.keys() - self._queued:
             self._queue(batch_id)
         waiting = sum(state == "queued" for state in unfinished.values())
-        while waiting < self._parts.settings.worker_batches and (made := self._desk.form()) is not None:
+        while waiting < self._parts.settings.worker_batches and not self._gives_way():
+            if (made := self._desk.form()) is None:
+                break
+            self._formed = time.monotonic()
             self._queue(made)
             waiting += 1
         self._look_after(unfinished)
         return min(POLL_S, self._records.batching.due_in() or POLL_S)
+
+    def _gives_way(self) -> bool:
+        """While somebody searches, files are taken up every so often: those of small jobs go together."""
+        return SEARCHES.busy() and time.monotonic() - self._formed < COURTESY_S
 
     def _queue(self, batch_id: int) -> None:
         enqueue(batch_id)

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rag.faults": {"rag.errors", "rag.urls", "rag.relay"},
     "rag.ollama": {"rag.errors", "rag.urls", "rag.relay", "rag.faults", "rag.once"},
     "rag.observing": set(),
+    "rag.courtesy": set(),
     "rag.breaker": {"rag.errors"},
     "rag.guarding": {
         "rag.types",
@@ -99,7 +100,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.encoders.loading",
         "rag.retrieval.fusion",
     },
-    "rag.retrieval": {"rag.types", "rag.errors", "rag.protocols", "rag.folding", "rag.observing"},
+    "rag.retrieval": {
+        "rag.types",
+        "rag.errors",
+        "rag.protocols",
+        "rag.folding",
+        "rag.observing",
+        "rag.courtesy",
+    },
     "rag.pages": {"rag.errors"},
     "rag.index_files": {"rag.types", "rag.errors", "rag.protocols"},
     "rag.vision": {

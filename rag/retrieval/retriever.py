@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rag.courtesy import SEARCHES
 from rag.observing import step
 from rag.protocols import Hearing, ImageEncoder, Store, TextEncoder
 from rag.retrieval import encoding, paging
@@ -93,6 +94,12 @@ class Retriever:
         Raises InvalidInput when the query asks for nothing or for too much, its page lies too deep or its
         cursor is another query's, and NotFound when an item whose like is sought is not there.
         """
+        with SEARCHES.one():
+            return self._search(scope, query, limit, where, listing)
+
+    def _search(
+        self, scope: Scope, query: Query, limit: int, where: Filter | None, listing: SearchOptions
+    ) -> SearchResult:
         encoding.check(query)
         paging.check_page(limit, listing)
         digest = paging.digest(scope, query, where, listing)

@@ -32,7 +32,7 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
     def __init__(self, path: str) -> None:
         self.name = f"unix:{path}?{next(_numbers)}"
         """The address by which pymilvus keeps connections apart. What ends in .db it would serve itself."""
-        self._lite = MilvusLite(path)
+        self._lite = _OpenedOnce(path)
         self._servicer = MilvusServicer(self._lite)
         self._asked = 0
         self._ended = False
@@ -74,6 +74,18 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
             with self._changed:
                 self._asked -= 1
                 self._changed.notify_all()
+
+
+class _OpenedOnce(MilvusLite):  # type: ignore[misc]
+    """Opens a collection for one thread at a time: 3.2.2 opens it twice otherwise, and one loses its rows."""
+
+    def __init__(self, path: str) -> None:
+        self._opening = threading.RLock()
+        super().__init__(path)
+
+    def get_collection(self, *args: Any, **options: Any) -> Any:
+        with self._opening:
+            return super().get_collection(*args, **options)
 
 
 class _Method(grpc.UnaryUnaryMultiCallable):  # type: ignore[misc]

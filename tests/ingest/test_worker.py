@@ -15,11 +15,13 @@ from unittest.mock import Mock
 import pytest
 from dbos import DBOS
 
+from ingest.desk import Desk
 from ingest.queue import Queue
 from ingest.retrying import Patience
 from ingest.sources import walk
 from ingest.worker import Worker
 from ingest.workflows import PREFIX
+from rag.courtesy import SEARCHES
 from rag.errors import StoreUnavailable
 from rag.store import MilvusStore
 from tests.milvus_server import patiently, serving
@@ -67,6 +69,30 @@ def test_the_queue_forgets_what_has_ended(
         Queue(parts, worker.wake).ingest(SCOPE, walk([photos]))
         until(lambda: not DBOS.list_workflows(workflow_id_prefix=PREFIX))
     assert len(parts.store.saved) == 20
+
+
+def test_while_somebody_searches_files_of_several_jobs_go_together(
+    parts: FakeParts, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(photos, 8)
+    form, made = Desk.form, []
+
+    def formed(desk: Desk) -> int | None:
+        if (batch := form(desk)) is not None:
+            made.append(batch)
+        return batch
+
+    monkeypatch.setattr(Desk, "form", formed)
+    with Worker(parts) as worker, SEARCHES.one():
+        queue = Queue(parts, worker.wake)
+        jobs = []
+        for path in sorted(photos.iterdir()):
+            jobs.append(queue.submit(SCOPE, walk([path])))
+            time.sleep(0.05)
+        for job in jobs:
+            queue.follow(SCOPE.tenant, job)
+    assert all(queue.report(SCOPE, job).counts["indexed"] == 1 for job in jobs)
+    assert len(made) <= 3  # two: the first at once, then what came meanwhile
 
 
 def test_a_passing_error_is_waited_out_a_lasting_one_is_told(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
+import milvus_lite.db
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -19,7 +21,7 @@ from rag.errors import StoreUnavailable
 from rag.store import MilvusStore, embedded
 from rag.store.embedded import EmbeddedChannel, Failed
 from rag.types import Scope
-from tests.rag.store.conftest import MakeRow
+from tests.rag.store.conftest import IMAGE, TEXT, MakeRow
 
 Open = Callable[..., MilvusStore]
 
@@ -67,6 +69,23 @@ def test_what_breaks_inside_is_told_at_once(
                 ask()
     store.upsert([make_row("r1")])
     assert store.search(scope, "image", "image", np.ones(16, np.float32), limit=1)
+
+
+def test_a_collection_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "m.db")
+    MilvusStore.open(path, image=IMAGE, text=TEXT).close()
+    channel = EmbeddedChannel(path)
+    load = milvus_lite.db.load_schema
+
+    def slowly(*args: object) -> object:
+        time.sleep(0.1)
+        return load(*args)
+
+    monkeypatch.setattr(milvus_lite.db, "load_schema", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: channel._lite.get_collection("images"), range(4)))
+    channel.end()
+    assert len(set(map(id, opened))) == 1
 
 
 def test_what_is_being_asked_ends_before_the_file_is_closed(

@@ -18,6 +18,7 @@ from pymilvus import MilvusClient
 
 from rag.errors import Conflict, FingerprintMismatch, InvalidInput, StoreUnavailable
 from rag.store import MilvusStore
+from rag.store.connection import Connection
 from rag.store.rows import PADDING
 from rag.types import Fingerprint, Row, Scope
 from tests.milvus_server import patiently, serving
@@ -203,9 +204,10 @@ def test_past_the_limit_a_file_gets_approximate_indexes_and_keeps_its_answers(
 
 
 def index_types(tmp_path: Path) -> dict[str, str]:
-    client = MilvusClient(str(tmp_path / "m.db"))
-    types = {a: client.describe_index(a, "image_vector")["index_type"] for a in ("images", "passages")}
-    client.close()
+    connection = Connection(str(tmp_path / "m.db"))
+    describe = connection.client.describe_index
+    types = {alias: describe(alias, "image_vector")["index_type"] for alias in ("images", "passages")}
+    connection.close()
     return types
 
 
@@ -253,11 +255,11 @@ def test_an_index_file_cut_short_by_a_kill_is_made_again(
 
 def test_the_physical_collections_stand_behind_their_aliases(open_file: Open, tmp_path: Path) -> None:
     open_file()
-    client = MilvusClient(str(tmp_path / "m.db"))
-    assert sorted(client.list_collections()) == ["images_1", "passages_1"]
+    connection = Connection(str(tmp_path / "m.db"))
+    assert sorted(connection.client.list_collections()) == ["images_1", "passages_1"]
     # Reindexing will move the alias: everything follows it.
-    assert client.describe_alias("images")["collection_name"] == "images_1"
-    client.close()
+    assert connection.client.describe_alias("images")["collection_name"] == "images_1"
+    connection.close()
 
 
 def test_equal_scopes_of_different_spelling_do_not_share_rows(open_file: Open, make_row: MakeRow) -> None:
