@@ -46,7 +46,7 @@ class Ending:
         if threading.current_thread() is not threading.main_thread():
             yield  # no signal is delivered to another thread
             return
-        left = False
+        left = ending = False
 
         def leave(number: int, _: FrameType | None) -> NoReturn:
             nonlocal left
@@ -62,12 +62,13 @@ class Ending:
         try:
             yield
         except SystemExit as end:
+            ending = left
             self._done(end.code if isinstance(end.code, int) else 1)
             raise
         else:
             self._done(0)
         finally:
-            if not left:  # else the process is ending, and a second signal still ends it at once
+            if not ending:  # else a second signal still ends the process at once
                 for number, handler in before.items():
                     signal.signal(number, handler)
 

@@ -116,7 +116,7 @@ def work(settings: Settings, say: Callable[[str], None] = print) -> None:
         started(),
         build(settings) as olhar,
     ):
-        if olhar.records.database.sqlite or settings.store_uri.endswith(".db"):
+        if olhar.records.database.sqlite or settings.store_is_file:
             raise BadSettings(
                 "a worker of its own needs the records in Postgres (OLHAR_DATABASE_URL) and a Milvus server "
                 "(OLHAR_MILVUS_URI); in the files of a data folder, the server works itself: `olhar serve`"

@@ -77,10 +77,12 @@ def of_answers(settings: Settings) -> Turns:
 def of_searches(settings: Settings) -> Turns:
     """For encoder and Milvus. More at a time find no more a second, and each waits longer.
 
-    A file is searched by this process, in which one thread at a time runs Python, but while a reranker looks.
+    A file is searched by this process, in which one thread at a time runs Python. Slower encoders and a
+    reranker leave it time for another search.
     """
     cores = os.cpu_count() or 1
-    usual = 1 if settings.store_uri.endswith(".db") and settings.reranker == "none" else cores
+    alone = settings.store_is_file and settings.encoder == "compact" and settings.reranker == "none"
+    usual = 1 if alone else cores
     return Turns(
         settings.searches or usual, settings.searches or cores, "searches are under way", "OLHAR_SEARCHES"
     )

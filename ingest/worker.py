@@ -20,7 +20,7 @@ from ingest.passes import open_passes
 from ingest.queue import LOST_S
 from ingest.removal import finish_removals
 from ingest.retrying import Patience
-from ingest.system import Parts
+from ingest.system import BATCH_BYTES, Parts
 from ingest.upkeep import Upkeep
 from ingest.workflows import PREFIX, QUEUE, enqueue, work_at
 from rag.courtesy import SEARCHES
@@ -32,7 +32,7 @@ VERSION: Final = "1"
 POLL_S: Final = 0.25
 QUEUE_POLL_S: Final = 0.1
 COURTESY_S: Final = 2.0
-"""While searches are under way, a batch is made so often: each costs as much time as some searches."""
+"""While searches are under way, files wait so long for others: a batch costs as much time as searches do."""
 BEAT_S: Final = 5.0
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN: Final = 500
@@ -185,8 +185,12 @@ class Worker:
         return min(POLL_S, self._records.batching.due_in() or POLL_S)
 
     def _gives_way(self) -> bool:
-        """While somebody searches, files are taken up every so often: those of small jobs go together."""
-        return SEARCHES.busy() and time.monotonic() - self._formed < COURTESY_S
+        """While somebody searches a file, small jobs wait a little for each other, and go together."""
+        settings = self._parts.settings
+        late = time.monotonic() - self._formed >= COURTESY_S
+        if late or not settings.store_is_file or not SEARCHES.busy():
+            return False
+        return not self._records.batching.fills(settings.batch, BATCH_BYTES)
 
     def _queue(self, batch_id: int) -> None:
         enqueue(batch_id)

@@ -151,7 +151,8 @@ class Settings(BaseSettings):
         ge=0,
         le=10_000,
         description="searches of the server at a time, and as many more wait; one more is refused with 429; "
-        "0: one, and as many as cores wait, on a Milvus Lite file without a reranker; else as many as cores",
+        "0: one, and as many as cores wait, where `compact` searches a Milvus Lite file without a reranker; "
+        "else as many as cores",
     )
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(
@@ -374,6 +375,11 @@ class Settings(BaseSettings):
     def store_uri(self) -> str:
         """Where Milvus is: ``milvus_uri``, or the Milvus Lite file in the data folder."""
         return self.milvus_uri or str(self.data / "milvus.db")
+
+    @property
+    def store_is_file(self) -> bool:
+        """Whether vectors lie in a Milvus Lite file, which one process opens."""
+        return self.store_uri.endswith(".db") and "://" not in self.store_uri
 
     @property
     def originals(self) -> str:

@@ -31,11 +31,12 @@ class _Request(Generic[A]):
     """It has ended, or there is a pass for its thread to make."""
     shared_by: Sequence[_Request[A]] = ()
     """The pass to make: itself, and those who waited behind it."""
+    ended: bool = False
     rows: Matrix | None = None
     error: BaseException | None = None
 
     def end(self, *, rows: Matrix | None = None, error: BaseException | None = None) -> None:
-        self.rows, self.error = rows, error
+        self.rows, self.error, self.ended = rows, error, True
         self.woken.set()
 
 
@@ -57,31 +58,55 @@ class SharedPasses(Generic[A]):
         if not inputs or len(inputs) >= self._most:
             return self._encode(inputs)
         request = _Request(inputs)
-        with self._queue:
-            self._waiting.append(request)
-            if self._free:
-                self._free -= 1
-                self._call()
-        request.woken.wait()
+        try:
+            with self._queue:
+                self._waiting.append(request)
+                if self._free:
+                    self._free -= 1
+                    self._call()
+            request.woken.wait()
+        except BaseException:  # a signal, in the main thread
+            self._leave(request)
+            raise
         # A thread makes one pass and hands the lane on. Those whose rows are made leave without it: did they
         # wait for a lane first, they could not ask again meanwhile, and the next passes were nearly empty.
         if request.shared_by:
-            try:
-                self._serve(request.shared_by)
-            finally:
-                with self._queue:
-                    self._call()
+            self._make(request)
         if request.error is not None:
             raise request.error
         assert request.rows is not None
         return request.rows
 
+    def _make(self, request: _Request[A]) -> None:
+        try:
+            self._serve(request.shared_by)
+        except BaseException as error:  # the process is being ended, or has no memory left
+            for one in request.shared_by:
+                if not one.ended:
+                    one.end(error=error)
+            raise
+        finally:
+            request.shared_by = ()  # it is a part of it: all inputs would stay for the garbage collector
+            with self._queue:
+                self._call()
+
+    def _leave(self, request: _Request[A]) -> None:
+        """It waits no more; if it had a pass to make, those behind it go on."""
+        with self._queue:
+            if request in self._waiting:
+                self._waiting.remove(request)
+            elif request.shared_by:
+                self._waiting[:0] = request.shared_by[1:]
+                request.shared_by = ()
+                self._call()
+
     def _call(self) -> None:
         """Give a lane to the first who waits, with those behind it. For whoever holds the queue."""
         taken, size = 0, 0
-        while taken < len(self._waiting) and (not taken or size < self._most):
-            size += len(self._waiting[taken].inputs)
-            taken += 1
+        for one in self._waiting:
+            if taken and size + len(one.inputs) > self._most:
+                break
+            taken, size = taken + 1, size + len(one.inputs)
         some, self._waiting = self._waiting[:taken], self._waiting[taken:]
         if some:
             some[0].shared_by = some
@@ -95,10 +120,6 @@ class SharedPasses(Generic[A]):
         except Exception as error:  # a model may raise anything on one odd input
             self._serve_alone(requests, error)
             return
-        except BaseException as error:  # the process is being ended
-            for request in requests:
-                request.end(error=error)
-            raise
         start = 0
         for request in requests:
             # A copy: the rows of others are not the caller's to change, nor to keep alive.

@@ -87,6 +87,18 @@ class Batching:
             connection.execute(put, [{"key": file_id} for file_id in chosen])
             return batch_id
 
+    def fills(self, size: int, most_bytes: int) -> bool:
+        """Whether waiting would make no better batch: what is due fills one, or goes by itself."""
+        with self._database.reading() as connection:
+            due = (
+                (files.c.state == "waiting") & (files.c.due_at <= self._clock()) & (jobs.c.state == "running")
+            )
+            alone = files.c.suspect | (files.c.attempts > 0)
+            sums = (func.count(), func.coalesce(func.sum(files.c.size), 0), func.count().filter(alone))
+            joined = files.join(jobs, files.c.job_id == jobs.c.id)
+            count, bytes_, apart = connection.execute(select(*sums).select_from(joined).where(due)).one()
+        return bool(apart or count >= size or bytes_ >= most_bytes)
+
     def due_in(self) -> float | None:
         """Seconds until a file that waits is due, 0 if one is; None when none waits."""
         with self._database.reading() as connection:

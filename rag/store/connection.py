@@ -76,7 +76,7 @@ class Connection:
         if not self._file:
             return MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
         channel = _channels[self._file]
-        return MilvusClient(channel.name, channel=channel, timeout=CONNECT_SECONDS)
+        return MilvusClient(channel.name, channel=channel, dedicated=True, timeout=CONNECT_SECONDS)
 
     def close(self) -> None:
         """Close the client, and the embedded file once nobody else in this process uses the file."""

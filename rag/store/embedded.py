@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import grpc  # type: ignore[import-untyped]  # the package ships no type information
@@ -30,16 +32,19 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
     """
 
     def __init__(self, path: str) -> None:
-        self.name = f"unix:{path}?{next(_numbers)}"
-        """The address by which pymilvus keeps connections apart. What ends in .db it would serve itself."""
+        self.name = f"unix:olhar-{next(_numbers)}"
+        """The address by which pymilvus keeps connections apart."""
         self._lite = _OpenedOnce(path)
         self._servicer = MilvusServicer(self._lite)
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="milvus")
+        self._aside.submit(int).result()  # it is running before any signal can come in between
         self._asked = 0
         self._ended = False
         self._changed = threading.Condition()
 
     def unary_unary(self, method: str, *_: object, **__: object) -> _Method:
-        return _Method(getattr(self._servicer, method.rpartition("/")[2]), self._asking)
+        answer = getattr(self._servicer, method.rpartition("/")[2])
+        return _Method(answer, self._asking, self._uninterrupted)
 
     def unary_stream(self, *_: object, **__: object) -> None:
         """Milvus Lite has no methods that take or give a stream."""
@@ -61,6 +66,20 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
             self._ended = True
             self._changed.wait_for(lambda: not self._asked, END_SECONDS)
         self._lite.close()
+        self._aside.shutdown()
+
+    def _uninterrupted(self, call: Callable[[], object]) -> object:
+        """What ``call`` gives. A signal does not end it halfway: the file would lose what was being written.
+
+        Signals come to the main thread alone, which waits for another one.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return call()
+        called = self._aside.submit(call)
+        try:
+            return called.result()
+        finally:
+            wait([called])
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -95,15 +114,21 @@ class _Method(grpc.UnaryUnaryMultiCallable):  # type: ignore[misc]
     again and again.
     """
 
-    def __init__(self, answer: Callable[[Any, Any], object], asking: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Any, Any], object],
+        asking: Callable[[], Any],
+        uninterrupted: Callable[[Callable[[], object]], object],
+    ) -> None:
         self._answer = answer
         self._asking = asking
+        self._uninterrupted = uninterrupted
 
     def __call__(self, request: object, *_: object, metadata: Metadata | None = None, **__: object) -> object:
         context = _Context(metadata or ())
         with self._asking():
             try:
-                answer = self._answer(request, context)
+                answer = self._uninterrupted(partial(self._answer, request, context))
             except NotImplementedError:
                 answer = None
         if context.code is not None:

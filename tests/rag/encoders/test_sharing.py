@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from rag.encoders.sharing import SharedImageEncoder, SharedPasses
+from rag.encoders.sharing import SharedImageEncoder, SharedPasses, _Request
 from rag.types import Fingerprint, Matrix, Pixels
 from tests.reads_all import ReadsAll
 
@@ -82,6 +84,12 @@ def test_a_pass_is_no_larger_than_it_may_be() -> None:
     during(device, SharedPasses(device, most=4), [[0], *([i] for i in range(20, 30))])
     assert max(map(len, device.passes)) == 4
     assert len(device.passes) == 4
+
+
+def test_a_pass_of_larger_requests_is_no_larger_either() -> None:
+    device = Device()
+    during(device, SharedPasses(device, most=4), [[0], [20, 21, 22], [23, 24, 25], [26], [27]])
+    assert max(map(len, device.passes)) == 4
 
 
 def test_a_large_request_goes_by_itself_and_waits_for_nobody() -> None:
@@ -172,6 +180,68 @@ def test_those_who_are_served_can_ask_again_at_once() -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: shared([n]), range(320)))
     assert len(sizes) < 100  # 40 or so: now one goes at once, then all the others
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_one_that_is_interrupted_while_it_waits_takes_nobody_with_it(called: bool) -> None:
+    device = Device()
+    shared = SharedPasses(device)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(shared, [1])
+        assert device.begun.wait(10)
+        given_up: _Request[int] = _Request([2])
+        with shared._queue:
+            shared._waiting.append(given_up)
+        behind = pool.submit(shared, [3])
+        wait_for(lambda: len(shared._waiting) == 2)
+        if called:  # it has just been given the next pass
+            device.go.set()
+            assert given_up.woken.wait(10)
+        shared._leave(given_up)
+        device.go.set()
+        assert first.result(10)[:, 0].tolist() == [1]
+        assert behind.result(10)[:, 0].tolist() == [3]
+    assert shared([4])[:, 0].tolist() == [4]
+    assert device.passes == [[1], [3], [4]]
+
+
+def test_an_interrupted_pass_is_told_to_all_who_shared_it() -> None:
+    device = Device()
+    shared = SharedPasses(device)
+
+    def encode(inputs: Sequence[int]) -> Matrix:
+        if inputs == [2]:  # on its own, after the pass with 13 in it failed
+            raise SystemExit
+        return device(inputs)
+
+    shared._encode = encode
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(shared, [1])
+        assert device.begun.wait(10)
+        others = []
+        for number in (13, 2, 3):
+            others.append(pool.submit(shared, [number]))
+            wait_for(lambda: len(shared._waiting) == len(others))
+        device.go.set()
+        assert first.result(10)[:, 0].tolist() == [1]
+        assert [type(other.exception(10)) for other in others] == [SystemExit] * 3
+    assert shared([4])[:, 0].tolist() == [4]
+
+
+def test_nothing_is_kept_of_what_was_encoded() -> None:
+    class Input:
+        pass
+
+    shared: SharedPasses[Input] = SharedPasses(lambda inputs: np.ones((len(inputs), 1), np.float32))
+    one = Input()
+    there = weakref.ref(one)
+    gc.disable()
+    try:
+        shared([one])
+        del one
+        assert there() is None
+    finally:
+        gc.enable()
 
 
 def test_no_lane_is_lost() -> None:

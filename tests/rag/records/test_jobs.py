@@ -133,6 +133,24 @@ def test_a_file_that_is_larger_than_a_batch_goes_alone(records: Records) -> None
     assert [found[1] for found in iter(lambda: formed(records, 64, 25), None)] == [["large"], ["a", "b"]]
 
 
+def test_a_batch_is_full_by_its_files_by_their_bytes_or_by_one_that_goes_alone(
+    records: Records, clock: Clock
+) -> None:
+    assert not records.batching.fills(3, 25)
+    job_id = records.jobs.submit(SCOPE, files("a", "b", size=10))
+    assert not records.batching.fills(3, 25)
+    assert records.batching.fills(2, 25)
+    assert records.batching.fills(3, 20)
+    found = formed(records)
+    assert found is not None
+    assert not records.batching.fills(1, 1)  # they are under way
+    again = [Outcome(row.id, "", reason="away", after=5.0) for row in records.jobs.files("tenant", job_id)]
+    records.batching.finish(found[0], again)
+    assert not records.batching.fills(64, LARGE)
+    clock.now += 6
+    assert records.batching.fills(64, LARGE)  # each is tried again by itself
+
+
 def test_one_source_is_not_twice_in_a_batch(records: Records) -> None:
     records.jobs.submit(SCOPE, files("a", "b"))
     records.jobs.submit(SCOPE, files("a", "b", "c"))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +22,7 @@ from milvus_lite.exceptions import MilvusLiteError
 from pymilvus import MilvusClient
 
 from rag.errors import StoreUnavailable
-from rag.store import MilvusStore, embedded
+from rag.store import MilvusStore, connection, embedded
 from rag.store.embedded import EmbeddedChannel, Failed
 from rag.types import Scope
 from tests.rag.store.conftest import IMAGE, TEXT, MakeRow
@@ -43,6 +47,36 @@ def test_nobody_else_on_the_machine_can_ask(open_file: Open, make_row: MakeRow, 
 
 def listening() -> set[object]:
     return {c.laddr for c in psutil.Process().net_connections("inet") if c.status == psutil.CONN_LISTEN}
+
+
+def test_no_path_is_taken_for_an_address(tmp_path: Path) -> None:
+    folder = tmp_path / "global-cluster" / "a b%20ç?#"
+    MilvusStore.open(str(folder / "m.db"), image=IMAGE, text=TEXT).close()
+
+
+def test_nothing_is_kept_of_a_file_that_is_closed(tmp_path: Path) -> None:
+    store = MilvusStore.open(str(tmp_path / "m.db"), image=IMAGE, text=TEXT)
+    there = weakref.ref(connection._channels[str(tmp_path / "m.db")])
+    store.close()
+    del store
+    gc.collect()
+    assert there() is None
+
+
+def test_a_signal_does_not_end_a_call_halfway(
+    channel: EmbeddedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+
+    def write(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        done.append(True)
+
+    monkeypatch.setattr(channel._servicer, "GetVersion", write)
+    with pytest.raises(KeyboardInterrupt):
+        channel.unary_unary("/milvus.proto.milvus.MilvusService/GetVersion")(None)
+    assert done == [True]
 
 
 def test_a_method_that_is_not_there_is_told_as_by_a_server(channel: EmbeddedChannel) -> None:
