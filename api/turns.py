@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
+from rag.build import COMPACT
 from rag.errors import Busy
 from rag.settings import Settings
 
@@ -81,7 +82,7 @@ def of_searches(settings: Settings) -> Turns:
     reranker leave it time for another search.
     """
     cores = os.cpu_count() or 1
-    alone = settings.store_is_file and settings.encoder == "compact" and settings.reranker == "none"
+    alone = settings.store_is_file and settings.encoder == COMPACT and settings.reranker == "none"
     usual = 1 if alone else cores
     return Turns(
         settings.searches or usual, settings.searches or cores, "searches are under way", "OLHAR_SEARCHES"

@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from rag.errors import BadSettings
-from rag.urls import is_loopback, without_password
+from rag.urls import is_file, is_loopback, without_password
 
 PREFIX = "OLHAR_"
 TOML = Path("olhar.toml")
@@ -379,7 +379,7 @@ class Settings(BaseSettings):
     @property
     def store_is_file(self) -> bool:
         """Whether vectors lie in a Milvus Lite file, which one process opens."""
-        return self.store_uri.endswith(".db") and "://" not in self.store_uri
+        return is_file(self.store_uri)
 
     @property
     def originals(self) -> str:

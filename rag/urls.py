@@ -1,4 +1,4 @@
-"""URLs as they may be shown: without the passwords that some carry. A leaf."""
+"""URLs: as they may be shown, without the passwords that some carry, and where they lead. A leaf."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from ipaddress import ip_address
 _PASSWORD = re.compile(r"(?<=://)([^\s/?#:@]*):(?!\d+(?:/|\s))\S*@")
 _TOKEN = re.compile(r"(?<=://)[^\s/?#:@]+@")
 HIDDEN = "***"
+
+
+def is_file(uri: str) -> bool:
+    """Whether the URI of a Milvus means a Milvus Lite file."""
+    return uri.endswith(".db") and "://" not in uri
 
 
 def without_password(text: str) -> str:

@@ -24,6 +24,12 @@ CRASHED: Final = (
 )
 
 
+_OF_JOBS = files.join(jobs, files.c.job_id == jobs.c.id)
+_WAITS = (files.c.state == "waiting") & (jobs.c.state == "running")
+_ALONE = files.c.suspect | (files.c.attempts > 0)
+"""A batch of its own: one that was there when a process died, or that is tried again."""
+
+
 class Batching:
     """Batches of all jobs: made of files that wait, taken to their end, or given back."""
 
@@ -41,21 +47,18 @@ class Batching:
         A suspect file is a batch of its own, as is one that is tried again.
         """
         with self._database.exclusive("batching"), self._database.writing() as connection:
-            now = self._clock()
-            due = (files.c.state == "waiting") & (files.c.due_at <= now) & (jobs.c.state == "running")
-            joined = files.join(jobs, files.c.job_id == jobs.c.id)
-            alone = files.c.suspect | (files.c.attempts > 0)
+            due = self._due()
             wanted = select(
                 files.c.id,
                 files.c.suspect,
                 files.c.source,
                 files.c.size,
-                alone.label("alone"),
+                _ALONE.label("alone"),
                 jobs.c.tenant,
                 jobs.c.collection,
                 jobs.c.all_captions,
             )
-            wanted = wanted.select_from(joined).order_by(files.c.place, files.c.id)
+            wanted = wanted.select_from(_OF_JOBS).order_by(files.c.place, files.c.id)
             first = connection.execute(wanted.where(due).limit(1)).one_or_none()
             if first is None:
                 return None
@@ -66,7 +69,7 @@ class Batching:
                     & (jobs.c.collection == first.collection)
                     & (jobs.c.all_captions == first.all_captions)
                 )
-                found = connection.execute(wanted.where(due & same & ~alone).limit(size)).all()
+                found = connection.execute(wanted.where(due & same & ~_ALONE).limit(size)).all()
                 # A file may wait in two jobs: the second time it is compared with what the first time left.
                 mates = list({row.source: row for row in reversed(found)}.values())[::-1]
                 sizes = accumulate(row.size for row in mates)
@@ -90,21 +93,18 @@ class Batching:
     def fills(self, size: int, most_bytes: int) -> bool:
         """Whether waiting would make no better batch: what is due fills one, or goes by itself."""
         with self._database.reading() as connection:
-            due = (
-                (files.c.state == "waiting") & (files.c.due_at <= self._clock()) & (jobs.c.state == "running")
-            )
-            alone = files.c.suspect | (files.c.attempts > 0)
-            sums = (func.count(), func.coalesce(func.sum(files.c.size), 0), func.count().filter(alone))
-            joined = files.join(jobs, files.c.job_id == jobs.c.id)
-            count, bytes_, apart = connection.execute(select(*sums).select_from(joined).where(due)).one()
-        return bool(apart or count >= size or bytes_ >= most_bytes)
+            sums = (func.count(), func.coalesce(func.sum(files.c.size), 0), func.count().filter(_ALONE))
+            found = connection.execute(select(*sums).select_from(_OF_JOBS).where(self._due()))
+            count, bytes_, alone = found.one()
+        return bool(alone or count >= size or bytes_ >= most_bytes)
+
+    def _due(self) -> ColumnElement[bool]:
+        return _WAITS & (files.c.due_at <= self._clock())
 
     def due_in(self) -> float | None:
         """Seconds until a file that waits is due, 0 if one is; None when none waits."""
         with self._database.reading() as connection:
-            joined = files.join(jobs, files.c.job_id == jobs.c.id)
-            waits = (files.c.state == "waiting") & (jobs.c.state == "running")
-            first = connection.execute(select(func.min(files.c.due_at)).select_from(joined).where(waits))
+            first = connection.execute(select(func.min(files.c.due_at)).select_from(_OF_JOBS).where(_WAITS))
             due: float | None = first.scalar_one()
         return None if due is None else max(0.0, due - self._clock())
 

@@ -25,7 +25,7 @@ from pymilvus.exceptions import (
 from rag.errors import InvalidInput, StoreUnavailable
 from rag.store.embedded import EmbeddedChannel
 from rag.store.recent import RecentRows
-from rag.urls import without_password
+from rag.urls import is_file, without_password
 
 # Each refusal would print a traceback, besides the error that we raise.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -91,11 +91,6 @@ class Connection:
             if not _files[self._file]:
                 _recent.pop(self._file, None)
                 _channels.pop(self._file).end()
-
-
-def is_file(uri: str) -> bool:
-    """Whether a URI means a Milvus Lite file."""
-    return uri.endswith(".db") and "://" not in uri
 
 
 @contextmanager
