@@ -187,7 +187,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "langchain_text_splitters": ("ingest.documents",),
     "fsspec": ("rag.blobs", "ingest.sources"),
     "defusedxml": ("rag.images",),
-    "pyarrow": ("ingest.sources",),
+    "pyarrow": ("ingest.sources", "rag.store.embedded"),
     "yaml": ("rag.vision.moderation",),
     "sqlalchemy": ("rag.records",),
     "alembic": ("rag.records",),

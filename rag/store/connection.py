@@ -6,10 +6,10 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]  # the package ships no type information
 from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
@@ -71,12 +71,17 @@ class Connection:
         self.lite = str(version).startswith("milvus_lite")
         self.is_file = bool(self._file)
         self.recent = _recent[self._file] if self._file else None
+        self._channel = _channels[self._file] if self._file else None
 
     def _client(self, uri: str, token: str) -> MilvusClient:
         if not self._file:
             return MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
         channel = _channels[self._file]
         return MilvusClient(channel.name, channel=channel, dedicated=True, timeout=CONNECT_SECONDS)
+
+    def records(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]] | None:
+        """Those of these ids in a collection of a file, of every scope; None where Milvus is to be asked."""
+        return None if self._channel is None else self._channel.records(name, ids, fields)
 
     def close(self) -> None:
         """Close the client, and the embedded file once nobody else in this process uses the file."""

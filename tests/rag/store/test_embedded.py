@@ -17,13 +17,14 @@ import milvus_lite.db
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
-from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from milvus_lite.exceptions import MilvusLiteError
 from pymilvus import MilvusClient
 
 from rag.errors import StoreUnavailable
-from rag.store import MilvusStore, connection, embedded
+from rag.store import MilvusStore, connection
 from rag.store.embedded import EmbeddedChannel, Failed
+from rag.store.embedded import channel as embedded
+from rag.store.embedded.searching import Servicer
 from rag.types import Scope
 from tests.rag.store.conftest import IMAGE, TEXT, MakeRow
 
@@ -98,7 +99,7 @@ def test_what_breaks_inside_is_told_at_once(
         ("Upsert", lambda: store.upsert([make_row("r1")])),
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(MilvusServicer, method, fail)
+            patched.setattr(Servicer, method, fail)
             with pytest.raises(StoreUnavailable, match="by nothing"):
                 ask()
     store.upsert([make_row("r1")])

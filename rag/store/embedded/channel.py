@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # the package ships no type information
-from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from milvus_lite.db import MilvusLite
 from milvus_lite.exceptions import MilvusLiteError
 
+from rag.store.embedded.reading import records
+from rag.store.embedded.searching import Servicer
+from rag.store.embedded.state import States
+
+T = TypeVar("T")
 Metadata = Sequence[tuple[str, str | bytes]]
 _numbers = itertools.count()
 END_SECONDS: Final = 2.0
@@ -35,7 +39,8 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
         self.name = f"unix:olhar-{next(_numbers)}"
         """The address by which pymilvus keeps connections apart."""
         self._lite = _OpenedOnce(path)
-        self._servicer = MilvusServicer(self._lite)
+        self._states = States()
+        self._servicer = Servicer(self._lite, self._states)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="milvus")
         self._aside.submit(int).result()  # it is running before any signal can come in between
         self._asked = 0
@@ -50,6 +55,20 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
         """Milvus Lite has no methods that take or give a stream."""
 
     stream_unary = stream_stream = unary_stream
+
+    def records(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]] | None:
+        """Those of a collection that there are, in no order; None while something is not flushed yet.
+
+        Raises MilvusLiteError when there is no such collection, or the file is closed.
+        """
+
+        def read() -> list[dict[str, Any]] | None:
+            collection = self._lite.get_collection(name)
+            state = self._states.of(collection)
+            return None if state is None else records(collection, state, ids, fields)
+
+        with self._asking():
+            return self._uninterrupted(read)
 
     def subscribe(self, callback: Callable[..., object], try_to_connect: bool = False) -> None:
         """It is connected from the first to the last, so that there is nothing to tell."""
@@ -68,7 +87,7 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
         self._lite.close()
         self._aside.shutdown()
 
-    def _uninterrupted(self, call: Callable[[], object]) -> object:
+    def _uninterrupted(self, call: Callable[[], T]) -> T:
         """What ``call`` gives. A signal does not end it halfway: the file would lose what was being written.
 
         Signals come to the main thread alone, which waits for another one.
@@ -118,7 +137,7 @@ class _Method(grpc.UnaryUnaryMultiCallable):  # type: ignore[misc]
         self,
         answer: Callable[[Any, Any], object],
         asking: Callable[[], Any],
-        uninterrupted: Callable[[Callable[[], object]], object],
+        uninterrupted: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._answer = answer
         self._asking = asking
