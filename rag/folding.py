@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Final
 
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
 """Accents of Latin, Greek and Cyrillic. Vowel signs of other scripts stand elsewhere, and are kept."""
@@ -65,6 +66,9 @@ _ENDINGS = (("ando", "a"), ("endo", ""), ("indo", ""), ("ing", ""), ("ed", ""))
 """With what comes in their place: “pulando” of “pula”."""
 _VOWELS = frozenset("aeiouy")
 _LEAST_STEM = 3
+SHORT: Final = 400
+KEPT: Final = 8_192
+"""Texts of at most ``SHORT`` letters whose stems are kept: some 10 MB."""
 _LONG = 6
 """Letters from which words that differ in the last vowel only are hardly two words."""
 
@@ -86,8 +90,15 @@ def stem(word: str) -> str:
 
 
 def stems(text: str) -> frozenset[str]:
-    """The stems of the words of a text."""
+    """The stems of the words of a text. Those of short ones are kept: many questions ask for one caption."""
+    return _kept_stems(text) if len(text) <= SHORT else _stems(text)
+
+
+def _stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in _WORD.findall(fold(text)))
+
+
+_kept_stems = lru_cache(KEPT)(_stems)
 
 
 def query_stems(text: str) -> frozenset[str]:

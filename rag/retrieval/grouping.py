@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from rag.types import Group, Item
 
 DISTANCE = 6
 """Bits of 64 in which two perceptual hashes may differ; the same as of `olhar duplicates`."""
+BLOCK = 64
+"""So many are compared with all before them at a time."""
 
 
 @dataclass(slots=True)
@@ -30,11 +32,11 @@ def grouped(ranked: Sequence[Ranked], group: Group) -> list[Grouped]:
     listed, so that what stands further down changes nothing further up.
     """
     hashes = _hashes([one.item for one in ranked]) if group in ("duplicates", "all") else {}
-    pictures = _Pictures(len(hashes))
+    pictures, doubtful = _Pictures(len(hashes)), _near_an_earlier(hashes)
     documents: dict[str, Grouped] = {}
     listed: list[Grouped] = []
     for place, one in enumerate(ranked):
-        alike = pictures.like(hashes[place]) if place in hashes else None
+        alike = pictures.like(hashes[place]) if place in doubtful else None
         document = (one.item.parent_id or one.item.id) if group in ("document", "all") else ""
         if alike is not None:
             alike.duplicates += one.window == alike.ranked.window
@@ -69,3 +71,15 @@ class _Pictures:
 def _hashes(items: Sequence[Item]) -> dict[int, np.uint64]:
     """Of the places that have one. A picture without any structure, all of whose bits are 0, is like none."""
     return {n: np.uint64(int(item.phash, 16)) for n, item in enumerate(items) if item.phash.strip("0")}
+
+
+def _near_an_earlier(hashes: Mapping[int, np.uint64]) -> set[int]:
+    """The places of pictures that are near to one before them: few, as a rule, so that few are looked for."""
+    places, values = list(hashes), np.array(list(hashes.values()), np.uint64)
+    found: set[int] = set()
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        near = np.bitwise_count(block[:, None] ^ values[None, : start + len(block)]) <= DISTANCE
+        earlier = np.tril(near, start - 1).any(axis=1)
+        found.update(places[start + row] for row in np.flatnonzero(earlier).tolist())
+    return found

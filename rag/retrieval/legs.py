@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Self
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from rag.observing import step
 from rag.protocols import Store
 from rag.retrieval.encoding import EncodedQuery, EncodedText
 from rag.retrieval.insight import NOTHING, Insight
-from rag.types import Filter, Item, Kind, Leg, Legs, Row, Scope, Vector
+from rag.types import Filter, Item, Kind, Leg, Legs, Matrix, Row, Scope, Vector
 
 NO_READINGS: Mapping[str, Vector] = MappingProxyType({})
 
@@ -72,60 +73,82 @@ def score(
 
     ``readings`` are vectors of the texts read in photos, by the photo's id.
     """
-    by_text = _legs(rows, query.text, insight)
+    images = Side.of([row.image_vector for row in rows])
+    captions = Side.of([row.caption_vector for row in rows])
+    agreement = _agreement(images, captions, insight)
+    by_text, *unwanted = (
+        _legs(rows, text, (images, captions), agreement, insight) for text in (query.text, *query.negative)
+    )
     if readings:
-        ocr = _cosines([readings.get(row.item.id) for row in rows], query.text.caption)
+        read = Side.of([readings.get(row.item.id) for row in rows])
+        ocr = read.cosines(query.text.caption)
         by_text = [replace(legs, ocr=ocr[n]) for n, legs in enumerate(by_text)]
-    images, captions = [row.image_vector for row in rows], [row.caption_vector for row in rows]
-    picture, like = _cosines(images, query.picture), _cosines(captions, query.like)
-    unwanted = [_legs(rows, text, insight) for text in query.negative]
+    picture, like = images.cosines(query.picture), captions.cosines(query.like)
     return [
         Scored(row, by_text[n], picture[n], like[n], tuple(legs[n] for legs in unwanted))
         for n, row in enumerate(rows)
     ]
 
 
-def _legs(rows: Sequence[Row], text: EncodedText, insight: Insight) -> list[Legs]:
-    image = _cosines([row.image_vector for row in rows], text.image)
-    caption = _cosines([row.caption_vector for row in rows], text.caption)
-    named, agreement = _named(rows, text, image, insight), _agreement(rows, text, insight)
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Vectors of the pictures of some rows, or of the captions, and the places of the rows that have one."""
+
+    count: int
+    places: Sequence[int]
+    vectors: Matrix
+
+    @classmethod
+    def of(cls, vectors: Sequence[Vector | None]) -> Self:
+        there = [vector for vector in vectors if vector is not None]
+        places = [place for place, vector in enumerate(vectors) if vector is not None]
+        return cls(len(vectors), places, np.stack(there) if there else np.zeros((0, 0), np.float32))
+
+    def cosines(self, query: Vector | None) -> list[float | None]:
+        """By row. Each by itself, so that a score does not hang on which others are made with it."""
+        scores: list[float | None] = [None] * self.count
+        if query is not None and self.places:
+            for place, value in zip(self.places, (self.vectors * query).sum(axis=1).tolist(), strict=True):
+                scores[place] = value
+        return scores
+
+
+def _legs(
+    rows: Sequence[Row],
+    text: EncodedText,
+    sides: tuple[Side, Side],
+    agreement: Mapping[int, float],
+    insight: Insight,
+) -> list[Legs]:
+    images, captions = sides
+    image, caption = images.cosines(text.image), captions.cosines(text.caption)
+    named, agreed = _named(images, image, text, insight), agreement if text.caption is not None else {}
     asked = query_stems(text.words)
     return [
-        Legs(
-            image[i],
-            caption[i],
-            _coverage(asked, row.item),
-            agreement=agreement.get(i),
-            named=named.get(i),
-        )
+        Legs(image[i], caption[i], _coverage(asked, row.item), agreement=agreed.get(i), named=named.get(i))
         for i, row in enumerate(rows)
     ]
 
 
 def _named(
-    rows: Sequence[Row], text: EncodedText, cosines: Sequence[float | None], insight: Insight
+    images: Side, cosines: Sequence[float | None], text: EncodedText, insight: Insight
 ) -> dict[int, float]:
     """By the row's place, for rows with a picture."""
-    there = {i: row.image_vector for i, row in enumerate(rows) if row.image_vector is not None}
-    if text.image is None or not there:
+    if text.image is None or not images.places:
         return {}
-    nearness = np.array([cosines[i] for i in there], np.float32)
-    told = insight.named_nearest(text.image, np.stack(list(there.values())), nearness)
-    return {} if told is None else dict(zip(there, told.tolist(), strict=True))
+    nearness = np.array([cosines[place] for place in images.places], np.float32)
+    told = insight.named_nearest(text.image, images.vectors, nearness)
+    return {} if told is None else dict(zip(images.places, told.tolist(), strict=True))
 
 
-def _agreement(rows: Sequence[Row], text: EncodedText, insight: Insight) -> dict[int, float]:
-    """By the row's place, for rows with a picture and a caption that are asked for by a text."""
-    pairs = {
-        i: (row.caption_vector, row.image_vector)
-        for i, row in enumerate(rows)
-        if row.caption_vector is not None and row.image_vector is not None
-    }
-    if text.caption is None or not pairs:
+def _agreement(images: Side, captions: Side, insight: Insight) -> dict[int, float]:
+    """By the row's place, for rows with a picture and a caption."""
+    both = sorted(set(images.places) & set(captions.places))
+    if not both:
         return {}
-    captions, images = (np.stack(side) for side in zip(*pairs.values(), strict=True))
-    told = insight.agreement(captions, images)
-    return {} if told is None else dict(zip(pairs, told.tolist(), strict=True))
+    own = [side.vectors[np.searchsorted(side.places, both)] for side in (captions, images)]
+    told = insight.agreement(*own)
+    return {} if told is None else dict(zip(both, told.tolist(), strict=True))
 
 
 def _coverage(asked: frozenset[str], item: Item) -> float | None:
@@ -142,15 +165,3 @@ def coverage(asked: frozenset[str], text: str) -> float | None:
     if not asked or not text.strip():
         return None
     return len(asked & stems(text)) / len(asked)
-
-
-def _cosines(vectors: Sequence[Vector | None], query: Vector | None) -> list[float | None]:
-    """Each by itself, so that an item's score does not hang on which others are scored with it."""
-    scores: list[float | None] = [None] * len(vectors)
-    there = [i for i, vector in enumerate(vectors) if vector is not None]
-    if query is None or not there:
-        return scores
-    matrix = np.stack([vector for vector in vectors if vector is not None])
-    for i, value in zip(there, (matrix * query).sum(axis=1).tolist(), strict=True):
-        scores[i] = value
-    return scores

@@ -71,10 +71,13 @@ def _log_odds(scored: Sequence[Scored], calibration: Calibration) -> Scores:
         by_text = np.maximum(
             by_text, calibrated(LegScores.of([_read(one.legs) for one in scored]), calibration)
         )
-    pictures = LegScores.of([Legs(image=one.picture) for one in scored]).image
-    by_picture = image_query_log_odds(pictures, calibration)
-    by_like = calibrated(LegScores.of([Legs(caption=one.like) for one in scored]), calibration)
-    parts = np.concatenate([by_text, by_picture, by_like])
+    told_by = [by_text]
+    if any(one.picture is not None for one in scored):
+        pictures = LegScores.of([Legs(image=one.picture) for one in scored]).image
+        told_by.append(image_query_log_odds(pictures, calibration))
+    if any(one.like is not None for one in scored):
+        told_by.append(calibrated(LegScores.of([Legs(caption=one.like) for one in scored]), calibration))
+    parts = np.concatenate(told_by)
     known = np.isfinite(parts)
     count = known.sum(axis=0)
     mean = np.where(known, parts, 0.0).sum(axis=0) / np.maximum(count, 1)
