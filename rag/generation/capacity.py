@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
 Sees: TypeAlias = Literal["auto", "on", "off"]
@@ -17,6 +18,8 @@ REMEMBERED_S, SILENT_S = 300.0, 5.0
 """For how long what a server told of a model is believed, and that it told nothing."""
 MOST_SCALE = 3.0
 """How much larger than estimated a count is believed to be: a server may report anything once."""
+KEPT = 128
+"""Texts whose exact counts are remembered."""
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]")
 _LETTERS, _LONG_LETTERS, _LONG = 2.5, 2.0, 12
 """Latin letters that make a token, on the mean of a word: real tokenizers take four to five in the language
@@ -140,11 +143,11 @@ class Estimate:
 
 
 class Exact:
-    """A ``Measure`` by the model's own tokenizer."""
+    """A ``Measure`` by the model's own tokenizer, which is asked once for what stands in every prompt."""
 
     def __init__(self, capacity: Capacity, count: Callable[[str], int]) -> None:
         self._capacity = capacity
-        self._count = count
+        self._count = lru_cache(KEPT)(count)
 
     def capacity(self) -> Capacity:
         """What it was opened with."""

@@ -6,10 +6,10 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # the package ships no type information
 from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
@@ -31,6 +31,7 @@ from rag.urls import is_file, without_password
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 logging.getLogger("milvus_lite").setLevel(logging.CRITICAL)
 
+T = TypeVar("T")
 CONNECT_SECONDS: Final = 10.0
 CALL_SECONDS: Final = 120.0
 
@@ -79,9 +80,9 @@ class Connection:
         channel = _channels[self._file]
         return MilvusClient(channel.name, channel=channel, dedicated=True, timeout=CONNECT_SECONDS)
 
-    def records(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]] | None:
-        """Those of these ids in a collection of a file, of every scope; None where Milvus is to be asked."""
-        return None if self._channel is None else self._channel.records(name, ids, fields)
+    def past_milvus(self, name: str, how: Callable[[Any, Any], T]) -> T | None:
+        """What ``how``, of ``rag.store.embedded``, gives of a collection; None: ask Milvus."""
+        return None if self._channel is None else self._channel.read(name, how)
 
     def close(self) -> None:
         """Close the client, and the embedded file once nobody else in this process uses the file."""

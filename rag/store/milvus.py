@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any, Final
 
-from pymilvus.exceptions import MilvusException
-
-from rag.errors import InvalidInput, StoreUnavailable
+from rag.errors import InvalidInput
 from rag.folding import fold_query
 from rag.store import collections, filters, moving
-from rag.store.connection import CALL_SECONDS, Connection, is_released, translated
+from rag.store.connection import CALL_SECONDS, Connection
+from rag.store.reading import PAGE, Reads, chunks
 from rag.store.rows import (
     ROW_FIELDS,
     Record,
@@ -45,8 +43,6 @@ from rag.types import (
 
 MAX_LIMIT: Final = 16_384
 """Most rows that Milvus returns at once."""
-ID_CHUNK: Final = 1000
-PAGE: Final = 1000
 SEEN: Final = Not(Where("modality", "in", ("document", VIDEO, READ_IN_PICTURE)))
 """The own row of a document or video stands for its parts, and a photo's text is no passage."""
 
@@ -71,6 +67,7 @@ class MilvusStore:
         self._dense = dense
         self._dimensions = dimensions
         self._writing = threading.Lock()
+        self._reads = Reads(connection, names)
         self._closed = False
 
     @classmethod
@@ -126,13 +123,13 @@ class MilvusStore:
         """Remove items; returns how many were there."""
         removed = 0
         with self._writing, self._changing(kind, ids):
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 condition = filters.compile_filter(scope, None, filters.one_of(chunk))
-                found = self._query(kind, condition, ["id"])
-                if found:
-                    with self._calling("deleting items") as client:
+                there = self._reads.count(kind, condition)
+                if there:
+                    with self._reads.calling("deleting items") as client:
                         client.delete(self._names[kind], filter=condition, timeout=CALL_SECONDS)
-                removed += len(found)
+                removed += there
             if removed:
                 self._flush(kind)
         return removed
@@ -163,21 +160,19 @@ class MilvusStore:
     ) -> list[Item]:
         """Items in order of id, those after the id ``after``; at most ``limit``."""
         _check_limit(limit)
-        records = self._walk(scope, kind, where, ITEM_FIELDS, after, page=min(limit, PAGE))
+        condition = filters.compile_filter(scope, where)
+        records = self._reads.walk(kind, condition, ITEM_FIELDS, after, page=min(limit, PAGE))
         return [to_item(record) for record in islice(records, limit)]
 
     def count(self, scope: Scope, kind: Kind, where: Filter | None = None) -> int:
         """How many items the scope holds."""
-        found = self._query(kind, filters.compile_filter(scope, where), ["count(*)"])
-        return int(found[0]["count(*)"])
+        return self._reads.count(kind, filters.compile_filter(scope, where))
 
     def collections(self, tenant: str) -> list[CollectionInfo]:
         """The tenant's collections, by name."""
         scope = Scope(tenant)
-        counts: dict[Kind, Counter[str]] = {
-            kind: Counter(record["collection"] for record in self._walk(scope, kind, SEEN, ("collection",)))
-            for kind in self._names
-        }
+        condition = filters.compile_filter(scope, SEEN)
+        counts = {kind: self._reads.tally(kind, condition, "collection") for kind in self._names}
         names = sorted(counts["image"].keys() | counts["passage"].keys())
         return [CollectionInfo(name, counts["image"][name], counts["passage"][name]) for name in names]
 
@@ -185,9 +180,9 @@ class MilvusStore:
         """Those of the contents that an item of any tenant is made of; says no more of whom."""
         return {
             record["content_hash"]
-            for chunk in _chunks(sha256s)
+            for chunk in chunks(sha256s)
             for kind in self._names
-            for record in self._query(kind, filters.made_of(chunk), ["content_hash"])
+            for record in self._reads.matching(kind, filters.made_of(chunk), ["content_hash"])
         }
 
     def search(
@@ -216,7 +211,7 @@ class MilvusStore:
         else:
             hits = [
                 hit
-                for chunk in _chunks(ids)
+                for chunk in chunks(ids)
                 for hit in self._search(
                     kind,
                     leg,
@@ -232,6 +227,7 @@ class MilvusStore:
         with self._writing:
             if not self._closed:
                 self._closed = True
+                self._reads.close()
                 self._connection.close()
 
     def _query_data(self, leg: Leg, query: Vector | str) -> Any:
@@ -245,7 +241,7 @@ class MilvusStore:
         return fold_query(query) or None
 
     def _search(self, kind: Kind, leg: Leg, data: Any, condition: str, limit: int) -> list[tuple[str, float]]:
-        found = self._read(
+        found = self._reads.ask(
             kind,
             f"searching the {leg} leg",
             lambda client: client.search(
@@ -267,80 +263,22 @@ class MilvusStore:
         return [(item_id, score) for item_id, score in scores if score > 0]
 
     def _by_id(self, scope: Scope, kind: Kind, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
-        found = {record["id"]: record for record in self._records(kind, ids, fields, scope)}
+        """In the order of ``ids``, each once."""
+        found = {record["id"]: record for record in self._reads.by_id(kind, ids, fields, scope)}
         return [found[i] for i in dict.fromkeys(ids) if i in found]
-
-    def _records(
-        self, kind: Kind, ids: Sequence[str], fields: Sequence[str], scope: Scope | None = None
-    ) -> Iterator[Record]:
-        """Of the items of these ids, in no order; without a scope, of every tenant."""
-        condition = "" if scope is None else filters.compile_filter(scope)
-        with self._calling("reading items"):
-            wanted = tuple(dict.fromkeys((*fields, "tenant", "collection")))
-            found = self._connection.records(self._names[kind], ids, wanted)
-        if found is not None:
-            yield from (record for record in found if scope is None or _is_in(record, scope))
-            return
-        for chunk in _chunks(ids):
-            one_of = filters.one_of(chunk)
-            yield from self._query(kind, f"{condition} and {one_of}" if condition else one_of, fields)
-
-    def _query(self, kind: Kind, condition: str, fields: Sequence[str], **options: Any) -> list[Record]:
-        found = self._read(
-            kind,
-            "reading items",
-            lambda client: client.query(
-                self._names[kind],
-                filter=condition,
-                output_fields=list(fields),
-                timeout=CALL_SECONDS,
-                strict_float32=True,  # vectors as arrays: as lists of numbers they take longer than the call
-                **options,
-            ),
-        )
-        return list(found)
-
-    def _walk(
-        self,
-        scope: Scope,
-        kind: Kind,
-        where: Filter | None,
-        fields: Sequence[str],
-        after: str = "",
-        page: int = PAGE,
-    ) -> Iterator[Record]:
-        """Records in order of id, page by page.
-
-        A plain query promises no order, one for an iterator does. pymilvus' own iterator puts the
-        last id into the next filter as it is, so that a quote in an id would leave the tenant.
-        """
-        while True:
-            extra = (filters.after(after),) if after else ()
-            found = self._query(
-                kind,
-                filters.compile_filter(scope, where, *extra),
-                list(dict.fromkeys(("id", *fields))),
-                limit=page,
-                iterator="True",
-                reduce_stop_for_best="True",
-            )
-            yield from found
-            if len(found) < page:
-                return
-            after = found[-1]["id"]
 
     def _write(self, kind: Kind, batch: list[Record]) -> None:
         if self._connection.lite and needs_padding(batch):
             batch = [*batch, padding(batch[0], self._dimensions)]
         with self._changing(kind, [record["id"] for record in batch]):
-            with self._calling("writing items") as client:
+            with self._reads.calling("writing items") as client:
                 client.upsert(self._names[kind], batch, timeout=CALL_SECONDS)
             self._flush(kind)
 
     def _flush(self, kind: Kind) -> None:
         """Milvus Lite searches unflushed rows slowly; a server keeps them in its log and limits flushes."""
         if self._connection.lite:
-            with self._calling("flushing") as client:
+            with self._reads.calling("flushing") as client:
                 client.flush(self._names[kind], timeout=CALL_SECONDS)
 
     def _changing(self, kind: Kind, ids: Sequence[str]) -> AbstractContextManager[None]:
@@ -348,42 +286,13 @@ class MilvusStore:
         return nullcontext() if recent is None else recent.changing(self._names[kind], ids)
 
     def _refuse_foreign(self, kind: Kind, records: Mapping[str, Record]) -> None:
-        for record in self._records(kind, list(records), ["id", "scope"]):
+        for record in self._reads.by_id(kind, list(records), ["id", "scope"]):
             _refuse_two_scopes(record, records[record["id"]])
-
-    def _read(self, kind: Kind, doing: str, ask: Callable[[Any], Any]) -> Any:
-        with self._calling(doing) as client:
-            try:
-                return ask(client)
-            except MilvusException as error:
-                if not is_released(error):
-                    raise
-                # Milvus Lite's server, once it was ended and started again, has not loaded its collections.
-                client.load_collection(self._names[kind], timeout=CALL_SECONDS)
-                return ask(client)
-
-    @contextmanager
-    def _calling(self, doing: str) -> Iterator[Any]:
-        if self._closed:
-            raise StoreUnavailable(f"{doing}: the store is closed")
-        with translated(doing):
-            yield self._connection.client
 
 
 def _refuse_two_scopes(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> None:
     if one is not None and one["scope"] != other["scope"]:
         raise InvalidInput(f"row {other['id']!r}: this id belongs to another tenant or collection")
-
-
-def _is_in(record: Mapping[str, Any], scope: Scope) -> bool:
-    return record["tenant"] == scope.tenant and scope.collection in (None, record["collection"])
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
-    """The ids, each once, in groups that fit a filter."""
-    rest = iter(dict.fromkeys(ids))
-    while chunk := list(islice(rest, ID_CHUNK)):
-        yield chunk
 
 
 def _check_limit(limit: int) -> None:

@@ -14,9 +14,8 @@ import grpc  # type: ignore[import-untyped]  # the package ships no type informa
 from milvus_lite.db import MilvusLite
 from milvus_lite.exceptions import MilvusLiteError
 
-from rag.store.embedded.reading import records
 from rag.store.embedded.searching import Servicer
-from rag.store.embedded.state import States
+from rag.store.embedded.state import State, States
 
 T = TypeVar("T")
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -56,16 +55,16 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
 
     stream_unary = stream_stream = unary_stream
 
-    def records(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]] | None:
-        """Those of a collection that there are, in no order; None while something is not flushed yet.
+    def read(self, name: str, how: Callable[[Any, State], T]) -> T | None:
+        """What ``how`` gives of a collection and its state; None while something is not flushed yet.
 
         Raises MilvusLiteError when there is no such collection, or the file is closed.
         """
 
-        def read() -> list[dict[str, Any]] | None:
+        def read() -> T | None:
             collection = self._lite.get_collection(name)
             state = self._states.of(collection)
-            return None if state is None else records(collection, state, ids, fields)
+            return None if state is None else how(collection, state)
 
         with self._asking():
             return self._uninterrupted(read)

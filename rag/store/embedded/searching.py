@@ -11,7 +11,6 @@ from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from milvus_lite.adapter.grpc.translators.search import parse_search_request
 from milvus_lite.exceptions import MilvusLiteError
 from milvus_lite.index.brute_force import BruteForceIndex
-from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
@@ -27,6 +26,7 @@ USUAL: Final = {
     "rerank": None,
     "round_decimal": -1,
     "order_by_fields": None,
+    "timezone": None,
 }
 """What a request says that asks for the best and nothing else."""
 
@@ -76,20 +76,13 @@ class _Search:
         self._query: Any = (
             collection._prepare_sparse_queries(given, self._name)[0] if self._by_words else _unit(given[0])
         )
-        expression = asked["expr"]
-        self._filter = (
-            collection._compile_filter(expression, timezone=asked["timezone"]) if expression else None
-        )
-        self._plan = collection._indexed_filter_plan(self._filter)
+        self._fitting = state.fitting(collection, asked["expr"])
 
     def best(self) -> tuple[list[str], list[float]] | None:
         """Ids and scores, best first, equal ones as they are stored; None where Milvus Lite has to look."""
         ids: list[str] = []
         scores = [np.zeros(0, np.float32)]
-        for segment, alive in zip(self._state.segments, self._state.alive, strict=True):
-            wanted = self._wanted(segment, alive)
-            if not wanted.any():
-                continue
+        for segment, wanted in self._fitting:
             found = self._matching(segment, wanted) if self._by_words else self._nearest(segment, wanted)
             if found is None:
                 return None
@@ -99,12 +92,6 @@ class _Search:
         order = np.argsort(-together, kind="stable")[: self._limit]
         told = -together[order] if self._by_words else together[order]  # the less, the better, of BM25
         return [ids[place] for place in order.tolist()], told.tolist()
-
-    def _wanted(self, segment: Any, alive: Truths) -> Truths:
-        if self._filter is None:
-            return alive
-        fits = np.asarray(evaluate_segment_filter(segment, self._filter, self._plan), np.bool_)
-        return np.logical_and(alive, fits)
 
     def _nearest(self, segment: Any, wanted: Truths) -> Best:
         vectors, there = segment.vector_data(self._name)

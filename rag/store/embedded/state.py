@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from milvus_lite.index.sparse_inverted import SparseInvertedIndex
+from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 
 T = TypeVar("T")
@@ -82,6 +83,20 @@ class State:
         """Whether it is the state of these."""
         same = len(segments) == len(self.segments) and all(map(operator.is_, segments, self.segments))
         return same and deleted == self.deleted
+
+    def fitting(self, collection: Any, expression: str | None) -> Iterator[tuple[Any, Truths]]:
+        """The segments with rows that count and fit a filter, and which rows those are.
+
+        Raises MilvusLiteError for a filter that Milvus Lite does not understand.
+        """
+        compiled = collection._compile_filter(expression) if expression else None
+        plan = collection._indexed_filter_plan(compiled)
+        for segment, alive in zip(self.segments, self.alive, strict=True):
+            fits = alive
+            if compiled is not None:
+                fits = np.logical_and(alive, evaluate_segment_filter(segment, compiled, plan))
+            if fits.any():
+                yield segment, fits
 
     @cached_property
     def places(self) -> Mapping[str, tuple[int, int]]:

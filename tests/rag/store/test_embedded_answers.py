@@ -12,7 +12,7 @@ import pytest
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus import MilvusClient
 
-from rag.store import MilvusStore
+from rag.store import MilvusStore, filters
 from rag.store.embedded.channel import EmbeddedChannel
 from rag.store.embedded.searching import Servicer
 from rag.store.rows import ROW_FIELDS
@@ -71,7 +71,7 @@ def some_row(rng: np.random.Generator, number: int) -> Row:
 def asking_milvus_lite(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setattr(Servicer, "Search", MilvusServicer.Search)
-        patched.setattr(EmbeddedChannel, "records", lambda *_: None)
+        patched.setattr(EmbeddedChannel, "read", lambda *_: None)
         yield
 
 
@@ -162,6 +162,28 @@ def assert_same(one: Any, other: Any) -> None:
     else:
         assert one == other
         assert type(one) is type(other) or list(one) == list(other)
+
+
+@pytest.mark.parametrize("where", FILTERS, ids=str)
+@pytest.mark.parametrize("scope", [*SCOPES, Scope("us"), Scope("nobody")])
+def test_what_fits_a_filter_is_listed_and_counted_as_it_is(
+    changed: MilvusStore, monkeypatch: pytest.MonkeyPatch, scope: Scope, where: Filter | None
+) -> None:
+    def told() -> object:
+        return (
+            changed.scan(scope, "image", where=where, limit=400),
+            changed.scan(scope, "image", where=where, after="i2", limit=5),
+            list(changed._reads.walk("image", filters.compile_filter(scope, where), ["page"], page=7)),
+            changed.count(scope, "image", where),
+            changed.collections(scope.tenant),
+            changed.made_of([f"{number:064x}" for number in range(50)]),
+        )
+
+    with past_milvus_lite(monkeypatch):
+        ours = told()
+    with asking_milvus_lite(monkeypatch):
+        theirs = told()
+    assert ours == theirs
 
 
 def test_what_is_not_flushed_yet_is_found_too(

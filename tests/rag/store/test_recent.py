@@ -106,13 +106,13 @@ def test_a_row_is_read_from_the_file_once_until_it_changes(
     row = make_row("a", caption="a cat")
     one.upsert([row])
     asked: list[Any] = []
-    records = one._records
+    records = one._reads.by_id
 
     def watched(*args: Any, **more: Any) -> Any:
         asked.append(args[1])
         return records(*args, **more)
 
-    monkeypatch.setattr(one, "_records", watched)
+    monkeypatch.setattr(one._reads, "by_id", watched)
     for _ in range(3):
         (read,) = one.rows(scope, "image", ["a"])
     assert read.item.caption == "a cat"
