@@ -52,7 +52,7 @@ class Recorder:
 
     def __getattr__(self, name: str) -> Any:
         made = getattr(self._asked, name)
-        if name not in ("search", "query", "records"):
+        if name not in ("search", "query", "past_milvus"):
             return made
 
         def call(*args: Any, **options: Any) -> Any:
@@ -125,7 +125,7 @@ def compare(
     calls: list[Call] = []
     connection: Any = store._connection  # what is measured is what it asks
     connection.client = Recorder(connection.client, calls)
-    store._connection = Recorder(connection, calls)  # type: ignore[assignment]
+    store._reads._connection = Recorder(connection, calls)  # type: ignore[assignment]
     took: dict[str, list[float]] = defaultdict(list)
     parts: dict[str, list[float]] = defaultdict(list)
 

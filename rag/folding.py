@@ -66,9 +66,9 @@ _ENDINGS = (("ando", "a"), ("endo", ""), ("indo", ""), ("ing", ""), ("ed", ""))
 """With what comes in their place: “pulando” of “pula”."""
 _VOWELS = frozenset("aeiouy")
 _LEAST_STEM = 3
-SHORT: Final = 400
-KEPT: Final = 8_192
-"""Texts of at most ``SHORT`` letters whose stems are kept: some 10 MB."""
+SHORT: Final = 200
+KEPT: Final = 2_048
+"""Texts of at most ``SHORT`` letters whose stems are kept: at most some 10 MB."""
 _LONG = 6
 """Letters from which words that differ in the last vowel only are hardly two words."""
 

@@ -11,7 +11,6 @@ from typing import Final
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from api.administration import KINDS
 from api.conversations import Conversations
 from api.errors import ModelNotFound, detail_of, kebab, openai_error, status_of
 from api.routes.answering import Ahead, Answering, while_there
@@ -168,4 +167,4 @@ def _failure(status: int, detail: str, kind: str = "") -> str:
 
 
 def _exists(olhar: Olhar, scope: Scope) -> bool:
-    return any(olhar.store.scan(scope, kind, limit=1) for kind in KINDS)
+    return any(c.name == scope.collection for c in olhar.store.collections(scope.tenant))

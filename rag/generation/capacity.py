@@ -18,8 +18,8 @@ REMEMBERED_S, SILENT_S = 300.0, 5.0
 """For how long what a server told of a model is believed, and that it told nothing."""
 MOST_SCALE = 3.0
 """How much larger than estimated a count is believed to be: a server may report anything once."""
-KEPT = 128
-"""Texts whose exact counts are remembered."""
+SHORT, KEPT = 200, 128
+"""Letters of texts whose exact counts are remembered, and how many of those that were counted last."""
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]")
 _LETTERS, _LONG_LETTERS, _LONG = 2.5, 2.0, 12
 """Latin letters that make a token, on the mean of a word: real tokenizers take four to five in the language
@@ -147,7 +147,8 @@ class Exact:
 
     def __init__(self, capacity: Capacity, count: Callable[[str], int]) -> None:
         self._capacity = capacity
-        self._count = lru_cache(KEPT)(count)
+        self._count = count
+        self._kept = lru_cache(KEPT)(count)
 
     def capacity(self) -> Capacity:
         """What it was opened with."""
@@ -155,7 +156,7 @@ class Exact:
 
     def tokens(self, text: str) -> int:
         """By the tokenizer."""
-        return self._count(text)
+        return self._kept(text) if len(text) <= SHORT else self._count(text)
 
     @property
     def scale(self) -> float:

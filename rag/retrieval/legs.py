@@ -75,10 +75,10 @@ def score(
     """
     images = Side.of([row.image_vector for row in rows])
     captions = Side.of([row.caption_vector for row in rows])
-    agreement = _agreement(images, captions, insight)
-    by_text, *unwanted = (
-        _legs(rows, text, (images, captions), agreement, insight) for text in (query.text, *query.negative)
-    )
+    texts = (query.text, *query.negative)
+    by_captions = any(text.caption is not None for text in texts)
+    agreement = _agreement(images, captions, insight) if by_captions else {}
+    by_text, *unwanted = (_legs(rows, text, (images, captions), agreement, insight) for text in texts)
     if readings:
         read = Side.of([readings.get(row.item.id) for row in rows])
         ocr = read.cosines(query.text.caption)

@@ -59,6 +59,8 @@ def make_ready(connection: Connection, name: str, flat_limit: int) -> Dense:
         _drop_indexes(connection, name)
         dense = _ensure_indexes(connection, name, flat_limit)
         connection.client.load_collection(name, timeout=CALL_SECONDS)
+    if connection.is_file:  # a process that was killed while it wrote leaves rows that slow down every search
+        connection.client.flush(name, timeout=CALL_SECONDS)
     return dense
 
 

@@ -54,7 +54,8 @@ class Connection:
     """A client of a server, or of a Milvus Lite file that this process opens.
 
     ``lite`` says whether Milvus Lite answers, also when it is reached by a server's URI. ``recent`` holds the
-    rows of a file that were read last; all connections of this process to the file share it.
+    rows of a file that were read last, ``writing`` is held while something is written: all connections of
+    this process to the file share them.
     Raises StoreUnavailable when nothing answers or when another process has the file open.
     """
 
@@ -73,6 +74,7 @@ class Connection:
         self.is_file = bool(self._file)
         self.recent = _recent[self._file] if self._file else None
         self._channel = _channels[self._file] if self._file else None
+        self.writing = self._channel.writing if self._channel else threading.Lock()
 
     def _client(self, uri: str, token: str) -> MilvusClient:
         if not self._file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -66,9 +65,8 @@ class MilvusStore:
         self._names = names
         self._dense = dense
         self._dimensions = dimensions
-        self._writing = threading.Lock()
+        self._writing = connection.writing
         self._reads = Reads(connection, names)
-        self._closed = False
 
     @classmethod
     def open(
@@ -141,7 +139,7 @@ class MilvusStore:
     def rows(self, scope: Scope, kind: Kind, ids: Sequence[str]) -> list[Row]:
         """As ``get``, with vectors, which are not to be written to."""
         recent, name = self._connection.recent, self._names[kind]
-        if recent is None or self._closed:
+        if recent is None or self._reads.closed:
             return [to_row(record) for record in self._by_id(scope, kind, ids, ROW_FIELDS)]
         found, since = recent.find(name, ids, scope)
         missing = [item_id for item_id in ids if item_id not in found]
@@ -225,8 +223,7 @@ class MilvusStore:
     def close(self) -> None:
         """Release the file or the connection; nothing may be called afterwards."""
         with self._writing:
-            if not self._closed:
-                self._closed = True
+            if not self._reads.closed:
                 self._reads.close()
                 self._connection.close()
 

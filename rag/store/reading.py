@@ -32,17 +32,21 @@ class Reads:
     def __init__(self, connection: Connection, names: Mapping[Kind, str]) -> None:
         self._connection = connection
         self._names = names
-        self._closed = False
+        self.closed = False
 
     def close(self) -> None:
         """Nothing is called any more. The connection stays."""
-        self._closed = True
+        self.closed = True
 
     def by_id(
         self, kind: Kind, ids: Sequence[str], fields: Sequence[str], scope: Scope | None = None
     ) -> Iterator[Record]:
         """Those that there are of these ids, in no order; without a scope, of every tenant."""
         condition = "" if scope is None else f"{filters.compile_filter(scope)} and "
+        for item_id in ids:
+            filters.quote(item_id)  # an id that is not Unicode is refused, whoever reads
+        if not ids:
+            return
         found = self._past(kind, partial(records, ids=ids, fields=(*fields, "tenant", "collection")))
         if found is not None:
             yield from (record for record in found if scope is None or _is_in(record, scope))
@@ -93,7 +97,7 @@ class Reads:
     @contextmanager
     def calling(self, doing: str) -> Iterator[Any]:
         """pymilvus' client, whose errors are translated."""
-        if self._closed:
+        if self.closed:
             raise StoreUnavailable(f"{doing}: the store is closed")
         with translated(doing):
             yield self._connection.client

@@ -42,6 +42,8 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
         self._servicer = Servicer(self._lite, self._states)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="milvus")
         self._aside.submit(int).result()  # it is running before any signal can come in between
+        self.writing = threading.Lock()
+        """Of all stores that write to the file."""
         self._asked = 0
         self._ended = False
         self._changed = threading.Condition()
@@ -56,9 +58,10 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
     stream_unary = stream_stream = unary_stream
 
     def read(self, name: str, how: Callable[[Any, State], T]) -> T | None:
-        """What ``how`` gives of a collection and its state; None while something is not flushed yet.
+        """What ``how`` gives of a collection and its state; None where Milvus Lite is to be asked.
 
-        Raises MilvusLiteError when there is no such collection, or the file is closed.
+        It is, while something is not flushed yet, and where it refuses: it says why, and in which form.
+        Raises MilvusLiteError when the file is closed, or something breaks inside.
         """
 
         def read() -> T | None:
@@ -67,7 +70,12 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
             return None if state is None else how(collection, state)
 
         with self._asking():
-            return self._uninterrupted(read)
+            try:
+                return self._uninterrupted(read)
+            except MilvusLiteError:
+                return None
+            except Exception as error:
+                raise MilvusLiteError(f"{type(error).__name__}: {error}") from error
 
     def subscribe(self, callback: Callable[..., object], try_to_connect: bool = False) -> None:
         """It is connected from the first to the last, so that there is nothing to tell."""

@@ -5,36 +5,45 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from milvus_lite import __version__
 from milvus_lite.index.sparse_inverted import SparseInvertedIndex
 from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 
-T = TypeVar("T")
 Floats = NDArray[np.float32]
 Truths = NDArray[np.bool_]
 
 
+KNOWN: Final = ("3.2.2",)
+"""The versions of Milvus Lite of whose inside this is true; any other is asked in the usual way."""
+
+
 class States:
-    """The last state of each collection. Safe for several threads."""
+    """The last state of each collection, kept until it is asked for the next. Safe for several threads."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[Any, State] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def of(self, collection: Any) -> State | None:
-        """As it is now; None while rows are written that are not flushed yet.
+        """As it is now; None while rows are written that are not flushed yet, and of a Milvus Lite whose
+        inside is not known.
 
-        Raises MilvusLiteError when the collection is not loaded.
+        While rows are being flushed they are in none of its places, as in Milvus Lite's own answers: nobody
+        may be told that they are written before that is over. Raises MilvusLiteError when the collection is
+        not loaded.
         """
+        if __version__ not in KNOWN:
+            return None
         collection._require_loaded()
-        if collection._memtable.size():  # looked at before the segments: what is flushed since is in them
+        if collection._memtable.size():
             return None
         segments, deleted = collection._read_snapshot()
         with self._lock:
@@ -50,13 +59,13 @@ class States:
 class State:
     """Segments, and of each its ``alive`` rows: those that are the last ones of their ids, and not deleted.
 
-    Segments never change. What is made for one of them is kept as long as it is there.
+    Segments never change. What is made for one of them is taken over by the next state that has it.
     """
 
     segments: tuple[Any, ...]
     deleted: Mapping[str, int]
     alive: tuple[Truths, ...]
-    _made: dict[tuple[int, str, object], Any] = field(default_factory=dict)
+    _made: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, segments: tuple[Any, ...], deleted: Mapping[str, int], before: State | None) -> State:
@@ -109,27 +118,22 @@ class State:
 
     def lengths(self, segment: Any, name: str) -> Floats:
         """Of the vectors of a field; 1 in place of 0."""
-
-        def make() -> Floats:
+        found: Floats | None = self._made.get((id(segment), name))
+        if found is None:
             vectors, _ = segment.vector_data(name)
-            found: Floats = np.linalg.norm(vectors, axis=1)
+            found = np.asarray(np.linalg.norm(vectors, axis=1), np.float32)
             found[found == 0] = 1.0
-            return found
-
-        return self._kept(segment, name, "lengths", make)
+            self._made[id(segment), name] = found
+        return found
 
     def words(self, segment: Any, name: str) -> Words | None:
         """Of a field for BM25; None before Milvus Lite has made its index of it."""
         index = segment.sparse_indexes.get(name)
         if not isinstance(index, SparseInvertedIndex):
             return None
-        return self._kept(segment, name, index, lambda: Words(index))
-
-    def _kept(self, segment: Any, name: str, what: object, make: Callable[[], T]) -> T:
-        key = (id(segment), name, what)
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
+        found: Words | None = self._made.get((id(segment), name))
+        if found is None or found.index is not index:
+            found = self._made[id(segment), name] = Words(index)
         return found
 
 
@@ -140,12 +144,12 @@ class Words:
     """
 
     def __init__(self, index: SparseInvertedIndex) -> None:
-        self._index = index
+        self.index = index
         self._of: dict[int, tuple[NDArray[np.int64], Floats]] = {}
 
     def scores(self, words: Mapping[int, float]) -> Floats:
         """Of every row, 0 where it holds none of the words; ``words``: hashes, and how much each counts."""
-        found = np.zeros(len(self._index._doc_lengths), np.float32)
+        found = np.zeros(len(self.index._doc_lengths), np.float32)
         for word, times in words.items():
             rows, adds = self._adds(word)
             found[rows] += adds * np.float32(times)
@@ -154,16 +158,16 @@ class Words:
     def _adds(self, word: int) -> tuple[NDArray[np.int64], Floats]:
         known = self._of.get(word)
         if known is None:
-            known = self._of[word] = self._made(self._index._posting_lists.get(word, ()), word)
+            posting = self.index._posting_lists.get(word)
+            if not posting:  # not kept: there is no end of words that stand nowhere
+                return np.zeros(0, np.int64), np.zeros(0, np.float32)
+            known = self._of[word] = self._made(posting, self.index._df[word])
         return known
 
-    def _made(self, posting: Sequence[tuple[int, float]], word: int) -> tuple[NDArray[np.int64], Floats]:
-        index = self._index
+    def _made(self, posting: Sequence[tuple[int, float]], holding: int) -> tuple[NDArray[np.int64], Floats]:
+        index = self.index
         rows = np.array([row for row, _ in posting], np.int64)
         times = np.array([often for _, often in posting], np.float32)
-        if not len(rows):
-            return rows, times
-        holding = index._df[word]
         rare = math.log((index.doc_count - holding + 0.5) / (holding + 0.5) + 1.0)
         length = index._doc_lengths[rows] / (index.avgdl or 1.0)
         adds = rare * times * (index.k1 + 1.0) / (times + index.k1 * (1.0 - index.b + index.b * length))

@@ -200,6 +200,12 @@ def test_get_keeps_the_order_of_the_ids(store: Store, scope: Scope, make_row: Ma
     assert store.get(scope, "image", []) == []
 
 
+def test_an_id_that_is_no_unicode_is_refused(store: Store, scope: Scope) -> None:
+    for read in (store.get, store.rows):
+        with pytest.raises(InvalidInput, match="not valid Unicode"):
+            read(scope, "image", ["a", "\ud800"])
+
+
 def test_an_upsert_replaces_the_whole_row(store: Store, scope: Scope, make_row: MakeRow) -> None:
     name = f"{scope.tenant}-1"
     store.upsert([make_row(name, caption="a cat", ocr="MIAU", tags=("pet",), metadata={"a": 1})])

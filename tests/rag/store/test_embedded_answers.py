@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+import milvus_lite
 import numpy as np
 import pytest
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus import MilvusClient
 
+from rag.errors import StoreUnavailable
 from rag.store import MilvusStore, filters
+from rag.store.embedded import state
 from rag.store.embedded.channel import EmbeddedChannel
 from rag.store.embedded.searching import Servicer
 from rag.store.rows import ROW_FIELDS
@@ -77,7 +81,7 @@ def asking_milvus_lite(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def past_milvus_lite(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever Milvus Lite is asked for ids or by ids fails."""
+    """Whatever Milvus Lite itself is asked to search or read fails."""
 
     def fail(*_: object) -> None:
         raise AssertionError("Milvus Lite was asked")
@@ -211,3 +215,85 @@ def test_what_is_read_may_be_changed_and_nothing_else_with_it(open_file: Open, m
     assert row.image_vector is not None
     assert second["image_vector"].tolist() == row.image_vector.tolist()
     assert (second["sources"], second["metadata"]) == (["a.jpg"], {})
+
+
+def test_a_collection_that_was_released_is_loaded_again(
+    open_file: Open, make_row: MakeRow, scope: Scope
+) -> None:
+    store = open_file()
+    store.upsert([make_row("a")])
+    for read in (
+        lambda: store.get(scope, "image", ["a"]),
+        lambda: store.count(scope, "image"),
+        lambda: store.scan(scope, "image"),
+        lambda: store.search(scope, "image", "image", np.ones(16, np.float32), limit=1),
+    ):
+        store._connection.client.release_collection("images")
+        assert read()
+
+
+def test_what_breaks_inside_is_told_as_if_milvus_were_away(
+    open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    store = open_file()
+    store.upsert([make_row("a")])
+    monkeypatch.setattr(state, "evaluate_segment_filter", fail)
+    for read in (
+        lambda: store.count(scope, "image"),
+        lambda: store.scan(scope, "image"),
+        lambda: store.search(scope, "image", "image", np.ones(16, np.float32), limit=1),
+    ):
+        with pytest.raises(StoreUnavailable, match="by nothing"):
+            read()
+
+
+def test_words_that_stand_nowhere_are_not_kept(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
+    store = open_file()
+    store.upsert([make_row("a", caption="a dog")])
+    for number in range(20):
+        store.search(scope, "image", "bm25", f"dog unheard{number}", limit=1)
+    kept = store._connection.past_milvus("images", lambda _, now: [*now._made.values()])
+    (words,) = (one for one in kept or () if isinstance(one, state.Words))
+    assert len(words._of) == 1
+
+
+def test_what_a_killed_process_was_writing_slows_down_nobody(
+    open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_file()
+    with monkeypatch.context() as patched:
+        patched.setattr(MilvusClient, "flush", lambda *_, **__: None)
+        store.upsert([make_row("a")])
+    again = open_file()
+    with past_milvus_lite(monkeypatch):
+        assert again.get(scope, "image", ["a"])
+        assert again.search(scope, "image", "image", np.ones(16, np.float32), limit=1)
+
+
+def test_a_milvus_lite_whose_inside_is_not_known_is_asked_itself(
+    changed: MilvusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert milvus_lite.__version__ in state.KNOWN
+
+    def told() -> object:
+        rows = changed.get(OURS, "image", ["i0", "i3"])
+        return rows, changed.count(OURS, "image"), changed.search(OURS, "image", "bm25", "dog", limit=5)
+
+    ours = told()
+    monkeypatch.setattr(state, "KNOWN", ())
+    assert changed._connection.past_milvus("images", lambda *_: True) is None
+    assert told() == ours
+
+
+def test_two_stores_of_one_file_may_both_write(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
+    stores = [open_file(), open_file()]
+
+    def write(number: int) -> None:
+        stores[number % 2].upsert([make_row(f"r{number}")])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(24)))
+    assert stores[0].count(scope, "image") == 24
