@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -45,7 +46,8 @@ STATUS: Mapping[type[OlharError], int] = {
 }
 """The status of an error is that of the nearest class here, itself or above."""
 
-RETRY_AFTER_S = 5
+RETRY_AFTER_S, LONGEST_RETRY_S = 5, 60
+"""What is told where nobody knows when it helps to ask again, and at most."""
 AWAY = "the records are away (OLHAR_DATABASE_URL); the server's log says why"
 SAFE_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
@@ -133,8 +135,13 @@ def status_of(error: type[OlharError]) -> int:
 def told(path: str, error: OlharError) -> Response:
     """The response for an error of the library, in the shape of its path."""
     status = status_of(type(error))
-    headers = {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) and error.retryable else None
+    headers = {"retry-after": str(_seconds(error))} if status in (429, 503) and error.retryable else None
     return failure(path, status, detail_of(error), kind=kebab(type(error).__name__), headers=headers)
+
+
+def _seconds(error: OlharError) -> int:
+    known = error.seconds if isinstance(error, Busy) else None
+    return RETRY_AFTER_S if known is None else min(max(math.ceil(known), 1), LONGEST_RETRY_S)
 
 
 def detail_of(error: OlharError) -> str:

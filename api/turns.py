@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import anyio
 
@@ -13,14 +15,28 @@ from rag.build import COMPACT
 from rag.errors import Busy
 from rag.settings import Settings
 
+NEWS: Final = 0.1
+"""How much the last turn says of how long one takes."""
+
 
 class Turns:
     """``running`` at a time and ``waiting`` more in their order; whoever comes then is refused.
 
-    ``what`` and ``remedy`` are told to them: what is being done for others, and the settings that bound it.
+    ``what`` and ``remedy`` are told to them: what is being done for others, and the settings that bound it;
+    and in how many seconds those that are here should be through, by how long turns took of late.
     """
 
-    def __init__(self, running: int, waiting: int, what: str, remedy: str) -> None:
+    def __init__(
+        self,
+        running: int,
+        waiting: int,
+        what: str,
+        remedy: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._usual: float | None = None
+        self._running = running
         self._limiter = anyio.CapacityLimiter(running)
         self._most = running + waiting
         self._here = 0
@@ -41,18 +57,26 @@ class Turns:
     async def taken(self) -> AsyncIterator[None]:
         """A turn, until the block ends. Raises Busy when too many wait already."""
         if self._here >= self._most:
-            raise Busy(f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})")
+            raise Busy(
+                f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})",
+                None if self._usual is None else self._usual * self._here / self._running,
+            )
         self._here += 1
         try:
             # Each waits in its own name: one task may hold several turns.
             me = object()
             await self._limiter.acquire_on_behalf_of(me)
+            began = self._clock()
             try:
                 yield
             finally:
                 self._limiter.release_on_behalf_of(me)
+                self._learn(self._clock() - began)
         finally:
             self._here -= 1
+
+    def _learn(self, took: float) -> None:
+        self._usual = took if self._usual is None else self._usual + NEWS * (took - self._usual)
 
 
 _measuring = threading.Lock()

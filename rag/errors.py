@@ -97,9 +97,13 @@ class DataFolderBusy(Conflict):
 
 
 class Busy(OlharError):
-    """More is asked for at a time than is taken on."""
+    """More is asked for at a time than is taken on. ``seconds``: until there is room, where that is known."""
 
     retryable = True
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Unavailable(OlharError):

@@ -1,0 +1,69 @@
+"""A few at a time, some waiting; the rest are told when to come back."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from api.errors import told
+from api.turns import Turns
+from rag.errors import Busy
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("running", "waiting", "seconds"), [(1, 0, 3.0), (1, 2, 9.0), (2, 4, 9.0)])
+def test_who_is_refused_is_told_when_all_that_are_there_should_be_through(
+    running: int, waiting: int, seconds: float
+) -> None:
+    clock = Clock()
+    turns = Turns(running, waiting, "searches are under way", "OLHAR_SEARCHES", clock)
+
+    async def stay(go: anyio.Event) -> None:
+        async with turns.taken():
+            await go.wait()
+
+    async def refused() -> float | None:
+        go = anyio.Event()
+        async with anyio.create_task_group() as group:
+            for _ in range(running + waiting):
+                group.start_soon(stay, go)
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(Busy, match="OLHAR_SEARCHES") as busy:
+                await stay(go)
+            group.cancel_scope.cancel()
+        return busy.value.seconds
+
+    async def one_that_takes(took: float) -> None:
+        async with turns.taken():
+            clock.now += took
+
+    async def scenario() -> None:
+        await one_that_takes(3.0)
+        assert await refused() == seconds
+
+    anyio.run(scenario)
+
+
+def test_before_any_turn_is_over_nobody_knows_how_long_one_takes() -> None:
+    async def scenario() -> None:
+        turns = Turns(1, 0, "searches are under way", "OLHAR_SEARCHES")
+        async with turns.taken():
+            with pytest.raises(Busy) as busy:
+                async with turns.taken():
+                    pass
+        assert busy.value.seconds is None
+
+    anyio.run(scenario)
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(None, "5"), (0.04, "1"), (6.2, "7"), (900.0, "60")])
+def test_the_header_says_it_in_whole_seconds(seconds: float | None, header: str) -> None:
+    for path in ("/v1/search", "/v1/chat/completions"):
+        assert told(path, Busy("too much", seconds)).headers["retry-after"] == header
