@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -17,6 +18,13 @@ from rag.settings import Settings
 
 NEWS: Final = 0.1
 """How much the last turn says of how long one takes."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """``whole``: what was to be done was done, so that it tells how long that takes."""
+
+    whole: bool = True
 
 
 class Turns:
@@ -54,7 +62,7 @@ class Turns:
         return self._here - self.running
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    async def taken(self) -> AsyncIterator[Turn]:
         """A turn, until the block ends. Raises Busy when too many wait already."""
         if self._here >= self._most:
             raise Busy(
@@ -66,12 +74,16 @@ class Turns:
             # Each waits in its own name: one task may hold several turns.
             me = object()
             await self._limiter.acquire_on_behalf_of(me)
-            began = self._clock()
+            turn, began = Turn(), self._clock()
             try:
-                yield
+                yield turn
+            except BaseException:
+                turn.whole = False
+                raise
             finally:
                 self._limiter.release_on_behalf_of(me)
-                self._learn(self._clock() - began)
+                if turn.whole:
+                    self._learn(self._clock() - began)
         finally:
             self._here -= 1
 

@@ -97,7 +97,8 @@ class DataFolderBusy(Conflict):
 
 
 class Busy(OlharError):
-    """More is asked for at a time than is taken on. ``seconds``: until there is room, where that is known."""
+    """More is asked for at a time than is taken on. ``seconds``: until those should be
+    through that are there already, where it is known."""
 
     retryable = True
 

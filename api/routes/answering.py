@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from api.turns import Turns
+from api.turns import Turn, Turns
 from rag.relay import STOP, Stop
 from rag.types import Answer, Evidence
 
@@ -28,9 +28,11 @@ LOOK_S = 0.2
 class Answering:
     """An answer that has its turn. Close it, whatever happened."""
 
-    def __init__(self, pieces: Pieces, turn: AsyncExitStack) -> None:
+    def __init__(self, pieces: Pieces, turn: Turn, end_of_turn: AsyncExitStack) -> None:
         self._pieces = cast("Generator[tuple[Evidence, ...] | str | Answer]", pieces)
         self._turn = turn
+        self._turn.whole = False  # until there is an answer
+        self._end_of_turn = end_of_turn
         self._stop = Stop()
         self._running = threading.Lock()
 
@@ -38,8 +40,8 @@ class Answering:
     async def begin(cls, turns: Turns, pieces: Pieces) -> tuple[Answering, tuple[Evidence, ...]]:
         """Wait for a turn, and find the evidence. Raises Busy, and what the pipeline raises."""
         async with AsyncExitStack() as waiting:
-            await waiting.enter_async_context(turns.taken())
-            found = cls(pieces, waiting.pop_all())
+            turn = await waiting.enter_async_context(turns.taken())
+            found = cls(pieces, turn, waiting.pop_all())
         try:
             evidence = await found._next()
             assert isinstance(evidence, tuple)
@@ -52,6 +54,7 @@ class Answering:
         """The next piece of text; last, the answer that they make."""
         piece = await self._next()
         assert not isinstance(piece, tuple)
+        self._turn.whole = isinstance(piece, Answer) and bool(piece.evidence)
         return piece
 
     async def rest(self) -> Answer:
@@ -67,7 +70,7 @@ class Answering:
             try:
                 await to_thread.run_sync(self._shut)
             finally:
-                await self._turn.aclose()
+                await self._end_of_turn.aclose()
 
     async def _next(self) -> tuple[Evidence, ...] | str | Answer:
         # Given up when the request is: ``close`` then ends what still runs.

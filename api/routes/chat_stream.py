@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from api.administration import KINDS
 from api.conversations import Conversations
 from api.errors import ModelNotFound, detail_of, kebab, openai_error, status_of
 from api.routes.answering import Ahead, Answering, while_there
@@ -28,6 +29,7 @@ from api.schemas import AskOut, EvidenceOut
 from rag.build import Olhar
 from rag.errors import OlharError
 from rag.questions import Question
+from rag.store import SEEN
 from rag.types import Answer, Evidence, Scope
 
 logger = logging.getLogger(__name__)
@@ -167,4 +169,5 @@ def _failure(status: int, detail: str, kind: str = "") -> str:
 
 
 def _exists(olhar: Olhar, scope: Scope) -> bool:
-    return any(c.name == scope.collection for c in olhar.store.collections(scope.tenant))
+    """Whether it is among the models that are listed."""
+    return any(olhar.store.scan(scope, kind, where=SEEN, limit=1) for kind in KINDS)

@@ -18,7 +18,7 @@ REMEMBERED_S, SILENT_S = 300.0, 5.0
 """For how long what a server told of a model is believed, and that it told nothing."""
 MOST_SCALE = 3.0
 """How much larger than estimated a count is believed to be: a server may report anything once."""
-SHORT, KEPT = 200, 128
+SHORT, KEPT = 400, 128
 """Letters of texts whose exact counts are remembered, and how many of those that were counted last."""
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]")
 _LETTERS, _LONG_LETTERS, _LONG = 2.5, 2.0, 12

@@ -3,7 +3,7 @@
 Importing this package imports pymilvus, which takes about half a second.
 """
 
-from rag.store.milvus import MilvusStore
+from rag.store.milvus import SEEN, MilvusStore
 from rag.store.rebuild import Rebuild
 
-__all__ = ["MilvusStore", "Rebuild"]
+__all__ = ["SEEN", "MilvusStore", "Rebuild"]

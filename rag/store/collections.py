@@ -60,7 +60,8 @@ def make_ready(connection: Connection, name: str, flat_limit: int) -> Dense:
         dense = _ensure_indexes(connection, name, flat_limit)
         connection.client.load_collection(name, timeout=CALL_SECONDS)
     if connection.is_file:  # a process that was killed while it wrote leaves rows that slow down every search
-        connection.client.flush(name, timeout=CALL_SECONDS)
+        with connection.writing:
+            connection.client.flush(name, timeout=CALL_SECONDS)
     return dense
 
 

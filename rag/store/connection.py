@@ -54,8 +54,8 @@ class Connection:
     """A client of a server, or of a Milvus Lite file that this process opens.
 
     ``lite`` says whether Milvus Lite answers, also when it is reached by a server's URI. ``recent`` holds the
-    rows of a file that were read last, ``writing`` is held while something is written: all connections of
-    this process to the file share them.
+    rows of a file that were read last, ``writing`` is held around what is written and flushed of items:
+    all connections of this process to the file share them.
     Raises StoreUnavailable when nothing answers or when another process has the file open.
     """
 

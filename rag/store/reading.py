@@ -46,6 +46,7 @@ class Reads:
         for item_id in ids:
             filters.quote(item_id)  # an id that is not Unicode is refused, whoever reads
         if not ids:
+            self._check_open("reading items")
             return
         found = self._past(kind, partial(records, ids=ids, fields=(*fields, "tenant", "collection")))
         if found is not None:
@@ -97,10 +98,13 @@ class Reads:
     @contextmanager
     def calling(self, doing: str) -> Iterator[Any]:
         """pymilvus' client, whose errors are translated."""
-        if self.closed:
-            raise StoreUnavailable(f"{doing}: the store is closed")
+        self._check_open(doing)
         with translated(doing):
             yield self._connection.client
+
+    def _check_open(self, doing: str) -> None:
+        if self.closed:
+            raise StoreUnavailable(f"{doing}: the store is closed")
 
     def _page(self, kind: Kind, condition: str, fields: Sequence[str], after: str, page: int) -> list[Record]:
         """A plain query promises no order, one for an iterator does. pymilvus' own iterator puts the last id

@@ -51,6 +51,30 @@ def test_who_is_refused_is_told_when_all_that_are_there_should_be_through(
     anyio.run(scenario)
 
 
+def test_what_was_not_done_does_not_tell_how_long_it_takes() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        turns = Turns(1, 0, "searches are under way", "OLHAR_SEARCHES", clock)
+
+        async def fail() -> None:
+            async with turns.taken():
+                clock.now += 1.0
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with turns.taken() as turn:
+            clock.now += 2.0
+            turn.whole = False
+        async with turns.taken():
+            with pytest.raises(Busy) as busy:
+                async with turns.taken():
+                    pass
+        assert busy.value.seconds is None
+
+    anyio.run(scenario)
+
+
 def test_before_any_turn_is_over_nobody_knows_how_long_one_takes() -> None:
     async def scenario() -> None:
         turns = Turns(1, 0, "searches are under way", "OLHAR_SEARCHES")

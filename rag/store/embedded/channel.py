@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -16,6 +17,8 @@ from milvus_lite.exceptions import MilvusLiteError
 
 from rag.store.embedded.searching import Servicer
 from rag.store.embedded.state import State, States
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -60,8 +63,8 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
     def read(self, name: str, how: Callable[[Any, State], T]) -> T | None:
         """What ``how`` gives of a collection and its state; None where Milvus Lite is to be asked.
 
-        It is, while something is not flushed yet, and where it refuses: it says why, and in which form.
-        Raises MilvusLiteError when the file is closed, or something breaks inside.
+        It is, while something is not flushed yet, where it refuses (it says why, and in which form), and
+        where something breaks here, which is logged. Raises MilvusLiteError when the file is closed.
         """
 
         def read() -> T | None:
@@ -74,8 +77,9 @@ class EmbeddedChannel(grpc.Channel):  # type: ignore[misc]
                 return self._uninterrupted(read)
             except MilvusLiteError:
                 return None
-            except Exception as error:
-                raise MilvusLiteError(f"{type(error).__name__}: {error}") from error
+            except Exception:
+                logger.exception("Milvus Lite is asked for what could not be read past it")
+                return None
 
     def subscribe(self, callback: Callable[..., object], try_to_connect: bool = False) -> None:
         """It is connected from the first to the last, so that there is nothing to tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
 from rag.store.embedded.state import Floats, State, States, Truths
+
+logger = logging.getLogger(__name__)
 
 USUAL: Final = {
     "group_by_field": None,
@@ -48,10 +51,14 @@ class Servicer(MilvusServicer):  # type: ignore[misc]  # the package ships no ty
         self._states = states
 
     def Search(self, request: Any, context: Any) -> Any:  # noqa: N802  # gRPC's name
-        try:
-            found = self._found(self._get_collection(request, context), parse_search_request(request))
-        except MilvusLiteError:
-            found = None  # it says why
+        found = None
+        if self._states.known():
+            try:
+                found = self._found(self._get_collection(request, context), parse_search_request(request))
+            except MilvusLiteError:
+                pass  # it says why
+            except Exception:
+                logger.exception("Milvus Lite is asked for what could not be found past it")
         return super().Search(request, context) if found is None else found
 
     def _found(self, collection: Any, asked: Mapping[str, Any]) -> Any | None:

@@ -22,7 +22,8 @@ Truths = NDArray[np.bool_]
 
 
 KNOWN: Final = ("3.2.2",)
-"""The versions of Milvus Lite of whose inside this is true; any other is asked in the usual way."""
+"""The versions of Milvus Lite of whose inside this is true. Another one is asked in the usual way, as long as
+what is imported here is still there."""
 
 
 class States:
@@ -32,6 +33,11 @@ class States:
         self._known: WeakKeyDictionary[Any, State] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
+    @staticmethod
+    def known() -> bool:
+        """Whether this version of Milvus Lite can be looked into."""
+        return __version__ in KNOWN
+
     def of(self, collection: Any) -> State | None:
         """As it is now; None while rows are written that are not flushed yet, and of a Milvus Lite whose
         inside is not known.
@@ -40,7 +46,7 @@ class States:
         may be told that they are written before that is over. Raises MilvusLiteError when the collection is
         not loaded.
         """
-        if __version__ not in KNOWN:
+        if not self.known():
             return None
         collection._require_loaded()
         if collection._memtable.size():

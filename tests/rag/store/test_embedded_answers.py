@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -12,9 +13,9 @@ import milvus_lite
 import numpy as np
 import pytest
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
+from milvus_lite.engine.collection import Collection
 from pymilvus import MilvusClient
 
-from rag.errors import StoreUnavailable
 from rag.store import MilvusStore, filters
 from rag.store.embedded import state
 from rag.store.embedded.channel import EmbeddedChannel
@@ -232,8 +233,12 @@ def test_a_collection_that_was_released_is_loaded_again(
         assert read()
 
 
-def test_what_breaks_inside_is_told_as_if_milvus_were_away(
-    open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
+def test_where_something_breaks_milvus_lite_answers_and_it_is_logged(
+    open_file: Open,
+    make_row: MakeRow,
+    scope: Scope,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
@@ -246,8 +251,54 @@ def test_what_breaks_inside_is_told_as_if_milvus_were_away(
         lambda: store.scan(scope, "image"),
         lambda: store.search(scope, "image", "image", np.ones(16, np.float32), limit=1),
     ):
-        with pytest.raises(StoreUnavailable, match="by nothing"):
-            read()
+        caplog.clear()
+        assert read()
+        assert "by nothing" in caplog.text
+
+
+def test_a_file_that_is_opened_anew_takes_nothing_out_of_sight(
+    open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_file()
+    upsert = MilvusClient.upsert
+    opener = ThreadPoolExecutor(1)
+    opened: list[Future[MilvusStore]] = []
+
+    def upsert_while_another_opens(*args: Any, **options: Any) -> Any:
+        answer = upsert(*args, **options)
+        opened.append(opener.submit(open_file))
+        wait(opened, 0.5)
+        return answer
+
+    with monkeypatch.context() as patched, opener:
+        patched.setattr(MilvusClient, "upsert", upsert_while_another_opens)
+        patched.setattr(Collection, "_trigger_flush", slowly(Collection._trigger_flush))
+        store.upsert([make_row("a")])
+        assert store.get(scope, "image", ["a"])
+    assert opened[0].result().get(scope, "image", ["a"])
+
+
+def slowly(flush: Callable[..., None]) -> Callable[..., None]:
+    """The flush, with time between taking the rows out of sight and showing them again."""
+
+    def slow(self: Any) -> None:
+        lock = self._maintenance_lock
+
+        class Slow:
+            def __enter__(self) -> None:
+                time.sleep(0.3)
+                lock.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                lock.release()
+
+        self._maintenance_lock = Slow()
+        try:
+            flush(self)
+        finally:
+            self._maintenance_lock = lock
+
+    return slow
 
 
 def test_words_that_stand_nowhere_are_not_kept(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
