@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-import milvus_lite
+import milvus_lite.engine.collection
 import numpy as np
 import pytest
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
-from milvus_lite.engine.collection import Collection
 from pymilvus import MilvusClient
 
 from rag.store import MilvusStore, filters
@@ -260,45 +260,28 @@ def test_a_file_that_is_opened_anew_takes_nothing_out_of_sight(
     open_file: Open, make_row: MakeRow, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_file()
-    upsert = MilvusClient.upsert
-    opener = ThreadPoolExecutor(1)
+    upsert, log = MilvusClient.upsert, milvus_lite.engine.collection.WAL
+    opener, taken_away = ThreadPoolExecutor(1), threading.Event()
     opened: list[Future[MilvusStore]] = []
+
+    def made_slowly(*args: Any, **options: Any) -> Any:
+        """What a flush does between taking the rows out of sight and showing them again."""
+        taken_away.set()
+        time.sleep(0.3)
+        return log(*args, **options)
 
     def upsert_while_another_opens(*args: Any, **options: Any) -> Any:
         answer = upsert(*args, **options)
         opened.append(opener.submit(open_file))
-        wait(opened, 0.5)
+        taken_away.wait(0.5)
         return answer
 
     with monkeypatch.context() as patched, opener:
         patched.setattr(MilvusClient, "upsert", upsert_while_another_opens)
-        patched.setattr(Collection, "_trigger_flush", slowly(Collection._trigger_flush))
+        patched.setattr(milvus_lite.engine.collection, "WAL", made_slowly)
         store.upsert([make_row("a")])
         assert store.get(scope, "image", ["a"])
     assert opened[0].result().get(scope, "image", ["a"])
-
-
-def slowly(flush: Callable[..., None]) -> Callable[..., None]:
-    """The flush, with time between taking the rows out of sight and showing them again."""
-
-    def slow(self: Any) -> None:
-        lock = self._maintenance_lock
-
-        class Slow:
-            def __enter__(self) -> None:
-                time.sleep(0.3)
-                lock.acquire()
-
-            def __exit__(self, *_: object) -> None:
-                lock.release()
-
-        self._maintenance_lock = Slow()
-        try:
-            flush(self)
-        finally:
-            self._maintenance_lock = lock
-
-    return slow
 
 
 def test_words_that_stand_nowhere_are_not_kept(open_file: Open, make_row: MakeRow, scope: Scope) -> None:
