@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from rag.build import COMPACT
 from rag.errors import Busy
 from rag.settings import Settings
 
-NEWS: Final = 0.1
-"""How much the last turn says of how long one takes."""
+REMEMBERED: Final = 15
+"""Turns whose median tells how long one takes: the first is often slow, since something is loaded then."""
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Turns:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._usual: float | None = None
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._running = running
         self._limiter = anyio.CapacityLimiter(running)
         self._most = running + waiting
@@ -67,7 +69,7 @@ class Turns:
         if self._here >= self._most:
             raise Busy(
                 f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})",
-                None if self._usual is None else self._usual * self._here / self._running,
+                statistics.median(self._took) * self._here / self._running if self._took else None,
             )
         self._here += 1
         try:
@@ -83,12 +85,9 @@ class Turns:
             finally:
                 self._limiter.release_on_behalf_of(me)
                 if turn.whole:
-                    self._learn(self._clock() - began)
+                    self._took.append(self._clock() - began)
         finally:
             self._here -= 1
-
-    def _learn(self, took: float) -> None:
-        self._usual = took if self._usual is None else self._usual + NEWS * (took - self._usual)
 
 
 _measuring = threading.Lock()

@@ -45,7 +45,8 @@ def test_who_is_refused_is_told_when_all_that_are_there_should_be_through(
             clock.now += took
 
     async def scenario() -> None:
-        await one_that_takes(3.0)
+        for took in (60.0, 3.0, 2.0):  # the first loads the model
+            await one_that_takes(took)
         assert await refused() == seconds
 
     anyio.run(scenario)
