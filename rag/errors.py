@@ -97,8 +97,10 @@ class DataFolderBusy(Conflict):
 
 
 class Busy(OlharError):
-    """More is asked for at a time than is taken on. ``seconds``: until those should be
-    through that are there already, where it is known."""
+    """More is asked for at a time than is taken on.
+
+    ``seconds``: until those should be through that are there already, where that is known.
+    """
 
     retryable = True
 

@@ -18,6 +18,15 @@ class Clock:
         return self.now
 
 
+async def refused_beside_one(turns: Turns) -> float | None:
+    """What somebody is told who comes while the only turn is taken."""
+    async with turns.taken():
+        with pytest.raises(Busy) as busy:
+            async with turns.taken():
+                pass
+    return busy.value.seconds
+
+
 @pytest.mark.parametrize(("running", "waiting", "seconds"), [(1, 0, 3.0), (1, 2, 9.0), (2, 4, 9.0)])
 def test_who_is_refused_is_told_when_all_that_are_there_should_be_through(
     running: int, waiting: int, seconds: float
@@ -67,11 +76,7 @@ def test_what_was_not_done_does_not_tell_how_long_it_takes() -> None:
         async with turns.taken() as turn:
             clock.now += 2.0
             turn.whole = False
-        async with turns.taken():
-            with pytest.raises(Busy) as busy:
-                async with turns.taken():
-                    pass
-        assert busy.value.seconds is None
+        assert await refused_beside_one(turns) is None
 
     anyio.run(scenario)
 
@@ -79,11 +84,7 @@ def test_what_was_not_done_does_not_tell_how_long_it_takes() -> None:
 def test_before_any_turn_is_over_nobody_knows_how_long_one_takes() -> None:
     async def scenario() -> None:
         turns = Turns(1, 0, "searches are under way", "OLHAR_SEARCHES")
-        async with turns.taken():
-            with pytest.raises(Busy) as busy:
-                async with turns.taken():
-                    pass
-        assert busy.value.seconds is None
+        assert await refused_beside_one(turns) is None
 
     anyio.run(scenario)
 
