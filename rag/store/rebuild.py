@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
 from rag.errors import Conflict
 from rag.store import collections, filters, moving
 from rag.store.connection import CALL_SECONDS, Connection, translated
 from rag.store.milvus import MilvusStore
+from rag.store.reading import Reads
 from rag.store.rows import ROW_FIELDS, Record, to_item, to_row
 from rag.store.schema import ALIASES, ITEM_FIELDS
 from rag.types import Fingerprint, Kind, Leg, Row
@@ -26,6 +28,7 @@ class Rebuild:
 
     def __init__(self, connection: Connection, fingerprints: Mapping[Leg, Fingerprint]) -> None:
         self._connection = connection
+        self._in_use = Reads(connection, ALIASES)
         self._fingerprints = fingerprints
         with translated("looking at the collections"):
             moving.settle(connection)
@@ -61,12 +64,13 @@ class Rebuild:
 
     def count(self, kind: Kind) -> int:
         """How many items there are, of all tenants."""
-        return self._count(ALIASES[kind])
+        return self._in_use.count(kind, filters.ANYONE)
 
     def pages(self, kind: Kind, size: int) -> Iterator[list[tuple[Row, Row | None]]]:
         """All stored rows in groups, each with the row that has been written for it already, if any."""
-        for records in self._walk(ALIASES[kind], ROW_FIELDS, size):
-            written = self._by_id(self._names[kind], [record["id"] for record in records], ROW_FIELDS)
+        for records in _in_groups(self._in_use.walk(kind, filters.ANYONE, ROW_FIELDS, page=size), size):
+            ids = [record["id"] for record in records]
+            written = _by_id(self._written.by_id(kind, ids, ROW_FIELDS))
             yield [
                 (to_row(record), to_row(written[record["id"]]) if record["id"] in written else None)
                 for record in records
@@ -118,6 +122,7 @@ class Rebuild:
             {leg: fingerprint.dimension for leg, fingerprint in self._fingerprints.items()},
             self._names,
         )
+        self._written = Reads(self._connection, self._names)
 
     def _finish_first_opening(self) -> None:
         """Make the collection that is missing when the very first opening was cut short."""
@@ -137,8 +142,8 @@ class Rebuild:
 
     def _forget_deleted(self, kind: Kind) -> None:
         """Drop what was written for items that have been deleted since."""
-        stored = {r["id"] for page in self._walk(ALIASES[kind], ("id",), PAGE) for r in page}
-        written = [r["id"] for page in self._walk(self._names[kind], ("id",), PAGE) for r in page]
+        stored = {record["id"] for record in self._in_use.walk(kind, filters.ANYONE, ("id",))}
+        written = [record["id"] for record in self._written.walk(kind, filters.ANYONE, ("id",))]
         gone = [item_id for item_id in written if item_id not in stored]
         for start in range(0, len(gone), PAGE):
             self._connection.client.delete(
@@ -151,46 +156,21 @@ class Rebuild:
 
     def _different(self, kind: Kind) -> int:
         """How many items are not written, or not as they are stored."""
-        different = abs(self._count(ALIASES[kind]) - self._count(self._names[kind]))
+        different = abs(self.count(kind) - self._written.count(kind, filters.ANYONE))
         unequal = 0
-        for records in self._walk(ALIASES[kind], ITEM_FIELDS, PAGE):
-            written = self._by_id(self._names[kind], [record["id"] for record in records], ITEM_FIELDS)
+        for records in _in_groups(self._in_use.walk(kind, filters.ANYONE, ITEM_FIELDS, page=PAGE), PAGE):
+            ids = [record["id"] for record in records]
+            written = _by_id(self._written.by_id(kind, ids, ITEM_FIELDS))
             for record in records:
                 other = written.get(record["id"])
                 unequal += other is None or to_item(other) != to_item(record)
         return max(different, unequal)
 
-    def _count(self, name: str) -> int:
-        found = self._connection.client.query(
-            name, filter=filters.ANYONE, output_fields=["count(*)"], timeout=CALL_SECONDS
-        )
-        return int(found[0]["count(*)"])
 
-    def _walk(self, name: str, fields: Sequence[str], size: int) -> Iterator[list[Record]]:
-        """All records in order of id, in groups; as ``MilvusStore`` walks, but through all tenants."""
-        after = ""
-        while True:
-            condition = f"{filters.ANYONE} and {filters.after(after)}" if after else filters.ANYONE
-            options: dict[str, Any] = {"limit": size, "iterator": "True", "reduce_stop_for_best": "True"}
-            with translated("reading items"):
-                found = list(
-                    self._connection.client.query(
-                        name,
-                        filter=condition,
-                        output_fields=list(dict.fromkeys(("id", *fields))),
-                        timeout=CALL_SECONDS,
-                        **options,
-                    )
-                )
-            if found:
-                yield found
-            if len(found) < size:
-                return
-            after = found[-1]["id"]
+def _in_groups(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    while group := list(islice(records, size)):
+        yield group
 
-    def _by_id(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
-        with translated("reading items"):
-            found = self._connection.client.query(
-                name, filter=filters.one_of(ids), output_fields=list(fields), timeout=CALL_SECONDS
-            )
-        return {record["id"]: record for record in found}
+
+def _by_id(records: Iterable[Record]) -> dict[str, Record]:
+    return {record["id"]: record for record in records}
