@@ -1,4 +1,9 @@
-"""Who may have a search or an answer now: a few at a time, some waiting, the rest told to come back."""
+"""Who may have a search or an answer now: a few at a time, some waiting, the rest told to come back.
+
+A queue that is always full makes all wait and serves no more; one that fills now and then serves those who
+come together, as the searches of one page do. So a short queue is for every day, and a longer one for who
+comes after some calm.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,12 @@ from rag.settings import Settings
 
 REMEMBERED: Final = 15
 """Turns whose median tells how long one takes: the first is often slow, since something is loaded then."""
+BURST: Final = 16
+"""Searches that may wait beyond the usual ones after some calm."""
+REGAINED_PER_S: Final = 2.0
+"""Of these places, in each second in which nobody is here."""
+SOON_S: Final = 2.0
+"""They are for who has his turn so soon; where a search takes seconds, one is told at once."""
 
 
 @dataclass(slots=True)
@@ -34,6 +45,7 @@ class Turns:
 
     ``what`` and ``remedy`` are told to them: what is being done for others, and the settings that bound it;
     and in how many seconds those that are here should be through, by how long turns took of late.
+    ``burst`` more may wait who come together after a time of calm, which gives these places back bit by bit.
     """
 
     def __init__(
@@ -43,8 +55,13 @@ class Turns:
         what: str,
         remedy: str,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        burst: int = 0,
     ) -> None:
         self._clock = clock
+        self._burst = burst
+        self._spare = float(burst)
+        self._calm_since = clock()
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._running = running
         self._limiter = anyio.CapacityLimiter(running)
@@ -66,12 +83,7 @@ class Turns:
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[Turn]:
         """A turn, until the block ends. Raises Busy when too many wait already."""
-        if self._here >= self._most:
-            raise Busy(
-                f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})",
-                statistics.median(self._took) * self._here / self._running if self._took else None,
-            )
-        self._here += 1
+        self._come()
         try:
             # Each waits in its own name: one task may hold several turns.
             me = object()
@@ -88,6 +100,20 @@ class Turns:
                     self._took.append(self._clock() - began)
         finally:
             self._here -= 1
+            if not self._here:
+                self._calm_since = self._clock()
+
+    def _come(self) -> None:
+        if not self._here:
+            calm = self._clock() - self._calm_since
+            self._spare = min(self._spare + REGAINED_PER_S * calm, self._burst)
+        if self._here >= self._most:
+            through = statistics.median(self._took) * self._here / self._running if self._took else None
+            if self._spare < 1 or (through or 0.0) > SOON_S:
+                remedy = f"ask again later ({self._remedy})"
+                raise Busy(f"{self._here} {self._what} or wait for it; {remedy}", through)
+            self._spare -= 1
+        self._here += 1
 
 
 _measuring = threading.Lock()
@@ -116,9 +142,6 @@ def of_searches(settings: Settings) -> Turns:
     A file is searched by this process, in which one thread at a time runs Python. Slower encoders and a
     reranker leave it time for another search.
     """
-    cores = os.cpu_count() or 1
     alone = settings.store_is_file and settings.encoder == COMPACT and settings.reranker == "none"
-    usual = 1 if alone else cores
-    return Turns(
-        settings.searches or usual, settings.searches or cores, "searches are under way", "OLHAR_SEARCHES"
-    )
+    most = settings.searches or (1 if alone else os.cpu_count() or 1)
+    return Turns(most, most, "searches are under way", "OLHAR_SEARCHES", burst=BURST)

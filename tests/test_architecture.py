@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.images",
         "rag.arrays",
         "rag.once",
+        "rag.courtesy",
     },
     "rag.training": {
         "rag.types",

@@ -89,6 +89,67 @@ def test_before_any_turn_is_over_nobody_knows_how_long_one_takes() -> None:
     anyio.run(scenario)
 
 
+async def let_in(turns: Turns, several: int) -> int:
+    """How many of so many who come together have their turn or wait for it."""
+    refused = 0
+
+    async def stay() -> None:
+        nonlocal refused
+        try:
+            async with turns.taken():
+                await anyio.sleep_forever()
+        except Busy:
+            refused += 1
+
+    async with anyio.create_task_group() as group:
+        for _ in range(several):
+            group.start_soon(stay)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    return several - refused
+
+
+def test_after_some_calm_more_may_wait_and_each_second_of_it_gives_back_two_places() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        turns = Turns(1, 1, "searches are under way", "OLHAR_SEARCHES", clock, burst=4)
+        assert await let_in(turns, 9) == 2 + 4
+        assert await let_in(turns, 9) == 2
+        clock.now += 0.5
+        assert await let_in(turns, 9) == 2 + 1
+        clock.now += 1.5
+        assert await let_in(turns, 5) == 2 + 3
+        clock.now += 60.0
+        assert await let_in(turns, 9) == 2 + 4
+
+    anyio.run(scenario)
+
+
+def test_time_in_which_somebody_is_there_is_no_calm() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        turns = Turns(1, 1, "searches are under way", "OLHAR_SEARCHES", clock, burst=4)
+        assert await let_in(turns, 9) == 2 + 4
+        async with turns.taken() as turn:
+            turn.whole = False
+            clock.now += 60.0
+            assert await let_in(turns, 9) == 1
+        assert await let_in(turns, 9) == 2
+
+    anyio.run(scenario)
+
+
+def test_nobody_waits_long_for_a_place_that_calm_gave() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        turns = Turns(1, 1, "searches are under way", "OLHAR_SEARCHES", clock, burst=16)
+        async with turns.taken():
+            clock.now += 0.5
+        assert await let_in(turns, 16) == 5  # the sixth would wait for two seconds and a half
+
+    anyio.run(scenario)
+
+
 @pytest.mark.parametrize(("seconds", "header"), [(None, "5"), (0.04, "1"), (6.2, "7"), (900.0, "60")])
 def test_the_header_says_it_in_whole_seconds(seconds: float | None, header: str) -> None:
     for path in ("/v1/search", "/v1/chat/completions"):
