@@ -31,8 +31,8 @@ VERSION: Final = "1"
 """Of the workflows' form. While it stays the same, a later Olhar goes on with what an earlier one began."""
 POLL_S: Final = 0.25
 QUEUE_POLL_S: Final = 0.1
-COURTESY_S: Final = 2.0
-"""While searches are under way, files wait so long for others: a batch costs as much time as searches do."""
+COURTESY_S: Final = 5.0
+"""While searches are under way, files wait so long for others: a batch slows down those beside it."""
 BEAT_S: Final = 5.0
 ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN: Final = 500
