@@ -26,11 +26,11 @@ from rag.settings import Settings
 REMEMBERED: Final = 15
 """Turns whose median tells how long one takes: the first is often slow, since something is loaded then."""
 BURST: Final = 16
-"""Searches that may wait beyond the usual ones after some calm."""
+"""Searches that may wait beyond the usual ones after some calm. Each uses up one of these places."""
 REGAINED_PER_S: Final = 2.0
-"""Of these places, in each second in which nobody is here."""
+"""Places of ``BURST`` that come back in each second in which nobody is here."""
 SOON_S: Final = 2.0
-"""They are for who has his turn so soon; where a search takes seconds, one is told at once."""
+"""A place of ``BURST`` is given only to those whose turn should be over so soon."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,8 @@ class Turns:
 
     ``what`` and ``remedy`` are told to them: what is being done for others, and the settings that bound it;
     and in how many seconds those that are here should be through, by how long turns took of late.
-    ``burst`` more may wait who come together after a time of calm, which gives these places back bit by bit.
+    ``burst`` more may wait who come together after some calm: each uses up one of these places, and every
+    second in which nobody is here gives back two.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Turns:
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._running = running
         self._limiter = anyio.CapacityLimiter(running)
+        self._began: dict[object, float] = {}
         self._most = running + waiting
         self._here = 0
         self._what = what
@@ -89,6 +91,7 @@ class Turns:
             me = object()
             await self._limiter.acquire_on_behalf_of(me)
             turn, began = Turn(), self._clock()
+            self._began[me] = began
             try:
                 yield turn
             except BaseException:
@@ -96,6 +99,7 @@ class Turns:
                 raise
             finally:
                 self._limiter.release_on_behalf_of(me)
+                del self._began[me]
                 if turn.whole:
                     self._took.append(self._clock() - began)
         finally:
@@ -108,12 +112,22 @@ class Turns:
             calm = self._clock() - self._calm_since
             self._spare = min(self._spare + REGAINED_PER_S * calm, self._burst)
         if self._here >= self._most:
-            through = statistics.median(self._took) * self._here / self._running if self._took else None
-            if self._spare < 1 or (through or 0.0) > SOON_S:
-                remedy = f"ask again later ({self._remedy})"
-                raise Busy(f"{self._here} {self._what} or wait for it; {remedy}", through)
+            usual = statistics.median(self._took) if self._took else None
+            if self._spare < 1 or self._through(max(usual or 0.0, self._oldest())) > SOON_S:
+                raise Busy(
+                    f"{self._here} {self._what} or wait for it; ask again later ({self._remedy})",
+                    None if usual is None else self._through(usual),
+                )
             self._spare -= 1
         self._here += 1
+
+    def _through(self, each: float) -> float:
+        """In how many seconds those that are here should be through."""
+        return each * self._here / self._running
+
+    def _oldest(self) -> float:
+        """How long the longest turn under way takes so far, in seconds."""
+        return max((self._clock() - began for began in self._began.values()), default=0.0)
 
 
 _measuring = threading.Lock()
@@ -140,8 +154,9 @@ def of_searches(settings: Settings) -> Turns:
     """For encoder and Milvus. More at a time find no more a second, and each waits longer.
 
     A file is searched by this process, in which one thread at a time runs Python. Slower encoders and a
-    reranker leave it time for another search.
+    reranker leave it time for another search. A number that was set bounds them at all times.
     """
     alone = settings.store_is_file and settings.encoder == COMPACT and settings.reranker == "none"
     most = settings.searches or (1 if alone else os.cpu_count() or 1)
-    return Turns(most, most, "searches are under way", "OLHAR_SEARCHES", burst=BURST)
+    burst = 0 if settings.searches else BURST
+    return Turns(most, most, "searches are under way", "OLHAR_SEARCHES", burst=burst)

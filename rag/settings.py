@@ -150,9 +150,9 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000,
-        description="searches of the server at a time, and as many more wait, or up to 16 more after some "
-        "calm; one more is refused with 429; 0: one, where `compact` searches a Milvus Lite file without a "
-        "reranker; else as many as cores",
+        description="searches of the server at a time, and as many more wait; one more is refused with 429; "
+        "0: one, where `compact` searches a Milvus Lite file without a reranker, else as many as cores, and "
+        "after some calm up to 16 more wait, if all should be through in two seconds",
     )
     llm_answers: int = Field(2, ge=1, le=256, description="answers that the server writes at a time")
     llm_waiting: int = Field(

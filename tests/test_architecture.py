@@ -56,7 +56,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rag.images",
         "rag.arrays",
         "rag.once",
-        "rag.courtesy",
     },
     "rag.training": {
         "rag.types",

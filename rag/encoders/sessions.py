@@ -11,8 +11,6 @@ from typing import TypeVar
 
 from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 
-from rag.courtesy import SEARCHES
-
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -36,22 +34,19 @@ def open_session(path: Path, threads: int = 0) -> InferenceSession:
 
 
 def side_by_side(run: Callable[[A], B], parts: Sequence[A]) -> list[B]:
-    """What ``run`` gives for each part, as many at a time as there are cores; while somebody searches, one
-    core is left to that.
+    """What ``run`` gives for each part, as many at a time as there are cores.
 
     For sessions of one thread. Threads that share one run wait for the slowest at every layer: where one core
     has other work, as a server's have, the other waits with it.
     """
-    if len(parts) == 1:
-        return [run(parts[0])]
-    return list(_pool(max(cores() - SEARCHES.busy(), 1)).map(run, parts))
+    return [run(parts[0])] if len(parts) == 1 else list(_pool().map(run, parts))
 
 
 def cores() -> int:
-    """How many parts are run at a time, at most."""
+    """How many parts are run at a time."""
     return os.cpu_count() or 1
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="encode")
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="encode")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import anyio
 import pytest
 
 from api.errors import told
-from api.turns import Turns
+from api.turns import Turns, of_searches
 from rag.errors import Busy
+from rag.settings import Settings
 
 
 class Clock:
@@ -146,6 +150,39 @@ def test_nobody_waits_long_for_a_place_that_calm_gave() -> None:
         async with turns.taken():
             clock.now += 0.5
         assert await let_in(turns, 16) == 5  # the sixth would wait for two seconds and a half
+
+    anyio.run(scenario)
+
+
+def test_nor_behind_one_that_takes_long_now() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        turns = Turns(1, 1, "searches are under way", "OLHAR_SEARCHES", clock, burst=16)
+        async with turns.taken():  # a model is being loaded
+            clock.now += 1.5
+            assert await let_in(turns, 9) == 1
+
+    anyio.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("changed", "together"),
+    [
+        ({}, 2 + 16),
+        ({"reranker": "ollama:a"}, 8 + 16),
+        ({"encoder": "sentence-transformers:a"}, 8 + 16),
+        ({"milvus_uri": "http://milvus:19530"}, 8 + 16),
+        ({"searches": 3}, 6),
+    ],
+)
+def test_how_many_may_search_or_wait(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, Any], together: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    settings = Settings(data=tmp_path, encoder="compact", reranker="none").model_copy(update=changed)
+
+    async def scenario() -> None:
+        assert await let_in(of_searches(settings), 40) == together
 
     anyio.run(scenario)
 

@@ -79,10 +79,11 @@ def test_while_somebody_searches_files_of_several_jobs_go_together(
 
     def formed(desk: Desk) -> int | None:
         if (batch := form(desk)) is not None:
-            made.append(batch)
+            made.append(time.monotonic())
         return batch
 
     monkeypatch.setattr(Desk, "form", formed)
+    monkeypatch.setattr("ingest.worker.COURTESY_S", 1.5)
     with Worker(parts) as worker, SEARCHES.one():
         queue = Queue(parts, worker.wake)
         jobs = []
@@ -93,6 +94,7 @@ def test_while_somebody_searches_files_of_several_jobs_go_together(
             queue.follow(SCOPE.tenant, job)
     assert all(queue.report(SCOPE, job).counts["indexed"] == 1 for job in jobs)
     assert len(made) <= 3  # two: the first at once, then what came meanwhile
+    assert made[-1] - made[0] > 1.4
 
 
 def test_a_passing_error_is_waited_out_a_lasting_one_is_told(
