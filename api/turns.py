@@ -90,8 +90,8 @@ class Turns:
             # Each waits in its own name: one task may hold several turns.
             me = object()
             await self._limiter.acquire_on_behalf_of(me)
-            turn, began = Turn(), self._clock()
-            self._began[me] = began
+            turn = Turn()
+            self._began[me] = self._clock()
             try:
                 yield turn
             except BaseException:
@@ -99,9 +99,9 @@ class Turns:
                 raise
             finally:
                 self._limiter.release_on_behalf_of(me)
-                del self._began[me]
+                took = self._clock() - self._began.pop(me)
                 if turn.whole:
-                    self._took.append(self._clock() - began)
+                    self._took.append(took)
         finally:
             self._here -= 1
             if not self._here:
